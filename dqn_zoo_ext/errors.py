@@ -1,0 +1,26 @@
+"""Errors that are a person's to mend: one line, no traceback, exit code 2 on the command line."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A mistake in what the user gave us.
+
+    The message is one line: the rule that was broken, the value given, where it stands, the nearest valid choice.
+    Command lines print it after ``error:`` and exit with code 2.
+    """
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """The tail of an error line: ``; did you mean 'x'?``, or the list of choices when nothing is near.
+
+    Compares without regard to case, so that ``pongnoframeskip-v4`` finds ``PongNoFrameskip-v4``.
+    """
+    by_folded = {choice.casefold(): choice for choice in sorted(choices)}
+    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    if found:
+        return f"; did you mean '{by_folded[found[0]]}'?"
+    if not by_folded or len(by_folded) > 20:
+        return ""
+    return f"; choose one of {', '.join(by_folded.values())}"

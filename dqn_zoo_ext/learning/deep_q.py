@@ -1,0 +1,258 @@
+"""``DeepQ``: the machine that all algorithms of the family share, a Stable-Baselines3 DQN with its loss left open.
+
+An algorithm adds a ``loss`` and nothing else. What differs from ``stable_baselines3.DQN``:
+
+- epsilon is drawn for each environment, not once for all of them;
+- ``train_freq`` counts transitions, so the number of environments never changes the ratio of updates to data;
+- target copies are counted in agent steps or in updates, as ``target_update_unit`` says;
+- exploration and learning rate follow any schedule, over agent steps or over a fraction of the run;
+- losses stay on the device until a log line needs them.
+"""
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, TypeVar
+
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3 import DQN as SB3DQN
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, TrainFreq, TrainFrequencyUnit
+from stable_baselines3.dqn.policies import MultiInputPolicy
+from torch import Tensor, nn
+
+from dqn_zoo_ext import registry
+from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
+from dqn_zoo_ext.learning.exploration import epsilon_greedy
+from dqn_zoo_ext.learning.learner import Learner, copy_weights
+from dqn_zoo_ext.learning.losses import Loss
+from dqn_zoo_ext.learning.policies import CnnPolicy, MlpPolicy
+from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.schedules import AsProgress, Delayed, Linear, Schedule, as_schedule
+
+SelfDeepQ = TypeVar("SelfDeepQ", bound="DeepQ")
+_ONE_VECTOR_STEP = TrainFreq(1, TrainFrequencyUnit.STEP)
+
+
+class DeepQ(SB3DQN):
+    """Deep Q-learning with a loss left open. Takes every argument of ``stable_baselines3.DQN`` and these:
+
+    exploration: epsilon's schedule; without one, the three ``exploration_*`` arguments make the linear one.
+    exploration_begins: where the schedule's count begins, at the run's ``start`` or at ``learning_starts``.
+    target_update_unit: what ``target_update_interval`` counts, ``agent_steps`` or ``updates``.
+    loss: the registered loss of a TD error. train_freq: transitions (over all environments) between rounds of updates;
+    gradient_steps: updates in a round, -1 for as many as transitions. learning_rate: a number, a schedule of ours, or
+    one of Stable-Baselines3's. settings: the algorithm's own numbers, the fields of its ``Settings`` class.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
+        "CnnPolicy": CnnPolicy,
+        "MlpPolicy": MlpPolicy,
+        "MultiInputPolicy": MultiInputPolicy,
+    }
+    Settings: ClassVar[type[Any] | None] = None
+
+    def __init__(
+        self,
+        policy: str | type[BasePolicy],
+        env: GymEnv | str,
+        learning_rate: float | Callable[[float], float] | Schedule = 1e-4,
+        *,
+        exploration: Schedule | None = None,
+        exploration_begins: Literal["start", "learning_starts"] = "start",
+        target_update_unit: Literal["agent_steps", "updates"] = "agent_steps",
+        loss: str = "huber",
+        replay_buffer_class: str | type[Any] | None = None,
+        settings: Any = None,
+        **sb3_arguments: Any,
+    ) -> None:
+        self.exploration = exploration
+        self.exploration_begins = exploration_begins
+        self.target_update_unit = target_update_unit
+        self.loss_name = loss
+        self.settings = settings if settings is not None or self.Settings is None else self.Settings()
+        self._transitions_to_learn_from = 0
+        self._learner: Learner | None = None
+        if isinstance(replay_buffer_class, str):
+            # without a class, Stable-Baselines3 picks the one of its own that fits the observations and n_steps
+            named = registry.replay_buffers.get(replay_buffer_class)
+            replay_buffer_class = None if named is ReplayBuffer else named
+        if isinstance(policy, str) and policy not in self.policy_aliases:
+            policy = registry.policies.get(policy)
+        super().__init__(
+            policy,  # type: ignore[arg-type]  # any policy class with a q_net
+            env,
+            learning_rate=learning_rate,  # type: ignore[arg-type]  # _setup_lr_schedule takes ours too
+            replay_buffer_class=replay_buffer_class,
+            **sb3_arguments,
+        )
+
+    @abstractmethod
+    def loss(self, online: nn.Module, target: nn.Module, batch: Batch) -> Loss:
+        """How a batch becomes a loss and a priority for each of its samples.
+
+        online, target: networks from observations to action values, (B, *observation shape) to (B, A).
+        """
+
+    def loss_of_td_error(self, td_error: Tensor) -> Loss:
+        """The configured loss of (B,) TD errors, with their sizes as priorities."""
+        return Loss(per_sample=registry.losses.get(self.loss_name)(td_error), priority=td_error.detach().abs())
+
+    # -- set-up ------------------------------------------------------------------------------------------------------
+
+    def _setup_lr_schedule(self) -> None:
+        self.lr_schedule = AsProgress(as_schedule(self.learning_rate))
+
+    def _setup_model(self) -> None:
+        if self.replay_buffer_class is not None and issubclass(self.replay_buffer_class, FrameRing):
+            self.replay_buffer_kwargs = {**self.replay_buffer_kwargs, "n_steps": self.n_steps, "gamma": self.gamma}
+        with warnings.catch_warnings():
+            # "n_steps is ignored because a custom replay_buffer_class was passed": the line above passes it on
+            warnings.filterwarnings("ignore", message="`n_steps=")
+            super()._setup_model()
+        if self.train_freq.unit != TrainFrequencyUnit.STEP:  # type: ignore[union-attr]  # a TrainFreq by now
+            raise ValueError("train_freq counts transitions here and cannot be given in episodes")
+        seed = self.seed if self.seed is not None else int(np.random.randint(2**31))  # noqa: NPY002
+        self.exploration_rng = np.random.default_rng(seed)
+
+    def _setup_learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        reset_num_timesteps: bool = True,
+        tb_log_name: str = "run",
+        progress_bar: bool = False,
+    ) -> tuple[int, BaseCallback]:
+        if isinstance(self.replay_buffer, FrameRing) and (reset_num_timesteps or self._last_obs is None):
+            self.replay_buffer.cut()
+        total, callbacks = super()._setup_learn(
+            total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
+        )
+        assert isinstance(self.lr_schedule, AsProgress)  # set by _setup_lr_schedule
+        self.lr_schedule.total_agent_steps = total
+        self.exploration_rate = self._exploration_now()
+        return total, callbacks
+
+    # -- acting ------------------------------------------------------------------------------------------------------
+
+    def predict(
+        self,
+        observation: np.ndarray | dict[str, np.ndarray],
+        state: tuple[np.ndarray, ...] | None = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...] | None]:
+        """The greedy action, or, unless `deterministic`, an epsilon-greedy one drawn for each environment by itself."""
+        action, state = self.policy.predict(observation, state, episode_start, deterministic=True)
+        if not deterministic:
+            action = epsilon_greedy(action, self.exploration_rate, self._n_actions, self.exploration_rng)
+        return action, state
+
+    @property
+    def _n_actions(self) -> int:
+        assert isinstance(self.action_space, spaces.Discrete)  # Stable-Baselines3's DQN takes no other
+        return int(self.action_space.n)
+
+    def _exploration_now(self) -> float:
+        schedule: Schedule = self.exploration or Linear(
+            self.exploration_initial_eps, self.exploration_final_eps, fraction=self.exploration_fraction
+        )
+        if self.exploration_begins == "learning_starts":
+            schedule = Delayed(schedule, self.learning_starts)
+        return schedule.at(self.num_timesteps, self._total_timesteps)
+
+    def _on_step(self) -> None:
+        self.exploration_rate = self._exploration_now()
+        self.logger.record("rollout/exploration_rate", self.exploration_rate)
+        if self.target_update_unit == "agent_steps":
+            interval = self.target_update_interval
+            if self.num_timesteps // interval > (self.num_timesteps - self.n_envs) // interval:
+                copy_weights(self.q_net, self.q_net_target, self.tau)
+
+    # -- learning ----------------------------------------------------------------------------------------------------
+
+    def learn(
+        self: SelfDeepQ,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int | None = 4,
+        tb_log_name: str = "DQN",
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> SelfDeepQ:
+        """Collect and learn for `total_timesteps` agent steps, over all environments together.
+
+        log_interval: episodes between log lines, None for none.
+        """
+        total, callbacks = self._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
+        callbacks.on_training_start(locals(), globals())
+        assert self.env is not None
+        assert self.replay_buffer is not None
+        while self.num_timesteps < total:
+            rollout = self.collect_rollouts(
+                self.env,
+                callbacks,
+                _ONE_VECTOR_STEP,
+                self.replay_buffer,
+                learning_starts=self.learning_starts,
+                log_interval=log_interval,
+            )
+            if not rollout.continue_training:
+                break
+            updates = self._updates_due()
+            if updates > 0:
+                self.train(updates, self.batch_size)
+        callbacks.on_training_end()
+        return self
+
+    def _updates_due(self) -> int:
+        """Updates that the last vector step has made due; transitions short of a full round are kept for the next."""
+        if self.num_timesteps <= self.learning_starts:
+            return 0
+        self._transitions_to_learn_from += self.n_envs
+        every: int = self.train_freq.frequency  # type: ignore[union-attr]  # a TrainFreq since _setup_model
+        rounds, self._transitions_to_learn_from = divmod(self._transitions_to_learn_from, every)
+        return rounds * (self.gradient_steps if self.gradient_steps >= 0 else every)
+
+    def train(self, gradient_steps: int, batch_size: int = 100) -> None:
+        """Make `gradient_steps` updates on batches of `batch_size` drawn from the replay."""
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        learner = self._make_learner()
+        for _ in range(gradient_steps):
+            learner.update(self._draw(batch_size))
+            self._n_updates += 1
+            if self.target_update_unit == "updates" and self._n_updates % self.target_update_interval == 0:
+                copy_weights(self.q_net, self.q_net_target, self.tau)
+
+    def _draw(self, batch_size: int) -> Batch:
+        if isinstance(self.replay_buffer, FrameRing):
+            return self.replay_buffer.sample_batch(batch_size)
+        assert self.replay_buffer is not None
+        return from_sb3_samples(self.replay_buffer.sample(batch_size, env=self._vec_normalize_env), self.gamma)
+
+    def _make_learner(self) -> Learner:
+        if self._learner is None:
+            self._learner = Learner(self.loss, self.q_net, self.q_net_target, self.policy.optimizer, self.max_grad_norm)
+        return self._learner
+
+    def _update_learning_rate(self, optimizers: Any) -> None:
+        rate = self.lr_schedule(self._current_progress_remaining)
+        self.logger.record("train/learning_rate", rate)
+        for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+    def dump_logs(self) -> None:
+        """Write the log, with the means of the updates since the last time."""
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        if self._learner is not None:
+            for name, value in self._learner.read_means().items():
+                self.logger.record(f"train/{name}", value)
+        super().dump_logs()
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "_learner"]

@@ -1,0 +1,170 @@
+"""Networks in two parts: a torso turns observations into features, a head turns features into action values.
+
+A torso is a Stable-Baselines3 features extractor, so any extractor of its users works as one, and the parameters of the
+Nature torso carry the same names as those of its ``NatureCNN``. Images arrive as floats in [0, 1]: Stable-Baselines3's
+preprocessing has divided them by 255.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from gymnasium import spaces
+from pydantic import Field
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor
+from torch import Tensor, nn
+
+from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.registry import register_head, register_torso, torsos
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "elu": nn.ELU,
+    "tanh": nn.Tanh,
+    "leaky_relu": nn.LeakyReLU,
+    "gelu": nn.GELU,
+}
+
+Features = Annotated[int, Field(ge=1)]
+Padding = Annotated[int, Field(ge=0)]
+Initialization = Literal["pytorch", "glorot", "he"]
+
+torsos.add("flatten", FlattenExtractor)
+
+
+def activation_class(name: str) -> type[nn.Module]:
+    """The activation called `name`; UserError with the nearest name otherwise."""
+    if name not in ACTIVATIONS:
+        raise UserError(f"unknown activation '{name}'{nearest(name, ACTIVATIONS)}")
+    return ACTIVATIONS[name]
+
+
+class ConvolutionalTorso(BaseFeaturesExtractor):
+    """Convolutions with ReLU, then one dense layer of `features_dim` units with ReLU.
+
+    Observations: (B, C, H, W). A subclass lists its convolutions as (channels, kernel, stride). `padding` is the first
+    convolution's. `initialization`: PyTorch's default (uniform within 1/sqrt(fan in), as DeepMind's Torch had it),
+    Glorot uniform, or He normal. `bias`: the biases' first value; None leaves PyTorch's.
+    UserError if the screen is too small for the kernels.
+    """
+
+    convolutions: ClassVar[tuple[tuple[int, int, int], ...]]
+
+    def __init__(
+        self,
+        observation_space: spaces.Box,
+        features_dim: Features = 512,
+        padding: Padding = 0,
+        initialization: Initialization = "pytorch",
+        bias: float | None = None,
+    ) -> None:
+        if len(observation_space.shape) != 3:
+            raise UserError(
+                f"a convolutional torso needs observations (channels, height, width), got {observation_space.shape}"
+            )
+        super().__init__(observation_space, features_dim)
+        channels, height, width = observation_space.shape
+        layers: list[nn.Module] = []
+        for index, (out_channels, kernel, stride) in enumerate(self.convolutions):
+            pad = padding if index == 0 else 0
+            height, width = ((size + 2 * pad - kernel) // stride + 1 for size in (height, width))
+            if height < 1 or width < 1:
+                raise UserError(f"a screen of {observation_space.shape[1:]} is too small for {type(self).__name__}")
+            layers += [nn.Conv2d(channels, out_channels, kernel, stride, padding=pad), nn.ReLU()]
+            channels = out_channels
+        self.cnn = nn.Sequential(*layers, nn.Flatten())
+        self.linear = nn.Sequential(nn.Linear(channels * height * width, features_dim), nn.ReLU())
+        _initialize(self, initialization, bias)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """(B, C, H, W) floats to (B, features_dim)."""
+        features: Tensor = self.linear(self.cnn(observations))
+        return features
+
+
+@register_torso("nature")
+class Nature(ConvolutionalTorso):
+    """The torso of Mnih et al. 2015: 32 filters 8 x 8 stride 4, 64 of 4 x 4 stride 2, 64 of 3 x 3 stride 1, 512 units."""
+
+    convolutions = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+
+
+@register_torso("nature_padded")
+class NaturePadded(Nature):
+    """Nature with two pixels of padding around the screen, so that its edge is seen as often as its middle.
+
+    Glorot initialisation and biases of 0.1, as in the blog article of 2016 that the Space Invaders preset follows.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Box,
+        features_dim: Features = 512,
+        padding: Padding = 2,
+        initialization: Initialization = "glorot",
+        bias: float | None = 0.1,
+    ) -> None:
+        super().__init__(observation_space, features_dim, padding, initialization, bias)
+
+
+@register_torso("nature_he")
+class NatureHe(Nature):
+    """Padded Nature with He et al.'s 2015 normal initialisation (gain for ReLU) and biases of 0.1."""
+
+    def __init__(
+        self,
+        observation_space: spaces.Box,
+        features_dim: Features = 512,
+        padding: Padding = 2,
+        initialization: Initialization = "he",
+        bias: float | None = 0.1,
+    ) -> None:
+        super().__init__(observation_space, features_dim, padding, initialization, bias)
+
+
+@register_torso("nips")
+class Nips(ConvolutionalTorso):
+    """The torso of Mnih et al. 2013: 16 filters of 8 x 8 stride 4, 32 of 4 x 4 stride 2, 256 units."""
+
+    convolutions = ((16, 8, 4), (32, 4, 2))
+
+    def __init__(
+        self,
+        observation_space: spaces.Box,
+        features_dim: Features = 256,
+        padding: Padding = 0,
+        initialization: Initialization = "pytorch",
+        bias: float | None = None,
+    ) -> None:
+        super().__init__(observation_space, features_dim, padding, initialization, bias)
+
+
+@register_head("linear")
+class LinearHead(nn.Sequential):
+    """One value per action: hidden layers of `net_arch` units, then a linear layer without activation.
+
+    (B, features_dim) to (B, n_actions).
+    """
+
+    def __init__(
+        self, features_dim: int, n_actions: int, net_arch: Sequence[Features] = (), activation: str = "relu"
+    ) -> None:
+        widths = [features_dim, *net_arch]
+        hidden: list[nn.Module] = []
+        for width_in, width_out in pairwise(widths):
+            hidden += [nn.Linear(width_in, width_out), activation_class(activation)()]
+        super().__init__(*hidden, nn.Linear(widths[-1], n_actions))
+
+
+def _initialize(module: nn.Module, initialization: Initialization, bias: float | None) -> None:
+    for layer in module.modules():
+        if not isinstance(layer, nn.Conv2d | nn.Linear):
+            continue
+        if initialization == "glorot":
+            nn.init.xavier_uniform_(layer.weight)
+        elif initialization == "he":
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        if bias is not None and layer.bias is not None:
+            with torch.no_grad():
+                layer.bias.fill_(bias)

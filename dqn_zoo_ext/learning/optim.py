@@ -1,0 +1,111 @@
+"""Optimizers. DeepMind's RMSProp is written out here; Adam and RMSProp are PyTorch's."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, overload
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dqn_zoo_ext.registry import register_optimizer
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+@register_optimizer("deepmind_rmsprop")
+class DeepMindRMSprop(torch.optim.Optimizer):
+    """RMSProp as in DeepMind's DQN: centred, epsilon inside the root, both running means starting at zero.
+
+    With gradient g, per weight::
+
+        mean   <- decay * mean   + (1 - decay) * g
+        square <- decay * square + (1 - decay) * g**2
+        weight <- weight - lr * g / sqrt(square - mean**2 + eps)
+
+    DeepMind's code sums the gradient over a batch of 32 and has eps = 0.01; our losses are means over the batch, for
+    which 0.01 / 32**2 gives the same steps. ``torch.optim.RMSprop`` adds eps outside the root;
+    Stable-Baselines3's ``RMSpropTFLike`` starts the running square at one.
+    Source: the code published with Mnih et al. 2015; Graves 2013, equations 38 to 45, without momentum.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: NotNegative = 2.5e-4,
+        decay: Decay = 0.95,
+        eps: Positive = 0.01 / 32**2,
+    ) -> None:
+        for name, value, allowed in (("lr", lr, lr >= 0), ("decay", decay, 0 <= decay < 1), ("eps", eps, eps > 0)):
+            if not allowed:
+                raise ValueError(f"deepmind_rmsprop: {name} must be {_RANGES[name]}, got {value}")
+        super().__init__(params, {"lr": lr, "decay": decay, "eps": eps})
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """One update of every weight that has a gradient; returns what `closure` returns, as PyTorch's own do."""
+        result = None
+        if closure is not None:
+            with torch.enable_grad():
+                result = closure()
+        for group in self.param_groups:
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if weights:
+                self._step_group(weights, group["lr"], group["decay"], group["eps"])
+        return result
+
+    def _step_group(self, weights: list[Tensor], lr: float, decay: float, eps: float) -> None:
+        for weight in weights:
+            if not self.state[weight]:
+                self.state[weight]["mean"] = torch.zeros_like(weight)
+                self.state[weight]["square"] = torch.zeros_like(weight)
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        means = [self.state[weight]["mean"] for weight in weights]
+        squares = [self.state[weight]["square"] for weight in weights]
+        # foreach: a handful of launches for all weights together, instead of nine for each
+        torch._foreach_lerp_(means, gradients, 1 - decay)
+        torch._foreach_mul_(squares, decay)
+        torch._foreach_addcmul_(squares, gradients, gradients, value=1 - decay)
+        variances = torch._foreach_addcmul(squares, means, means, value=-1)
+        torch._foreach_clamp_min_(variances, 0.0)  # rounding can make it negative, by more than eps
+        torch._foreach_add_(variances, eps)
+        torch._foreach_sqrt_(variances)
+        torch._foreach_addcdiv_(weights, gradients, variances, value=-lr)
+
+
+_RANGES = {"lr": "at least 0", "decay": "in [0, 1)", "eps": "above 0"}
+
+
+@register_optimizer("adam")
+class Adam(torch.optim.Adam):
+    """PyTorch's Adam (Kingma & Ba 2015); `lr` comes from the learning-rate schedule."""
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: NotNegative = 1e-3,
+        betas: tuple[Decay, Decay] = (0.9, 0.999),
+        eps: Positive = 1e-8,
+        weight_decay: NotNegative = 0.0,
+    ) -> None:
+        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+
+@register_optimizer("rmsprop")
+class RMSprop(torch.optim.RMSprop):
+    """PyTorch's RMSProp: epsilon is added outside the root, and centring is a choice."""
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: NotNegative = 1e-2,
+        alpha: Decay = 0.99,
+        eps: Positive = 1e-8,
+        centered: bool = False,
+    ) -> None:
+        super().__init__(params, lr=lr, alpha=alpha, eps=eps, centered=centered)
