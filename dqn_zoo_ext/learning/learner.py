@@ -43,7 +43,7 @@ class Learner:
         loss = self._loss(self._online, self._target, batch)
         mean_loss = (batch.weights * loss.per_sample).mean()
         self._optimizer.zero_grad()
-        mean_loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        mean_loss.backward()
         if self._max_grad_norm is not None:
             nn.utils.clip_grad_norm_(self._weights, self._max_grad_norm)
         self._optimizer.step()

@@ -85,7 +85,7 @@ class ConvolutionalTorso(BaseFeaturesExtractor):
 
 @register_torso("nature")
 class Nature(ConvolutionalTorso):
-    """The torso of Mnih et al. 2015: 32 filters 8 x 8 stride 4, 64 of 4 x 4 stride 2, 64 of 3 x 3 stride 1, 512 units."""
+    """The torso of Mnih et al. 2015: 32 filters 8 x 8 stride 4, 64 of 4 x 4 stride 2, 64 of 3 x 3, 512 units."""
 
     convolutions = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 

@@ -16,6 +16,7 @@ from dqn_zoo_ext.registry import register_replay_buffer, replay_buffers
 
 replay_buffers.add("sb3", ReplayBuffer)
 
+_KEPT = ("frames", "actions_taken", "rewards_received", "ends", "cuts", "ages")
 _ROWS_CHECKED = 32  # how many of the first rows are compared with the stacks they came from
 
 
@@ -126,6 +127,32 @@ class FrameRing(ReplayBuffer):
         self.cuts[cells] |= unfinished
         self._note_cuts(row, np.flatnonzero(unfinished.numpy()))
         self._age[:] = 0
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that is kept, as plain tensors: what ``load_state`` takes. Frames and facts share their memory."""
+        kept = {name: getattr(self, name) for name in _KEPT}
+        return {
+            **kept,
+            "rows_added": torch.tensor(self.rows_added),
+            "next_age": torch.from_numpy(self._age),
+            "cut_cells": torch.from_numpy(self._cut_cells),
+            "generator": self.generator.get_state(),
+        }
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Become the ring that `state` was taken from. ValueError if its size, environments or frames differ."""
+        for name in _KEPT:
+            own = getattr(self, name)
+            if state[name].shape != own.shape or state[name].dtype != own.dtype:
+                raise ValueError(f"'{name}' has shape {tuple(state[name].shape)} there and {tuple(own.shape)} here")
+        for name in _KEPT:
+            getattr(self, name).copy_(state[name])
+        self.rows_added = int(state["rows_added"])
+        self._age = state["next_age"].numpy().copy()
+        self._cut_cells = state["cut_cells"].numpy().copy()
+        self.generator.set_state(state["generator"])
+        self.pos = self.rows_added % self.rows
+        self.full = self.rows_added >= self.rows
 
     def sample_batch(self, batch_size: int) -> Batch:
         """Draw `batch_size` windows uniformly, with replacement. ValueError while there is nothing to draw."""

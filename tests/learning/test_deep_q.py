@@ -70,7 +70,7 @@ def test_one_update_equals_stable_baselines3s() -> None:
         model.set_logger(configure(None, []))
     for _ in range(50):
         obs, next_obs = rng.normal(size=(2, 1, 4)).astype(np.float32)
-        row = (obs, next_obs, rng.integers(2, size=1), rng.normal(size=1), rng.random(1) < 0.2, [{}])
+        row: tuple[Any, ...] = (obs, next_obs, rng.integers(2, size=1), rng.normal(size=1), rng.random(1) < 0.2, [{}])
         for model in (ours, theirs):
             assert model.replay_buffer is not None
             model.replay_buffer.add(*row)

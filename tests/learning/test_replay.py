@@ -64,7 +64,7 @@ class Screens:
 
 
 def play(n_envs: int, stack: int, n_steps: int, capacity: int, events: list[list[str]]) -> tuple[FrameRing, Twin]:
-    """Feed both with the same rows. An event for each environment and row: on, end, cut; a row may begin with a reset."""
+    """Feed both with the same rows. An event is a row: "go" or "reset" before it, then on, end or cut for each env."""
     space = spaces.Box(0, 255, (stack, 2, 2), np.uint8)
     ring = FrameRing(capacity, space, spaces.Discrete(9), "cpu", n_envs, n_steps=n_steps, gamma=GAMMA)
     twin, screens = Twin(n_envs, n_steps), Screens(n_envs, stack)

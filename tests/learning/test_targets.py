@@ -36,7 +36,7 @@ def test_gradient_reaches_only_the_chosen_online_value(double: bool) -> None:
     q_tm1, q_t = Q_TM1.clone().requires_grad_(), Q_T.clone().requires_grad_()
     selectors = (SELECTOR.clone().requires_grad_(),) if double else ()
     function = double_q_learning if double else q_learning
-    function(q_tm1, A_TM1, R_T, DISCOUNT_T, q_t, *selectors).sum().backward()  # type: ignore[operator]
+    function(q_tm1, A_TM1, R_T, DISCOUNT_T, q_t, *selectors).sum().backward()
     assert q_tm1.grad is not None
     torch.testing.assert_close(q_tm1.grad, torch.tensor([[0.0, -1, 0], [0, 0, -1], [-1, 0, 0]]))
     assert q_t.grad is None

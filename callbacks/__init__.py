@@ -1,0 +1,12 @@
+"""What a run can be given to do besides learning. Stable-Baselines3 callbacks; those with a name can stand in YAML."""
+
+if __name__ != "dqn_zoo_ext.callbacks":
+    # under two names every class here would exist twice, and isinstance would fail in silence
+    raise ImportError("import dqn_zoo_ext.callbacks, not the folder that it is kept in")
+
+from dqn_zoo_ext.callbacks.checkpoint import Checkpoint
+from dqn_zoo_ext.callbacks.evaluation import ProtocolEvaluation
+from dqn_zoo_ext.callbacks.pace import Pace
+from dqn_zoo_ext.callbacks.progress import Progress
+
+__all__ = ["Checkpoint", "Pace", "Progress", "ProtocolEvaluation"]

@@ -1,0 +1,99 @@
+"""Evaluate the agent during training by a named protocol, and keep the best one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv
+
+from dqn_zoo_ext.callbacks.pace import Pace
+from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
+from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.storage.agent_file import write_agent
+from dqn_zoo_ext.storage.atomic import replacing
+from dqn_zoo_ext.storage.results import EvaluationRecord
+
+
+class ProtocolEvaluation(BaseCallback):
+    """Plays `episodes` games by `protocol` every `every` agent steps, and once more at the end of training.
+
+    The agent with the highest mean so far is written to `best_model`; of equals the later one, having learned longer.
+    `evaluations` is rewritten each time in the form of Stable-Baselines3's EvalCallback (npz: timesteps, results,
+    ep_lengths). The games are seeded by `seed` and the number of the evaluation, and take no random number from the
+    training. make_venv: makes the environments for it, when training starts.
+    """
+
+    def __init__(
+        self,
+        make_venv: Callable[[], VecEnv],
+        protocol: Protocol,
+        every: int,
+        episodes: int,
+        seed: int,
+        best_model: Path | None = None,
+        evaluations: Path | None = None,
+        on_record: Callable[[EvaluationRecord], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._make_venv = make_venv
+        self._protocol = protocol
+        self._pace = Pace(every)
+        self._episodes = episodes
+        self._seed = seed
+        self._best_model = best_model
+        self._evaluations = evaluations
+        self._on_record = on_record
+        self._venv: VecEnv | None = None
+        self._history: list[tuple[int, Evaluation]] = []
+        self.records: list[EvaluationRecord] = []
+        self.best: EvaluationRecord | None = None
+
+    def _on_training_start(self) -> None:
+        self._pace.begin(self.num_timesteps)
+
+    def _on_step(self) -> bool:
+        if self._pace.due(self.num_timesteps):
+            self.measure()
+        return True
+
+    def _on_training_end(self) -> None:
+        if not self.records or self.records[-1].agent_steps != self.num_timesteps:
+            self.measure()
+        if self._venv is not None:
+            self._venv.close()
+            self._venv = None
+
+    def measure(self) -> EvaluationRecord:
+        """Evaluate the agent as it is now."""
+        if self._venv is None:
+            self._venv = self._make_venv()
+        was_training = self.model.policy.training
+        self.model.policy.set_training_mode(False)
+        evaluation = evaluate(
+            self.model.policy, self._venv, self._protocol, self._episodes, seed=self._seed + len(self.records)
+        )
+        self.model.policy.set_training_mode(was_training)
+        record = EvaluationRecord.at(self.num_timesteps, evaluation.as_dict())
+        self.records.append(record)
+        self._history.append((self.num_timesteps, evaluation))
+        self.logger.record("eval/mean_reward", record.mean)
+        self.logger.record("eval/mean_ep_length", float(np.mean(evaluation.lengths_in_agent_steps)))
+        if self.best is None or record.mean >= self.best.mean:
+            self.best = record
+            if self._best_model is not None:
+                write_agent(self.model, self._best_model)
+        if self._evaluations is not None:
+            self._write_history(self._evaluations)
+        if self._on_record is not None:
+            self._on_record(record)
+        return record
+
+    def _write_history(self, path: Path) -> None:
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file,
+                timesteps=[agent_steps for agent_steps, _ in self._history],
+                results=[evaluation.scores for _, evaluation in self._history],
+                ep_lengths=[evaluation.lengths_in_agent_steps for _, evaluation in self._history],
+            )

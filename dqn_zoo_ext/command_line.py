@@ -1,0 +1,168 @@
+"""What the verbs share: a parser whose complaints are one line, and the exit codes.
+
+0: done. 1: a failure that is not the user's to mend (a traceback says where). 2: a mistake that the user can mend,
+said in one line. 130: stopped by Ctrl-C.
+"""
+
+import argparse
+import importlib
+import os
+import random
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+
+import dqn_zoo_ext.algorithms
+import dqn_zoo_ext.envs
+import dqn_zoo_ext.learning  # importing the three registers what they hold
+from dqn_zoo_ext import registry
+from dqn_zoo_ext.errors import UserError, nearest
+
+EXIT_MISTAKE = 2
+EXIT_INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with one-line errors that name the nearest option, and defaults shown in ``--help``."""
+
+    def __init__(self, verb: str, description: str, epilog: str | None = None) -> None:
+        super().__init__(
+            prog=f"python -m dqn_zoo_ext.{verb}",
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def parse(self, arguments: Sequence[str] | None) -> argparse.Namespace:
+        """The options given; an unknown one is an error that names the nearest known one."""
+        options, unknown = self.parse_known_args(arguments)
+        if unknown:
+            known = [name for action in self._actions for name in action.option_strings]
+            self.error(f"unknown option '{unknown[0]}'{nearest(unknown[0].split('=')[0], known)}")
+        return options
+
+    def error(self, message: str) -> NoReturn:
+        """One line and exit code 2, without the usage that argparse prints."""
+        raise UserError(message)
+
+    def add_agent_options(self) -> None:
+        """Which trained agent: the options of RL-Zoo's ``enjoy``."""
+        self.add_algo_and_env()
+        self.add_argument("-f", "--folder", type=Path, default=Path("logs"), help="log folder (default: logs)")
+        self.add_argument(
+            "--exp-id",
+            type=int,
+            default=0,
+            metavar="N",
+            help="number of the run (default: 0, the latest; -1: no run folder)",
+        )
+        self.add_argument("--load-best", action="store_true", help="the best evaluated agent instead of the last one")
+        self.add_argument(
+            "--load-checkpoint", type=int, metavar="STEPS", help="the checkpoint after so many agent steps instead"
+        )
+        self.add_argument("--load-last-checkpoint", action="store_true", help="the last checkpoint instead")
+        self.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
+        self.add_plug_in_options()
+
+    def add_algo_and_env(self) -> None:
+        """``--algo`` and ``--env``, which every verb has."""
+        self.add_argument("--algo", default="dqn", help=f"{', '.join(registry.algorithms.names())} (default: dqn)")
+        self.add_argument(
+            "--env",
+            default="SpaceInvadersNoFrameskip-v4",
+            help="SpaceInvadersNoFrameskip-v4, ALE/SpaceInvaders-v5, SpaceInvaders, CartPole-v1... "
+            "(default: SpaceInvadersNoFrameskip-v4)",
+        )
+
+    def add_plug_in_options(self) -> None:
+        """Options that every verb has for outside packages and threads."""
+        self.add_argument(
+            "--gym-packages",
+            nargs="+",
+            default=[],
+            metavar="MODULE",
+            help="modules to import first: they register environments or algorithms of their own",
+        )
+        self.add_argument(
+            "--num-threads", type=int, default=-1, metavar="N", help="PyTorch's threads (default: its own)"
+        )
+        self.add_argument("--verbose", type=int, default=1, metavar="0|1|2", help="how much to print (default: 1)")
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """An argparse type: a whole number of at least `least`."""
+
+    def parse(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, not {number}")
+        return number
+
+    parse.__name__ = "whole number"  # argparse puts it into its error line
+    return parse
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Load plug-ins and set threads, as every verb does before it looks up a name."""
+    registry.load_plugins()
+    for module in options.gym_packages:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise UserError(f"--gym-packages: cannot import '{module}': {error}") from error
+    dqn_zoo_ext.algorithms.join_rl_zoo()
+    if options.num_threads > 0:
+        torch.set_num_threads(options.num_threads)
+
+
+def check_device(name: str) -> str:
+    """`name` if PyTorch can use it; UserError otherwise."""
+    try:
+        if name != "auto":
+            torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UserError(f"--device: cannot use '{name}': {str(error).splitlines()[0]}") from error
+    return name
+
+
+def seed_or_random(seed: int) -> int:
+    """`seed`, or a random one if negative, as in RL-Zoo. UserError from 2**31 on, which the emulator refuses."""
+    if seed >= 2**31:
+        raise UserError(f"--seed must be below 2**31, not {seed}")
+    return seed if seed >= 0 else random.SystemRandom().randrange(2**31)
+
+
+def command_of(verb: str, arguments: Sequence[str] | None) -> str:
+    """The command line as one could type it again."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return shlex.join(["python", "-m", f"dqn_zoo_ext.{verb}", *given])
+
+
+def run_verb(verb: Callable[[Sequence[str] | None], int | None], arguments: Sequence[str] | None = None) -> NoReturn:
+    """Call a verb's main and exit: its mistakes as one line on stderr."""
+    try:
+        code = verb(arguments) or 0
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = EXIT_MISTAKE
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # the reader of our output has gone (`| head`): what remains to be flushed must not raise again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def key_values(words: Sequence[str], option: str) -> dict[str, Any]:
+    """``key:value`` words as plain data: the values are read as YAML, never evaluated."""
+    from dqn_zoo_ext.config.overrides import parse_params
+    from dqn_zoo_ext.config.yaml_source import Source, read_text
+
+    return {key: read_text(text, Source(option)).plain() for key, text in parse_params(words).items()}

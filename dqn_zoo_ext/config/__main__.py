@@ -1,0 +1,72 @@
+"""``python -m dqn_zoo_ext.config``: the configuration that a run would have, and where each value comes from."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from dqn_zoo_ext.command_line import Parser, prepare, run_verb
+from dqn_zoo_ext.config.load import Configuration, load
+from dqn_zoo_ext.config.overrides import parse_params
+from dqn_zoo_ext.envs.ids import resolve
+
+_DESCRIPTION = """\
+Print the configuration that a training run would have, and the file and line that each value comes from."""
+
+_EXAMPLES = """\
+examples:
+  python -m dqn_zoo_ext.config --algo double_dqn --env SpaceInvadersNoFrameskip-v4
+  python -m dqn_zoo_ext.config --env CartPole-v1 -params learning_rate:lin_1e-3 policy_kwargs.net_arch:[64,64]
+  python -m dqn_zoo_ext.config --env Pong -conf my.yml --json
+
+With --json the last line is one object: {key: {"value": ..., "source": "file:line"}}."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, merge, print."""
+    parser = Parser("config", _DESCRIPTION, _EXAMPLES)
+    parser.add_algo_and_env()
+    parser.add_argument(
+        "-conf",
+        "--conf-file",
+        type=Path,
+        metavar="FILE",
+        help="YAML to lay over the shipped files, or a file in RL-Zoo's format, which replaces them",
+    )
+    parser.add_argument(
+        "-params",
+        "--hyperparams",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY:VALUE",
+        help="values that come last, e.g. learning_rate:1e-3 exploration.end:0.01",
+    )
+    parser.add_plug_in_options()
+    parser.add_argument("--json", action="store_true", help="print the configuration as JSON, in the last line")
+    options = parser.parse(arguments)
+    prepare(options)
+    overrides = parse_params(options.hyperparams)
+    configuration = load(options.algo, resolve(options.env), conf_file=options.conf_file, overrides=overrides)
+    print(_as_json(configuration) if options.json else _as_table(configuration))
+    return 0
+
+
+def _as_json(configuration: Configuration) -> str:
+    sources = configuration.sources
+    values = {key: {"value": value, "source": str(sources[key])} for key, value in configuration.flat().items()}
+    return json.dumps(values)
+
+
+def _as_table(configuration: Configuration) -> str:
+    rows = [
+        (key, value if isinstance(value, str) else json.dumps(value), str(configuration.sources[key]))
+        for key, value in configuration.flat().items()
+    ]
+    rows = [("key", "value", "from"), *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    title = f"{configuration.algo} on {configuration.env.gym_id}"
+    return "\n".join([title, "", *(f"{key:{widths[0]}}  {value:{widths[1]}}  {source}" for key, value, source in rows)])
+
+
+if __name__ == "__main__":
+    run_verb(main)

@@ -1,0 +1,156 @@
+"""Which YAML files a configuration is made of, in which order, and which parts of them count."""
+
+import importlib.resources
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.merge import EITHER_OR, Layer
+from dqn_zoo_ext.config.rl_zoo_format import SPELLINGS, choose_block, is_rl_zoo, translate
+from dqn_zoo_ext.config.schema import SCHEDULES
+from dqn_zoo_ext.config.yaml_source import Located, read_mapping
+from dqn_zoo_ext.envs.ids import EnvId
+from dqn_zoo_ext.errors import UserError, nearest
+
+COMPLETE = "complete"
+"""``complete: true`` at the top of a file: it says everything, and nothing of ours lies beneath it."""
+SEARCH, GAME, INHERIT = "search", "game", "inherit"
+NOT_HYPERPARAMETERS = (SEARCH, GAME, COMPLETE)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys that a configuration of one algorithm may have; `own` are those of the algorithm's ``Settings``."""
+
+    algo: str
+    common: tuple[str, ...]
+    own: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every name that stands for a value."""
+        return (*self.common, *self.own)
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What the files say: layers of hyperparameters, lowest first, and the two blocks that are none."""
+
+    hyperparameters: tuple[Layer, ...]
+    search: Mapping[str, Any]
+    game: Mapping[str, Any]
+
+
+def shipped(name: str) -> tuple[Path, str]:
+    """A file of the package's hyperparams folder, e.g. ``atari/pong.yml``, and how messages show it."""
+    return Path(str(importlib.resources.files("dqn_zoo_ext"))) / "hyperparams" / name, f"hyperparams/{name}"
+
+
+def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
+    """The layers beneath the command line, in the order that `load` states."""
+    conf = read_mapping(conf_file, str(conf_file)) if conf_file is not None else {}
+    algorithm = _read_algorithm(keys.algo)
+    game = _read_shipped(f"{env.family}/{env.config_name}.yml", optional=True)
+    search = _search(keys.algo, algorithm, ())
+    if is_rl_zoo(conf, (*keys.all, *SPELLINGS, *NOT_HYPERPARAMETERS, *registry.algorithms.names())):
+        layers = _rl_zoo_layers(env, keys, conf, algorithm, str(conf_file))
+    elif _is_complete(conf):
+        layers = [one_layer(_values(conf), keys)]
+        search = {}
+    else:
+        family = one_layer(_read_shipped(f"families/{env.family}.yml"), keys)
+        defaults = one_layer(_values(algorithm), keys)
+        layers = [family, defaults, *_with_section(game, keys), *_with_section(conf, keys)]
+    if SEARCH in conf:
+        search = {**search, **_block(conf, SEARCH)}
+    return Layers(tuple(layers), search, _block(game, GAME))
+
+
+def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]:
+    """The hyperparameters at the top level of a document, in one spelling.
+
+    UserError for a key that is neither one of `keys` nor a spelling of RL-Zoo's, or a schedule of two lengths.
+    """
+    known = (*keys.all, *SPELLINGS)
+    for key, value in document.items():
+        if key not in known:
+            raise UserError(f"{value.source}: unknown key '{key}' for algorithm '{keys.algo}'{nearest(key, known)}")
+    layer = translate(document)
+    for key in SCHEDULES:
+        given = layer[key].data if key in layer else {}
+        if all(name in given for name in EITHER_OR):
+            first, second = EITHER_OR
+            raise UserError(
+                f"{given[second].source}: both {key}.{first} and {key}.{second} are given; a schedule has one length"
+            )
+    return layer
+
+
+def _values(document: Mapping[str, Located], others: Collection[str] = ()) -> dict[str, Located]:
+    """A document without the blocks that are no hyperparameters, and without the keys in `others`."""
+    return {key: value for key, value in document.items() if key not in NOT_HYPERPARAMETERS and key not in others}
+
+
+def _with_section(document: Mapping[str, Located], keys: Keys) -> list[dict[str, Located]]:
+    flat = one_layer(_values(document, registry.algorithms.names()), keys)
+    section = document.get(keys.algo)
+    if section is None:
+        return [flat]
+    if not isinstance(section.data, dict):
+        raise UserError(f"{section.source}: {keys.algo}: the section of an algorithm must be a mapping")
+    return [flat, one_layer(section.data, keys)]
+
+
+def _rl_zoo_layers(
+    env: EnvId, keys: Keys, conf: Mapping[str, Located], algorithm: Mapping[str, Located], shown: str
+) -> list[dict[str, Located]]:
+    base = one_layer(_read_shipped("families/rl_zoo.yml"), keys)
+    # RL-Zoo cannot know the keys that only this algorithm has: those come from the algorithm's own file
+    own = {key: value for key, value in one_layer(_values(algorithm), keys).items() if key in keys.own}
+    block = choose_block(conf, (env.gym_id, env.requested), env.family == "atari", shown)
+    return [base, own, one_layer(block, keys)]
+
+
+def _is_complete(conf: Mapping[str, Located]) -> bool:
+    if COMPLETE not in conf:
+        return False
+    if not isinstance(conf[COMPLETE].data, bool):
+        raise UserError(f"{conf[COMPLETE].source}: {COMPLETE}: must be true or false")
+    return bool(conf[COMPLETE].data)
+
+
+def _read_shipped(name: str, optional: bool = False) -> dict[str, Located]:
+    path, shown = shipped(name)
+    return {} if optional and not path.exists() else read_mapping(path, shown)
+
+
+def _read_algorithm(algo: str) -> dict[str, Located]:
+    brought = registry.algorithm_defaults(algo)
+    if brought is not None:
+        return read_mapping(brought, str(brought))
+    return _read_shipped(f"algorithms/{algo}.yml", optional=True)
+
+
+def _search(algo: str, document: Mapping[str, Located], children: Collection[str]) -> dict[str, Any]:
+    """The search block, on top of the one of the algorithm that it names with ``inherit``."""
+    block = _block(document, SEARCH)
+    parent = block.pop(INHERIT, None)
+    if parent is None:
+        return block
+    line = document[SEARCH].data[INHERIT].source
+    if parent == algo or parent in children:
+        raise UserError(f"{line}: the search block of '{algo}' inherits from itself")
+    if parent not in registry.algorithms:
+        raise UserError(f"{line}: unknown algorithm '{parent}'{nearest(str(parent), registry.algorithms.names())}")
+    return _search(parent, _read_algorithm(parent), (*children, algo)) | block
+
+
+def _block(document: Mapping[str, Located], name: str) -> dict[str, Any]:
+    if name not in document:
+        return {}
+    if not isinstance(document[name].data, dict):
+        raise UserError(f"{document[name].source}: {name}: must be a mapping")
+    block: dict[str, Any] = document[name].plain()
+    return block

@@ -1,0 +1,109 @@
+"""From files and command line to one checked configuration.
+
+Layers, each over those before it:
+
+1. the environment's family, ``hyperparams/families/<family>.yml``
+2. the algorithm, ``hyperparams/algorithms/<algo>.yml``, or the file that an outside plug-in brought
+3. the game, ``hyperparams/<family>/<game>.yml``
+4. the game file's section named after the algorithm
+5. the file given with ``-conf``, in our format: flat keys, then its section named after the algorithm
+6. the command line, ``-params key:value``
+
+A ``-conf`` file in RL-Zoo's format replaces 1 to 5 with ``families/rl_zoo.yml`` (Stable-Baselines3's defaults) and the
+block that RL-Zoo would use; of 2, only the keys that no other algorithm has remain. A ``-conf`` file that says
+``complete: true``, as a run's config.yml does, replaces 1 to 4.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.layers import COMPLETE, SEARCH, Keys, collect, one_layer
+from dqn_zoo_ext.config.merge import merge
+from dqn_zoo_ext.config.overrides import as_layer
+from dqn_zoo_ext.config.resolve import Merged, hyperparameters_of, settings_names, settings_of
+from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters
+from dqn_zoo_ext.config.yaml_source import Source
+from dqn_zoo_ext.envs.ids import EnvId
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """All that a run is made of.
+
+    settings: the algorithm's own ``Settings``, or None. sources: where each value stands, by dotted key, as in `flat`.
+    search: the algorithm's search block; game: facts on the game; both plain data.
+    """
+
+    algo: str
+    env: EnvId
+    hyperparameters: Hyperparameters
+    settings: Any
+    sources: Mapping[str, Source] = field(repr=False)
+    search: Mapping[str, Any] = field(repr=False)
+    game: Mapping[str, Any] = field(repr=False)
+
+    def as_plain_data(self) -> dict[str, Any]:
+        """Plain data that, written as YAML and given back with ``-conf``, yields this configuration."""
+        search = {SEARCH: dict(self.search)} if self.search else {}
+        return {COMPLETE: True, **self._values(), **search}
+
+    def flat(self) -> dict[str, Any]:
+        """Every value by its dotted key."""
+        return flatten(self._values())
+
+    def _values(self) -> dict[str, Any]:
+        own = {} if self.settings is None else _plain(asdict(self.settings))
+        return {**self.hyperparameters.as_plain_data(), **own}
+
+
+def load(
+    algo: str,
+    env: EnvId,
+    *,
+    conf_file: Path | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> Configuration:
+    """The configuration of `algo` on `env`, merged as stated above.
+
+    overrides: the command line, dotted keys; text is read as YAML, anything else is taken as it is.
+    UserError, one line with file and line, for whatever is wrong in a file or in `overrides`.
+    """
+    registry.algorithms.get(algo)
+    keys = Keys(algo, HYPERPARAMETERS, settings_names(algo))
+    layers = collect(env, keys, conf_file)
+    merged = Merged(merge([*layers.hyperparameters, one_layer(as_layer(overrides or {}), keys)]))
+    hyperparameters = hyperparameters_of(merged, blame=str(conf_file) if conf_file else f"hyperparams for {env.gym_id}")
+    configuration = Configuration(
+        algo=algo,
+        env=env,
+        hyperparameters=hyperparameters,
+        settings=settings_of(algo, merged),
+        sources={},
+        search=layers.search,
+        game=layers.game,
+    )
+    return replace(configuration, sources={key: _source_of(key, merged) for key in configuration.flat()})
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, its keys joined by dots. An empty mapping stays as a value."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            result |= flatten(value, f"{prefix}{key}.")
+        else:
+            result[f"{prefix}{key}"] = value
+    return result
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _source_of(key: str, merged: Merged) -> Source:
+    return merged.source(f"{key}.value") if key in SCHEDULES else merged.source(key)

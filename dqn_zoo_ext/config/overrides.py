@@ -1,0 +1,57 @@
+"""The command line as the last layer of a configuration: ``-params learning_rate:1e-3 policy_kwargs.torso:nips``."""
+
+from collections.abc import Iterable, Mapping
+
+from dqn_zoo_ext.config.yaml_source import Located, Source, located, read_text
+from dqn_zoo_ext.errors import UserError
+
+COMMAND_LINE = Source("-params")
+
+
+def parse_params(words: Iterable[str], option: str = COMMAND_LINE.file) -> dict[str, str]:
+    """``key:value`` words as a mapping of dotted keys to YAML text; UserError for a word without a colon.
+
+    option: what a message calls the place that the words stand in.
+    """
+    result: dict[str, str] = {}
+    for word in words:
+        key, colon, value = word.partition(":")
+        key = key.strip()
+        if not colon or not key:
+            raise UserError(f"{option}: '{word}' is not of the form key:value, e.g. learning_rate:1e-4")
+        if key in result:
+            raise UserError(f"{option}: '{key}' is given twice")
+        result[key] = value
+    return result
+
+
+def as_layer(overrides: Mapping[str, object]) -> dict[str, Located]:
+    """Dotted keys as nested mappings. Text is read as YAML; any other object is taken as it is."""
+    layer: dict[str, Located] = {}
+    for key, value in overrides.items():
+        node = (
+            read_text(value, COMMAND_LINE, count_lines=False)
+            if isinstance(value, str)
+            else located(value, COMMAND_LINE)
+        )
+        _insert(layer, key.split("."), node, key)
+    return layer
+
+
+def _insert(mapping: dict[str, Located], path: list[str], node: Located, whole: str) -> None:
+    first, *rest = path
+    present = mapping.get(first)
+    if not rest:
+        if present is not None and isinstance(present.data, dict) and isinstance(node.data, dict):
+            for key, value in node.data.items():
+                _insert(present.data, [key], value, f"{whole}.{key}")
+            return
+        if present is not None:
+            raise UserError(f"{COMMAND_LINE}: '{whole}' is given twice")
+        mapping[first] = node
+        return
+    if present is None:
+        present = mapping[first] = Located({}, COMMAND_LINE)
+    if not isinstance(present.data, dict):
+        raise UserError(f"{COMMAND_LINE}: '{whole}' goes into a value that is given whole beside it")
+    _insert(present.data, rest, node, whole)

@@ -1,0 +1,185 @@
+"""From merged layers to checked values, every error with the place of the value that is wrong."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.check import MACHINE, Place, check_arguments, problem, signature_of
+from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters, ScheduleSpec
+from dqn_zoo_ext.config.yaml_source import Located, Source, shown
+from dqn_zoo_ext.errors import UserError
+
+DEFAULT = Source("default")
+"""The source of what no file says: a hyperparameter's default, which means "off", or an algorithm's own default."""
+
+_CLASSES: tuple[tuple[str, str | None, registry.Registry[Any]], ...] = (
+    ("policy", "policy_kwargs", registry.policies),
+    ("optimizer", "optimizer_kwargs", registry.optimizers),
+    ("loss", None, registry.losses),
+    ("replay_buffer_class", "replay_buffer_kwargs", registry.replay_buffers),
+    ("preprocessing", "preprocessing_kwargs", registry.preprocessings),
+)
+_PARTS: tuple[tuple[str, str, registry.Registry[Any]], ...] = (
+    ("torso", "torso_kwargs", registry.torsos),
+    ("head", "head_kwargs", registry.heads),
+)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """All layers laid over each other."""
+
+    values: Mapping[str, Located]
+
+    def plain(self, names: Iterable[str]) -> dict[str, Any]:
+        """Those of `names` that are given, without their sources."""
+        return {name: self.values[name].plain() for name in names if name in self.values}
+
+    def source(self, dotted: str) -> Source:
+        """Where the value with this key stands, or the mapping that holds it; `DEFAULT` if nothing says it."""
+        here: Any = self.values
+        found = DEFAULT
+        for name in dotted.split("."):
+            if not isinstance(here, Mapping) or name not in here:
+                break
+            found, here = here[name].source, here[name].data
+        return found
+
+    def place(self, key: str) -> Place:
+        """For `check_arguments`: where the keywords under this key stand."""
+        return Place(key, self.source)
+
+
+def hyperparameters_of(merged: Merged, blame: str) -> Hyperparameters:
+    """The checked hyperparameters. UserError for a value that is missing (`blame`: the file to say it of) or wrong."""
+    plain = merged.plain(HYPERPARAMETERS)
+    for each in fields(Hyperparameters):
+        if each.name not in plain and each.default is MISSING and each.default_factory is MISSING:
+            raise UserError(f"{blame}: no value for '{each.name}', neither in a file nor on the command line")
+    for key in SCHEDULES:
+        plain[key] = _schedule(key, plain[key], merged)
+    try:
+        checked = Hyperparameters(**plain)
+    except ValidationError as error:
+        key = str(error.errors(include_url=False)[0]["loc"][0])
+        raise UserError(f"{merged.source(key)}: {key}: {problem(error)}") from None
+    return replace(checked, **_class_keywords(checked, merged), callback=_callbacks(checked, merged))
+
+
+def settings_of(algo: str, merged: Merged) -> Any:
+    """The algorithm's own settings, checked, or None if it has none."""
+    accepts = settings_class(algo)
+    if accepts is None:
+        return None
+    given = merged.plain(settings_names(algo))
+    checked = check_arguments(f"algorithm '{algo}'", accepts, given, merged.place(""))
+    try:
+        return accepts(**checked)
+    except ValueError as error:
+        message = problem(error) if isinstance(error, ValidationError) else str(error)
+        raise UserError(f"{_sources(merged, given)}: algorithm '{algo}': {message}") from None
+
+
+def settings_class(algo: str) -> type[Any] | None:
+    """The dataclass with the keys that only this algorithm has."""
+    found: type[Any] | None = getattr(registry.algorithms.get(algo), "Settings", None)
+    return found
+
+
+def settings_names(algo: str) -> tuple[str, ...]:
+    """The keys that only this algorithm has; ValueError if it takes one that is common to all."""
+    accepts = settings_class(algo)
+    names = () if accepts is None else tuple(each.name for each in fields(accepts))
+    taken = set(names) & set(HYPERPARAMETERS)
+    if taken:
+        raise ValueError(f"the Settings of algorithm '{algo}' take names that all algorithms have: {sorted(taken)}")
+    return names
+
+
+def _schedule(key: str, given: Any, merged: Merged) -> ScheduleSpec:
+    name = given.get("schedule")
+    if not isinstance(name, str):
+        raise UserError(f"{merged.source(key)}: {key}: needs 'schedule', the name of one, e.g. linear")
+    accepts = _find(registry.schedules, name, merged.source(f"{key}.schedule"))
+    arguments = {argument: value for argument, value in given.items() if argument != "schedule"}
+    place = merged.place(key)
+    arguments = check_arguments(f"schedule '{name}'", accepts, arguments, place)
+    try:
+        accepts(**arguments)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{place.line()}: {key}: {error}") from None
+    least, most = _RANGE[key]
+    for argument, number in _numbers_of(arguments):
+        if not least <= number <= most:
+            allowed = f"in [{least:g}, {most:g}]" if most < float("inf") else f"at least {least:g}"
+            raise UserError(f"{place.line(argument)}: {place.dotted(argument)}: must be {allowed}, not {number:g}")
+    return ScheduleSpec(name, arguments)
+
+
+_RANGE = {"learning_rate": (0.0, float("inf")), "exploration": (0.0, 1.0)}
+
+
+def _numbers_of(arguments: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """The values that a schedule takes, as far as its keywords tell."""
+    for name in ("value", "start", "end"):
+        if isinstance(arguments.get(name), int | float):
+            yield name, arguments[name]
+    for point in arguments.get("points", ()):
+        yield "points", point[1]
+
+
+def _find(kind: registry.Registry[Any], name: str, source: Source) -> Any:
+    try:
+        return kind.get(name)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+
+
+def _class_keywords(checked: Hyperparameters, merged: Merged) -> dict[str, Any]:
+    """The keywords of every class that is named, each against its signature."""
+    result: dict[str, Any] = {}
+    for key, keywords, kind in _CLASSES:
+        name = getattr(checked, key)
+        accepts = _find(kind, name, merged.source(key))
+        if keywords is not None:
+            given = getattr(checked, keywords)
+            machine = MACHINE.get(kind.kind, ())
+            what = f"{kind.kind} '{name}'"
+            result[keywords] = check_arguments(what, accepts, given, merged.place(keywords), machine)
+    _check_parts(registry.policies.get(checked.policy), result["policy_kwargs"], merged)
+    return result
+
+
+def _check_parts(policy: type[Any], policy_kwargs: dict[str, Any], merged: Merged) -> None:
+    """Torso and head of a policy that has them, with their keywords."""
+    accepted = signature_of(policy).parameters
+    for key, keywords, kind in _PARTS:
+        if key not in accepted:
+            continue
+        name = policy_kwargs.get(key, accepted[key].default)
+        accepts = _find(kind, name, merged.source(f"policy_kwargs.{key}"))
+        place = merged.place(f"policy_kwargs.{keywords}")
+        given = policy_kwargs.get(keywords) or {}
+        checked = check_arguments(f"{kind.kind} '{name}'", accepts, given, place, MACHINE[kind.kind])
+        if keywords in policy_kwargs:
+            policy_kwargs[keywords] = checked
+
+
+def _callbacks(checked: Hyperparameters, merged: Merged) -> list[Any]:
+    source = merged.source("callback")
+    for each in checked.callback:
+        if not isinstance(each, str) and len(each) != 1:
+            raise UserError(f"{source}: callback: must be a name or {{name: keywords}}, not {shown(each)}")
+        name, given = (each, {}) if isinstance(each, str) else next(iter(each.items()))
+        accepts = _find(registry.callbacks, name, source)
+        if not isinstance(given, Mapping):
+            raise UserError(f"{source}: callback: the keywords of '{name}' must be a mapping, not {shown(given)}")
+        check_arguments(f"callback '{name}'", accepts, given, Place("callback", lambda _: source))
+    return list(checked.callback)
+
+
+def _sources(merged: Merged, given: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(str(merged.source(name)) for name in given)) or str(DEFAULT)

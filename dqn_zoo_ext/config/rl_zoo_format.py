@@ -1,0 +1,176 @@
+"""RL-Zoo's spellings and its file format, read as ours, and the short spellings of schedules.
+
+Nothing is evaluated: ``dict(...)`` may hold literals only. With several environments two things keep their meaning here
+that Stable-Baselines3 lets slip: ``train_freq`` counts transitions, and epsilon is drawn for each environment. With
+``n_envs: 1``, RL-Zoo's default for DQN, there is no difference.
+"""
+
+import ast
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from dqn_zoo_ext.config.schema import SCHEDULES
+from dqn_zoo_ext.config.yaml_source import Located, located, shown
+from dqn_zoo_ext.errors import UserError
+
+EXPLORATION = {
+    "exploration_fraction": "fraction",
+    "exploration_initial_eps": "start",
+    "exploration_final_eps": "end",
+}
+ATARI_WRAPPER = "AtariWrapper"
+SPELLINGS = (*EXPLORATION, "env_wrapper", "optimize_memory_usage")
+"""Keys of RL-Zoo that ours have other names for, or no need of."""
+
+_KEYWORDS = ("policy_kwargs", "optimizer_kwargs", "replay_buffer_kwargs", "preprocessing_kwargs", "env_kwargs")
+_WRAPPER_KEYWORDS = {"action_repeat_probability": "repeat_action_probability"}
+
+
+def is_rl_zoo(document: Mapping[str, Located], ours: Collection[str]) -> bool:
+    """Whether every top-level key holds a block of hyperparameters, and none of them is one of `ours`."""
+    return (
+        bool(document)
+        and all(isinstance(value.data, dict) for value in document.values())
+        and not any(key in ours for key in document)
+    )
+
+
+def choose_block(document: Mapping[str, Located], ids: Collection[str], atari: bool, shown: str) -> dict[str, Located]:
+    """The block that RL-Zoo would use: the environment's, else ``atari`` for its games, else ``default``."""
+    wanted = [*ids, *(["atari"] if atari else []), "default"]
+    for name in wanted:
+        if name in document:
+            block: dict[str, Located] = document[name].data
+            return block
+    names = " or ".join(f"'{name}'" for name in dict.fromkeys(wanted))
+    raise UserError(
+        f"{shown}: read as an RL-Zoo file, as each of its top-level keys holds a mapping, but has no {names}"
+    )
+
+
+def translate(layer: Mapping[str, Located]) -> dict[str, Located]:
+    """A layer in our spelling; keys that are ours already stay as they are."""
+    result = {key: value for key, value in layer.items() if key not in SPELLINGS}
+    for key in _KEYWORDS:
+        if key in result and isinstance(result[key].data, str):
+            result[key] = _literal(key, result[key])
+    saves_memory = _flag(layer, "optimize_memory_usage")
+    _drop_timeout_flag(result, saves_memory)
+    _translate_exploration(layer, result)
+    if "env_wrapper" in layer:
+        _translate_wrapper(layer["env_wrapper"], result)
+    if "callback" in result and isinstance(result["callback"].data, str | dict):
+        result["callback"] = Located([result["callback"].plain()], result["callback"].source)
+    for key in SCHEDULES:
+        if key in result:
+            result[key] = _schedule(key, result[key])
+    return result
+
+
+def _schedule(key: str, given: Located) -> Located:
+    """A number is a constant, ``lin_1e-4`` the line from there to 0 over the whole run; a mapping stays as it is."""
+    value = given.data
+    if isinstance(value, dict):
+        return given
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return located({"schedule": "constant", "value": value}, given.source)
+    prefix, underscore, number = str(value).rpartition("_")
+    start = _number(number)
+    if isinstance(value, str) and underscore and start is not None:
+        if prefix != "lin":
+            raise UserError(f"{given.source}: {key}: unknown schedule '{value}'; did you mean 'lin_{number}'?")
+        return located({"schedule": "linear", "start": start, "end": 0.0, "fraction": 1.0}, given.source)
+    raise UserError(
+        f"{given.source}: {key}: {shown(value)} is not a schedule; write a number (1e-4), lin_1e-4, or "
+        "{schedule: linear, start: 1e-4, end: 0, fraction: 1}"
+    )
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _flag(layer: Mapping[str, Located], key: str) -> bool:
+    if key not in layer:
+        return False
+    if not isinstance(layer[key].data, bool):
+        raise UserError(f"{layer[key].source}: {key}: must be true or false, not {shown(layer[key].plain())}")
+    return bool(layer[key].data)
+
+
+def _drop_timeout_flag(result: dict[str, Located], saves_memory: bool) -> None:
+    """``handle_timeout_termination: False`` only lets SB3 save memory; the frame ring handles both at once."""
+    keywords = result.get("replay_buffer_kwargs")
+    if keywords is None or not isinstance(keywords.data, dict) or "handle_timeout_termination" not in keywords.data:
+        return
+    if saves_memory or keywords.data["handle_timeout_termination"].data is True:
+        kept = {key: value for key, value in keywords.data.items() if key != "handle_timeout_termination"}
+        result["replay_buffer_kwargs"] = Located(kept, keywords.source)
+
+
+def _translate_exploration(layer: Mapping[str, Located], result: dict[str, Located]) -> None:
+    given = {EXPLORATION[key]: value for key, value in layer.items() if key in EXPLORATION}
+    if not given:
+        return
+    own = result.get("exploration", Located({}, next(iter(given.values())).source))
+    both = set(given) & set(own.data) if isinstance(own.data, dict) else {"schedule"}
+    if both:
+        rl_zoo = next(key for key in layer if key in EXPLORATION)
+        raise UserError(f"{layer[rl_zoo].source}: '{rl_zoo}' says again what 'exploration' says in the same place")
+    result["exploration"] = Located({**own.data, **given}, own.source)
+
+
+def _translate_wrapper(wrapper: Located, result: dict[str, Located]) -> None:
+    name, keywords = _single_wrapper(wrapper)
+    if name.rpartition(".")[2] != ATARI_WRAPPER:
+        raise UserError(
+            f"{wrapper.source}: env_wrapper '{name}' is not known here; only SB3's {ATARI_WRAPPER} is, "
+            "anything else is a registered preprocessing"
+        )
+    if "preprocessing" in result:
+        raise UserError(f"{wrapper.source}: 'env_wrapper' says again what 'preprocessing' says in the same place")
+    keywords = {_WRAPPER_KEYWORDS.get(key, key): value for key, value in keywords.items()}
+    result["preprocessing"] = Located("atari", wrapper.source)
+    result["preprocessing_kwargs"] = located(keywords, wrapper.source)
+    result.setdefault("replay_buffer_class", Located("frame_ring", wrapper.source))
+
+
+def _single_wrapper(wrapper: Located) -> tuple[str, dict[str, Any]]:
+    data = wrapper.plain()
+    if isinstance(data, list) and len(data) == 1:
+        data = data[0]
+    if isinstance(data, str):
+        return data, {}
+    if isinstance(data, dict) and len(data) == 1:
+        [(name, keywords)] = data.items()
+        if keywords is None or isinstance(keywords, dict):
+            return str(name), keywords or {}
+    raise UserError(f"{wrapper.source}: env_wrapper: must be one class path, or {{path: keywords}}, not {shown(data)}")
+
+
+def _literal(key: str, text: Located) -> Located:
+    """``dict(net_arch=[256, 256])`` or ``{...}`` in quotes, as RL-Zoo has it, read without evaluating anything."""
+    try:
+        value = _plain(ast.parse(text.data.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        value = None
+    if not isinstance(value, dict):
+        raise UserError(
+            f"{text.source}: {key}: {shown(text.data)} is not a mapping of literals; classes are given by their "
+            "registered names, e.g. {net_arch: [256, 256], activation: relu}"
+        )
+    return located(value, text.source)
+
+
+def _plain(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
+        if any(keyword.arg is None for keyword in node.keywords):
+            raise ValueError("** is not a literal")
+        return {keyword.arg: _plain(keyword.value) for keyword in node.keywords}
+    value = ast.literal_eval(node)
+    json.dumps(value)  # TypeError for literals that YAML does not have: bytes, sets, complex numbers
+    return value

@@ -1,0 +1,230 @@
+"""YAML read as plain data, every value with the file and line it came from.
+
+Safe by construction: only null, bool, int, float, str, lists and mappings with plain names as keys; every other tag
+(``!!python/...`` first of all) is refused, a key may stand only once in a mapping, and aliases cannot blow up.
+Two departures from YAML 1.1: ``1e-3`` is a number (PyYAML reads a string), and dates and ``10:30`` are strings.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dqn_zoo_ext.errors import UserError
+
+MOST_NODES = 100_000
+"""A file may hold so many values, aliases counted each time: enough for any configuration, too few to fill memory."""
+
+_TAG = "tag:yaml.org,2002:"
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)\Z|[-+]?0x[0-9a-fA-F][0-9a-fA-F_]*\Z")
+_FLOAT = re.compile(
+    r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+)\Z"
+    r"|[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z"
+)
+_TRUTH = {"yes": True, "no": False, "true": True, "false": False, "on": True, "off": False}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a value stands.
+
+    file: as a message shows it; the command line is ``-params``, what no file says is ``default``.
+    """
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Located:
+    """A value and its source. `data` is a scalar, a list of plain data, or a mapping of names to `Located`."""
+
+    data: Any
+    source: Source
+
+    def plain(self) -> Any:
+        """The value without its sources."""
+        if isinstance(self.data, dict):
+            return {key: value.plain() for key, value in self.data.items()}
+        return self.data
+
+
+def located(data: Any, source: Source) -> Located:
+    """Plain data as `Located`, all of it at one source. Tuples count as lists."""
+    if isinstance(data, Mapping):
+        return Located({str(key): located(value, source) for key, value in data.items()}, source)
+    return Located([located(each, source).plain() for each in data] if isinstance(data, list | tuple) else data, source)
+
+
+def read_mapping(path: Path, shown: str) -> dict[str, Located]:
+    """The mapping in the file at `path`, which messages call `shown`; UserError with the line for anything else."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{shown}: cannot be read: {error.strerror or error}") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(f"{shown}:{line}: not UTF-8 text") from None
+    value = read_text(text, Source(shown))
+    if value.data is None:
+        raise UserError(f"{shown}: the file is empty; write {{}} if it is meant to say nothing")
+    if not isinstance(value.data, dict):
+        raise UserError(f"{value.source}: expected a mapping of names to values, got {_kind(value.data)}")
+    return value.data
+
+
+def read_text(text: str, source: Source, count_lines: bool = True) -> Located:
+    """The one YAML document in `text`; without `count_lines` every value has `source` itself as its source."""
+    return _Reading(source, count_lines).read(text)
+
+
+def to_yaml(data: Any) -> str:
+    """Plain data as YAML text that `read_text` reads back as the same data."""
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return text
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with our numbers."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's safe dumper, which quotes the strings that our loader would take for numbers."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+for _class in (_Loader, _Dumper):
+    _class.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag[len(_TAG) :] not in {"int", "float", "timestamp"}]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    _class.add_implicit_resolver(f"{_TAG}int", _INT, list("-+0123456789"))
+    _class.add_implicit_resolver(f"{_TAG}float", _FLOAT, list("-+0123456789."))
+
+
+class _Reading:
+    """One document on its way from text to `Located`."""
+
+    def __init__(self, source: Source, count_lines: bool) -> None:
+        self.source = source
+        self.count_lines = count_lines
+        self.nodes = 0
+
+    def read(self, text: str) -> Located:
+        try:
+            node = self._compose(text)
+            return Located(None, self.source) if node is None else self._value(node, self._at(node))
+        except RecursionError:
+            raise UserError(f"{self.source}: nested too deeply") from None
+
+    def _compose(self, text: str) -> yaml.Node | None:
+        try:
+            loader = _Loader(text)
+            try:
+                return loader.get_single_node()
+            finally:
+                loader.dispose()
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            problem = error.problem or error.context or "broken"
+            raise UserError(f"{self._line(mark.line if mark else 0)}: not valid YAML: {_one_line(problem)}") from None
+        except yaml.YAMLError as error:
+            raise UserError(f"{self.source}: not valid YAML: {_one_line(str(error))}") from None
+
+    def _line(self, line: int) -> Source:
+        return Source(self.source.file, line + 1) if self.count_lines else self.source
+
+    def _at(self, node: yaml.Node) -> Source:
+        return self._line(node.start_mark.line)
+
+    def _value(self, node: yaml.Node, at: Source) -> Located:
+        self.nodes += 1
+        if self.nodes > MOST_NODES:
+            raise UserError(f"{at}: more than {MOST_NODES} values; aliases that multiply each other are refused")
+        if isinstance(node, yaml.MappingNode):
+            _demand_tag(node, {"map"}, at)
+            return Located(self._mapping(node), at)
+        if isinstance(node, yaml.SequenceNode):
+            _demand_tag(node, {"seq"}, at)
+            return Located([self._value(item, self._at(item)).plain() for item in node.value], at)
+        return Located(_scalar(node, at), at)
+
+    def _mapping(self, node: yaml.MappingNode) -> dict[str, Located]:
+        own: dict[str, Located] = {}
+        merged: dict[str, Located] = {}
+        for key_node, value_node in node.value:
+            at = self._at(key_node)
+            if key_node.tag == f"{_TAG}merge":
+                merged |= self._merged(value_node, at)
+                continue
+            if key_node.tag != f"{_TAG}str":
+                raise UserError(f"{at}: a key must be a plain name, got {_one_line(str(key_node.value))}")
+            if key_node.value in own:
+                raise UserError(
+                    f"{at}: key '{key_node.value}' stands twice; its first place is {own[key_node.value].source}"
+                )
+            own[key_node.value] = self._value(value_node, at)
+        return merged | own
+
+    def _merged(self, node: yaml.Node, at: Source) -> dict[str, Located]:
+        """What ``<<: *name`` brings in; of several mappings the first one wins, as YAML has it."""
+        mappings = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        result: dict[str, Located] = {}
+        for mapping in reversed(mappings):
+            if not isinstance(mapping, yaml.MappingNode):
+                raise UserError(f"{at}: '<<' takes a mapping, or a list of mappings")
+            value = self._value(mapping, at).data
+            result |= value
+        return result
+
+
+def _demand_tag(node: yaml.Node, allowed: set[str], at: Source) -> None:
+    if node.tag.removeprefix(_TAG) not in allowed:
+        raise UserError(f"{at}: tag '{_shown_tag(node.tag)}' is refused: a configuration is plain data")
+
+
+def _scalar(node: yaml.Node, at: Source) -> Any:
+    _demand_tag(node, {"null", "bool", "int", "float", "str"}, at)
+    kind, text = node.tag.removeprefix(_TAG), str(node.value)
+    try:
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return _TRUTH[text.lower()]
+        if kind == "int":
+            return int(text.replace("_", ""), 0)
+        if kind == "float":
+            return float(re.sub(r"^([-+]?)\.(inf|nan)$", r"\1\2", text.replace("_", "").lower()))
+    except (KeyError, ValueError):
+        raise UserError(f"{at}: '{_one_line(text)}' is not of the type that its tag '!!{kind}' names") from None
+    return text
+
+
+def _shown_tag(tag: str) -> str:
+    return f"!!{tag.removeprefix(_TAG)}" if tag.startswith(_TAG) else tag
+
+
+def shown(value: Any) -> str:
+    """A value as an error line shows it: text in quotes, anything else as JSON, cut short if long."""
+    if isinstance(value, str):
+        return f"'{_one_line(value)}'"
+    return _one_line(json.dumps(value, default=str))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:100]
+
+
+def _kind(data: Any) -> str:
+    return "a list" if isinstance(data, list) else shown(data)

@@ -1,0 +1,73 @@
+"""``python -m dqn_zoo_ext.enjoy``: watch a trained agent play."""
+
+from collections.abc import Sequence
+
+from dqn_zoo_ext.command_line import Parser, check_device, prepare, run_verb, seed_or_random, whole_number
+from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.evaluation import protocols
+from dqn_zoo_ext.evaluation.play import Player
+from dqn_zoo_ext.experiment.agent import Agent, Which
+from dqn_zoo_ext.report.window import Window
+
+_DESCRIPTION = "Watch a trained agent play in a window, or without one (--no-render) only see its scores."
+
+_EXAMPLES = """\
+examples:
+  python -m dqn_zoo_ext.enjoy --algo dqn --env SpaceInvadersNoFrameskip-v4
+  python -m dqn_zoo_ext.enjoy --algo dqn --env SpaceInvadersNoFrameskip-v4 --no-render -n 5000
+Close the window, or press Ctrl-C, to stop."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, play, print each game's score."""
+    parser = Parser("enjoy", _DESCRIPTION, _EXAMPLES)
+    parser.add_agent_options()
+    parser.add_argument(
+        "-n",
+        "--n-timesteps",
+        type=whole_number(1),
+        default=1000,
+        metavar="STEPS",
+        help="agent steps to play (default: 1000)",
+    )
+    parser.add_argument(
+        "--n-envs", type=whole_number(1), default=1, help="games side by side; the first is shown (default: 1)"
+    )
+    parser.add_argument("--no-render", action="store_true", help="no window")
+    parser.add_argument("--protocol", help="rules to play by (default: those of the evaluations in training)")
+    parser.add_argument("--deterministic", action="store_true", help="the agent's own choices only: epsilon 0")
+    parser.add_argument("--stochastic", action="store_true", help="as the protocol says, which is the default")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0; -1: a random one")
+    options = parser.parse(arguments)
+    prepare(options)
+    which = Which(options.load_best, options.load_checkpoint, options.load_last_checkpoint)
+    agent = Agent.find(options.folder, options.algo, resolve(options.env), options.exp_id, which)
+    protocol = protocols.get(options.protocol or agent.configuration.hyperparameters.eval_protocol)
+    epsilon = 0.0 if options.deterministic else protocol.epsilon
+    seed = seed_or_random(options.seed)
+    venv = agent.venv(protocol, options.n_envs, seed, render_mode=None if options.no_render else "rgb_array")
+    player = Player(agent.policy(venv, check_device(options.device)), venv, epsilon, seed)
+    window = None if options.no_render else Window(str(agent.configuration.env.gym_id), agent.pictures_per_second(venv))
+    scores: list[float] = []
+    try:
+        for _ in range(options.n_timesteps):
+            for game in player.step():
+                scores.append(game.score)
+                if options.verbose > 0:
+                    print(f"game {len(scores)}: score {game.score:g} in {game.agent_steps} agent steps", flush=True)
+            if window is not None and not window.show(venv.get_images()[0]):
+                break
+    except KeyboardInterrupt:
+        pass
+    finally:
+        venv.close()
+        if window is not None:
+            window.close()
+    if options.verbose > 0:
+        mean = f", mean score {sum(scores) / len(scores):.2f}" if scores else f" in {options.n_timesteps} agent steps"
+        print(f"{len(scores)} games ended{mean}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_verb(main)

@@ -1,0 +1,93 @@
+"""The log of finished games: SB3's ``monitor.csv``, with raw scores, and lengths in agent steps."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any, SupportsFloat
+
+import gymnasium
+from gymnasium.core import ActType, ObsType
+from stable_baselines3.common.monitor import Monitor, ResultsWriter
+
+from dqn_zoo_ext.errors import UserError
+
+
+class GameLog:
+    """Makes the ``episode`` entry of an info, and writes it to a csv file if there is one.
+
+    path: a file whose name ends in ``monitor.csv``; a file that exists is continued, with its clock, so that a resumed
+        run keeps one history. None: no file.
+    env_id: goes into the file's header.
+    """
+
+    def __init__(self, path: Path | None, env_id: str) -> None:
+        self._clock_began = time.time()
+        self._writer: ResultsWriter | None = None
+        if path is None:
+            return
+        if not path.name.endswith(Monitor.EXT):
+            raise UserError(f"monitor file '{path}' must end in '{Monitor.EXT}', or SB3 would not find it")
+        new = not path.exists()
+        if not new:
+            self._clock_began = _clock_of(path)
+        header: dict[str, float | str] = {"t_start": self._clock_began, "env_id": env_id}
+        self._writer = ResultsWriter(str(path), header=header, override_existing=new)
+
+    def finish(self, score: float, agent_steps: int) -> dict[str, float]:
+        """Note a finished game. Returns Monitor's entry: r the raw score, l agent steps, t seconds since the start."""
+        game = {"r": round(score, 6), "l": agent_steps, "t": round(time.time() - self._clock_began, 6)}
+        if self._writer is not None:
+            self._writer.write_row(game)
+        return game
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+class GameMonitor(gymnasium.Wrapper[ObsType, ActType, ObsType, ActType]):
+    """The outermost wrapper of one environment: logs games, and counts their length in agent steps.
+
+    SB3's Monitor stands beneath the Atari wrappers, so it sees raw scores, but counts frames, those of the no-op start
+    included. This wrapper takes its score and counts the steps that the agent made.
+    """
+
+    def __init__(self, env: gymnasium.Env[ObsType, ActType], monitor: Monitor[ObsType, ActType], log: GameLog) -> None:
+        super().__init__(env)
+        self._monitor = monitor
+        self._log = log
+        self._agent_steps = 0
+        self._rewards_of_game = monitor.rewards
+
+    def step(self, action: ActType) -> tuple[ObsType, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Step, and complete the ``episode`` entry where a game ended."""
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        self._agent_steps += 1
+        if "episode" in info:
+            info["episode"] = self._log.finish(info["episode"]["r"], self._agent_steps)
+        return obs, reward, terminated, truncated, info
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[ObsType, dict[str, Any]]:
+        """Reset; the count goes on if only a life was lost."""
+        obs, info = self.env.reset(seed=seed, options=options)
+        if self._monitor.rewards is not self._rewards_of_game:  # Monitor begins a new list with every game
+            self._rewards_of_game = self._monitor.rewards
+            self._agent_steps = 0
+        return obs, info
+
+    def close(self) -> None:
+        """Close the environment and the log."""
+        super().close()
+        self._log.close()
+
+
+def _clock_of(path: Path) -> float:
+    try:
+        with path.open() as lines:
+            return float(json.loads(lines.readline().removeprefix("#"))["t_start"])
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"'{path}' is not a monitor file: its first line holds no t_start") from None

@@ -1,0 +1,67 @@
+"""The slow path: gymnasium environments, one Python object each, in SB3's vectors."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
+
+from dqn_zoo_ext.envs.game_log import GameLog, GameMonitor
+from dqn_zoo_ext.envs.request import EnvRequest
+from dqn_zoo_ext.errors import UserError, nearest
+
+GymEnv = gymnasium.Env[Any, Any]
+
+VECTORS: Mapping[str, type[DummyVecEnv | SubprocVecEnv]] = {"dummy": DummyVecEnv, "subproc": SubprocVecEnv}
+
+
+def make_gym_env(gym_id: str, render_mode: str | None, env_kwargs: Mapping[str, Any]) -> GymEnv:
+    """``gymnasium.make`` whose failures are one line: a missing dependency, an unknown argument, an unknown id."""
+    try:
+        return gymnasium.make(gym_id, render_mode=render_mode, **env_kwargs)
+    except (gymnasium.error.Error, ImportError) as error:
+        raise UserError(f"environment '{gym_id}' cannot be made: {_one_line(error)}") from error
+    except TypeError as error:
+        if not env_kwargs:
+            raise
+        raise UserError(
+            f"environment '{gym_id}' does not take env_kwargs {dict(env_kwargs)}: {_one_line(error)}"
+        ) from error
+
+
+def make_gym_vector(
+    request: EnvRequest, env_kwargs: Mapping[str, Any], wrap: Callable[[GymEnv], GymEnv] | None = None
+) -> VecEnv:
+    """The environments of `request`, each with SB3's Monitor beneath `wrap` and our log of games above it."""
+    if request.vec_env not in VECTORS:
+        raise UserError(f"unknown vec_env '{request.vec_env}'{nearest(request.vec_env, VECTORS)}")
+    if request.vec_env == "subproc":  # what cannot be made must fail here, with its reason, not in a child process
+        make_gym_env(request.env.gym_id, request.render_mode, env_kwargs).close()
+
+    def maker_of(rank: int) -> Callable[[], GymEnv]:
+        def make() -> GymEnv:
+            env = make_gym_env(request.env.gym_id, request.render_mode, env_kwargs)
+            env.action_space.seed(request.seed + rank)
+            monitor = Monitor(env)
+            log = GameLog(monitor_path_of(request.monitor_path, rank), request.env.gym_id)
+            return GameMonitor(wrap(monitor) if wrap else monitor, monitor, log)
+
+        return make
+
+    venv = VECTORS[request.vec_env]([maker_of(rank) for rank in range(request.n_envs)])
+    venv.seed(request.seed)
+    return venv
+
+
+def monitor_path_of(path: Path | None, rank: int) -> Path | None:
+    """Where the environment number `rank` logs its games: ``0.monitor.csv``, beside it ``1.monitor.csv`` and so on."""
+    if path is None or rank == 0:
+        return path
+    return path.with_name(f"{rank}.{path.name.removeprefix('0.')}")
+
+
+def _one_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

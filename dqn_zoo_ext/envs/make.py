@@ -1,0 +1,60 @@
+"""From an id and settings to a vectorised environment, whatever the family."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from stable_baselines3.common.vec_env import VecEnv
+
+from dqn_zoo_ext.envs.ids import EnvId
+from dqn_zoo_ext.envs.keywords import from_keywords
+from dqn_zoo_ext.envs.request import EnvRequest, Preprocessing
+from dqn_zoo_ext.envs.rules import EvaluationRules
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.registry import preprocessings
+
+
+def make_vec_env(
+    env: EnvId,
+    n_envs: int,
+    seed: int,
+    *,
+    preprocessing: str,
+    preprocessing_kwargs: Mapping[str, Any],
+    frame_stack: int,
+    env_kwargs: Mapping[str, Any],
+    monitor_path: Path | None = None,
+    vec_env: Literal["dummy", "subproc"] = "dummy",
+    render_mode: str | None = None,
+    evaluation: EvaluationRules | None = None,
+) -> VecEnv:
+    """`n_envs` times `env`, as the agent is to see it, seeded for the first reset.
+
+    preprocessing, preprocessing_kwargs: a registered name and its settings.
+    frame_stack: observations that the agent sees at once.
+    env_kwargs: the environment's own arguments; for Atari ``repeat_action_probability`` and ``full_action_space``.
+    monitor_path: the csv file of the games played, ``.../0.monitor.csv``; on the slow path environment i writes
+        ``i.monitor.csv`` beside it, on the fast path all write into the one.
+    vec_env: how the slow path runs its environments; ``subproc``: a process each.
+    evaluation: a protocol's rules; None in training.
+    Infos carry Monitor's ``episode`` with the raw score and the length in agent steps. UserError, one line, for what
+    cannot be made.
+    """
+    if n_envs < 1 or frame_stack < 1:
+        raise UserError(f"n_envs and frame_stack must be at least 1, not {n_envs} and {frame_stack}")
+    way: Preprocessing = from_keywords(
+        preprocessings.get(preprocessing), preprocessing_kwargs, f"preprocessing '{preprocessing}'"
+    )
+    return way.build(
+        EnvRequest(
+            env=env,
+            n_envs=n_envs,
+            seed=seed,
+            frame_stack=frame_stack,
+            env_kwargs=env_kwargs,
+            monitor_path=monitor_path,
+            vec_env=vec_env,
+            render_mode=render_mode,
+            evaluation=evaluation,
+        )
+    )

@@ -1,0 +1,110 @@
+"""The ways from an id to what the agent sees; named in YAML as ``preprocessing``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from stable_baselines3.common.atari_wrappers import AtariWrapper
+from stable_baselines3.common.vec_env import VecEnv, VecFrameStack, VecTransposeImage
+
+from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
+from dqn_zoo_ext.envs.gym_envs import GymEnv, make_gym_vector
+from dqn_zoo_ext.envs.keywords import from_keywords
+from dqn_zoo_ext.envs.request import EnvRequest
+from dqn_zoo_ext.envs.rules import AtariRules
+from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.registry import register_preprocessing
+
+ATARI_ENV_KWARGS = ("repeat_action_probability", "full_action_space")
+"""The emulator's own arguments that are rules of the game too: welcome in either place."""
+
+
+@register_preprocessing("atari")
+class Atari(AtariRules):
+    """Atari on C++ emulators: the fast path. ``vec_env`` has no say: the emulators have threads of their own."""
+
+    def build(self, request: EnvRequest) -> VecEnv:
+        """An ``AleVecEnv``."""
+        return AleVecEnv(
+            _game_of(request, "atari"),
+            request.n_envs,
+            self.for_request(request),
+            frame_stack=request.frame_stack,
+            seed=request.seed,
+            monitor_path=request.monitor_path,
+            render_mode=request.render_mode,
+        )
+
+    def for_request(self, request: EnvRequest) -> Self:
+        """These rules with what env_kwargs, the evaluation protocol and the id add, the id coming last."""
+        rules = self._with_env_kwargs(request.env_kwargs)
+        if request.evaluation is not None:
+            rules = rules.for_evaluation(request.evaluation)
+        if rules.repeat_action_probability is None:
+            rules = replace(rules, repeat_action_probability=request.env.repeat_action_probability)
+        return rules
+
+    def _with_env_kwargs(self, env_kwargs: Mapping[str, Any]) -> Self:
+        for name, value in env_kwargs.items():
+            if name == "frameskip":
+                raise UserError("env_kwargs.frameskip would skip frames twice; use preprocessing_kwargs.frame_skip")
+            if name not in ATARI_ENV_KWARGS:
+                raise UserError(f"Atari takes no env_kwargs '{name}'{nearest(name, ATARI_ENV_KWARGS)}")
+            set_already = getattr(self, name)
+            if set_already not in (getattr(AtariRules, name), value):
+                raise UserError(
+                    f"{name} is {value} in env_kwargs and {set_already} in preprocessing_kwargs; give it once"
+                )
+        return from_keywords(type(self), {**vars(self), **env_kwargs}, "env_kwargs")
+
+
+@register_preprocessing("sb3_atari")
+class Sb3Atari(Atari):
+    """The same game through SB3's own wrappers: slower, and what the fast path is measured against.
+
+    The emulator shows every frame (its ``frameskip`` is 1 whatever the id says), and SB3's AtariWrapper skips.
+    SB3 draws 1 to `noop_max` no-ops, and always presses FIRE where the game has it.
+    """
+
+    def build(self, request: EnvRequest) -> VecEnv:
+        """SB3's chain: Monitor, AtariWrapper, Dummy- or SubprocVecEnv, VecFrameStack, VecTransposeImage."""
+        _game_of(request, "sb3_atari")
+        if not self.fire_on_reset:
+            raise UserError("preprocessing 'sb3_atari' cannot do without fire_on_reset; use 'atari'")
+        rules = self.for_request(request)
+
+        def wrap(env: GymEnv) -> GymEnv:
+            return AtariWrapper(
+                env,
+                noop_max=rules.noop_max,
+                frame_skip=rules.frame_skip,
+                screen_size=rules.screen_size,
+                terminal_on_life_loss=rules.terminal_on_life_loss,
+                clip_reward=rules.clip_reward,
+            )
+
+        emulator_kwargs = {
+            "frameskip": 1,
+            "repeat_action_probability": rules.repeat_action_probability,
+            "full_action_space": rules.full_action_space,
+            "max_num_frames_per_episode": rules.max_frames_per_game,
+        }
+        venv = make_gym_vector(request, emulator_kwargs, wrap)
+        return VecTransposeImage(VecFrameStack(venv, request.frame_stack))
+
+
+@register_preprocessing("none")
+@dataclass(frozen=True)
+class Nothing:
+    """The environment as gymnasium makes it, with SB3's Monitor. Evaluation rules, being Atari's, change nothing."""
+
+    def build(self, request: EnvRequest) -> VecEnv:
+        """A Dummy- or SubprocVecEnv; in a VecFrameStack if `frame_stack` is above 1."""
+        venv = make_gym_vector(request, request.env_kwargs)
+        return VecFrameStack(venv, request.frame_stack) if request.frame_stack > 1 else venv
+
+
+def _game_of(request: EnvRequest, preprocessing: str) -> str:
+    if request.env.game is None:
+        raise UserError(f"preprocessing '{preprocessing}' is for Atari, not for '{request.env.gym_id}'; use 'none'")
+    return request.env.game

@@ -1,0 +1,34 @@
+"""What is asked of a preprocessing: one environment, so many times, under these circumstances."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from stable_baselines3.common.vec_env import VecEnv
+
+from dqn_zoo_ext.envs.ids import EnvId
+from dqn_zoo_ext.envs.rules import EvaluationRules
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvRequest:
+    """The arguments of ``make_vec_env``, for the preprocessing that builds it. Meanings: see there."""
+
+    env: EnvId
+    n_envs: int
+    seed: int
+    frame_stack: int
+    env_kwargs: Mapping[str, Any]
+    monitor_path: Path | None
+    vec_env: str
+    render_mode: str | None
+    evaluation: EvaluationRules | None
+
+
+class Preprocessing(Protocol):
+    """What the registry holds under kind "preprocessing"; its constructor's keywords are its settings in YAML."""
+
+    def build(self, request: EnvRequest) -> VecEnv:
+        """The vectorised environment, seeded with ``request.seed`` for its first reset."""
+        ...

@@ -1,0 +1,128 @@
+"""Evaluation protocols as data: what a score needs beside it before it can be compared with another one.
+
+A game's score depends on who else plays along: epsilon, no-op starts, sticky actions, the cap on a game's length. Every
+number that leaves the program carries the name of one of these. Life loss never ends a game here, and rewards are never
+clipped.
+"""
+
+from dataclasses import dataclass
+
+from dqn_zoo_ext.envs.rules import EvaluationRules
+from dqn_zoo_ext.errors import UserError, nearest
+
+FIVE_MINUTES = 18_000
+HALF_AN_HOUR = 108_000
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a score is measured. Outside Atari only `epsilon` and `episodes` have a meaning.
+
+    epsilon: the share of uniformly random actions. noop_max: a game begins with up to this many no-ops.
+    max_frames_per_game: emulator frames, at 60 a second. repeat_action_probability: sticky actions; None keeps what the
+    agent was trained with. source: who measures so, and where we differ. pass_mark: the result the source asks for.
+    """
+
+    name: str
+    epsilon: float
+    episodes: int
+    noop_max: int
+    max_frames_per_game: int
+    repeat_action_probability: float | None
+    source: str
+    pass_mark: float | None = None
+
+    @property
+    def rules(self) -> EvaluationRules:
+        """What the protocol changes in the environment."""
+        return EvaluationRules(
+            repeat_action_probability=self.repeat_action_probability,
+            noop_max=self.noop_max,
+            max_frames_per_game=self.max_frames_per_game,
+        )
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            name="nature-2015",
+            epsilon=0.05,
+            episodes=30,
+            noop_max=30,
+            max_frames_per_game=FIVE_MINUTES,
+            repeat_action_probability=0.0,
+            source="Mnih et al. 2015, Extended Data Table 2: 30 games of at most 5 minutes. The paper reports the best "
+            "network of the run; its +- is the deviation over games.",
+        ),
+        Protocol(
+            name="nature-2015-30min",
+            epsilon=0.05,
+            episodes=30,
+            noop_max=30,
+            max_frames_per_game=HALF_AN_HOUR,
+            repeat_action_probability=0.0,
+            source="As nature-2015 with games of at most 30 minutes, the cap of the papers from Dueling (2016) to "
+            "Rainbow (2018) and of DeepMind's DQN Zoo.",
+        ),
+        Protocol(
+            name="machado-2018",
+            epsilon=0.01,
+            episodes=100,
+            noop_max=0,
+            max_frames_per_game=FIVE_MINUTES,
+            repeat_action_probability=0.25,
+            source="Machado et al. 2018 (JAIR 61): sticky actions instead of no-op starts. The paper reports the last "
+            "100 training games, at the training epsilon; here 100 games are played apart from training.",
+        ),
+        Protocol(
+            name="dopamine",
+            epsilon=0.01,
+            episodes=100,
+            noop_max=0,
+            max_frames_per_game=HALF_AN_HOUR,
+            repeat_action_probability=0.25,
+            source="Dopamine's published baselines (Castro et al. 2018): the mean of the training games in 1M frames, "
+            "at epsilon 0.01; here 100 games are played apart from training. (Its evaluation phase uses 0.001.)",
+        ),
+        Protocol(
+            name="course-unit3",
+            epsilon=0.01,
+            episodes=10,
+            noop_max=30,
+            max_frames_per_game=HALF_AN_HOUR,
+            repeat_action_probability=0.0,
+            source="Hugging Face Deep RL course, unit 3: `rl_zoo3.push_to_hub` plays 10 games and, on Atari, keeps the "
+            "epsilon that training ended with (0.01 in the course's dqn.yml).",
+            pass_mark=200.0,
+        ),
+        Protocol(
+            name="rl-zoo",
+            epsilon=0.01,
+            episodes=5,
+            noop_max=30,
+            max_frames_per_game=HALF_AN_HOUR,
+            repeat_action_probability=None,
+            source="`rl_zoo3.train` as it evaluates Atari by default: 5 games. It plays at the current training "
+            "epsilon; here at the one that its DQN ends with.",
+        ),
+        Protocol(
+            name="greedy",
+            epsilon=0.0,
+            episodes=20,
+            noop_max=30,
+            max_frames_per_game=HALF_AN_HOUR,
+            repeat_action_probability=None,
+            source="The agent's own choices and nothing else: for environments that are not Atari. On Atari the no-op "
+            "starts alone tell one game from the next.",
+        ),
+    )
+}
+
+
+def get(name: str) -> Protocol:
+    """The protocol called `name`; UserError with the nearest name if there is none."""
+    try:
+        return PROTOCOLS[name]
+    except KeyError:
+        raise UserError(f"unknown evaluation protocol '{name}'{nearest(name, PROTOCOLS)}") from None

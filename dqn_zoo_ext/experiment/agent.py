@@ -1,0 +1,70 @@
+"""A trained agent from a run folder, ready to play. Nothing in its files is executed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.vec_env import VecEnv
+
+from dqn_zoo_ext.config.load import Configuration, load
+from dqn_zoo_ext.envs.ids import EnvId
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.experiment.build import build_policy, build_venv
+from dqn_zoo_ext.storage.agent_file import read_policy_weights
+from dqn_zoo_ext.storage.run_folder import RunFolder
+
+_ATARI_FRAMES_PER_SECOND = 60
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which agent of a run: the final one unless told otherwise, with RL-Zoo's meanings."""
+
+    load_best: bool = False
+    load_checkpoint: int | None = None
+    load_last_checkpoint: bool = False
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A configuration and where its agent's weights lie."""
+
+    configuration: Configuration
+    run: RunFolder
+    file: Path
+
+    @classmethod
+    def find(cls, log_folder: Path, algo: str, env: EnvId, exp_id: int = 0, which: Which | None = None) -> "Agent":
+        """The agent of a run; UserError, naming what is there, if there is none."""
+        which = which or Which()
+        run = RunFolder.find(log_folder, algo, env.folder_name, exp_id)
+        file = run.model_file(which.load_best, which.load_checkpoint, which.load_last_checkpoint)
+        if not run.config.is_file():
+            raise UserError(f"no config.yml in {str(run.config_folder)!r}: the agent's settings are unknown")
+        return cls(load(algo, env, conf_file=run.config), run, file)
+
+    def pictures_per_second(self, venv: VecEnv) -> float:
+        """The pace at which one picture for each agent step shows the game as people play it."""
+        parameters = self.configuration.hyperparameters
+        if self.configuration.env.family == "atari":
+            return _ATARI_FRAMES_PER_SECOND / int(parameters.preprocessing_kwargs.get("frame_skip", 4))
+        return float(str(venv.metadata.get("render_fps", 30)))
+
+    def venv(self, protocol: Protocol, n_envs: int, seed: int, render_mode: str | None = None) -> VecEnv:
+        """Environments under the rules of `protocol`."""
+        return build_venv(self.configuration, n_envs, seed, evaluation=protocol.rules, render_mode=render_mode)
+
+    def policy(self, venv: VecEnv, device: str) -> BasePolicy:
+        """The agent's policy with its weights, for the spaces of `venv`. UserError if the weights do not fit."""
+        weights = read_policy_weights(self.file)
+        policy = build_policy(self.configuration, venv.observation_space, venv.action_space, device)
+        try:
+            policy.load_state_dict(weights)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise UserError(f"agent file {self.file} does not fit its config.yml: {reason}") from error
+        if not all(torch.isfinite(weight).all() for weight in policy.parameters()):
+            raise UserError(f"agent file {self.file}: some weights are not finite numbers")
+        return policy

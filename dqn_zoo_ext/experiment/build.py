@@ -1,0 +1,115 @@
+"""From a configuration to the things it names: environments, a model to train, a policy to play with."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from gymnasium import spaces
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.utils import get_device
+from stable_baselines3.common.vec_env import VecEnv
+
+from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.config.schema import ScheduleSpec
+from dqn_zoo_ext.envs.make import make_vec_env
+from dqn_zoo_ext.envs.rules import EvaluationRules
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.schedules import Schedule
+
+_PASSED_ON_AS_THEY_ARE = (
+    "buffer_size",
+    "learning_starts",
+    "batch_size",
+    "gamma",
+    "tau",
+    "train_freq",
+    "gradient_steps",
+    "n_steps",
+    "target_update_interval",
+    "target_update_unit",
+    "loss",
+    "exploration_begins",
+    "replay_buffer_class",
+)
+
+
+def build_venv(
+    configuration: Configuration,
+    n_envs: int,
+    seed: int,
+    *,
+    evaluation: EvaluationRules | None = None,
+    monitor_path: Path | None = None,
+    vec_env: Literal["dummy", "subproc"] = "dummy",
+    render_mode: str | None = None,
+    env_kwargs: dict[str, Any] | None = None,
+) -> VecEnv:
+    """The configuration's environments; as an evaluation protocol has them if `evaluation` gives its rules.
+
+    env_kwargs: over those of the configuration. UserError for what cannot be made.
+    """
+    parameters = configuration.hyperparameters
+    return make_vec_env(
+        configuration.env,
+        n_envs,
+        seed,
+        preprocessing=parameters.preprocessing,
+        preprocessing_kwargs=parameters.preprocessing_kwargs,
+        frame_stack=parameters.frame_stack,
+        env_kwargs={**parameters.env_kwargs, **(env_kwargs or {})},
+        monitor_path=monitor_path,
+        vec_env=vec_env,
+        render_mode=render_mode,
+        evaluation=evaluation,
+    )
+
+
+def build_model(configuration: Configuration, venv: VecEnv, seed: int, device: str) -> DeepQ:
+    """The configured algorithm, untrained. UserError where the parts do not fit together."""
+    parameters = configuration.hyperparameters
+    algorithm = registry.algorithms.get(configuration.algo)
+    try:
+        model: DeepQ = algorithm(
+            registry.policies.get(parameters.policy),
+            venv,
+            learning_rate=_schedule(parameters.learning_rate),
+            exploration=_schedule(parameters.exploration),
+            max_grad_norm=parameters.max_grad_norm,
+            replay_buffer_kwargs=dict(parameters.replay_buffer_kwargs),
+            policy_kwargs=_policy_kwargs(configuration),
+            settings=configuration.settings,
+            seed=seed,
+            device=device,
+            **{name: getattr(parameters, name) for name in _PASSED_ON_AS_THEY_ARE},
+        )
+    except UserError:
+        raise
+    except (ValueError, AssertionError, RuntimeError) as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"cannot build '{configuration.algo}' for {configuration.env.gym_id}: {first_line}") from error
+    return model
+
+
+def build_policy(
+    configuration: Configuration, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], device: str
+) -> BasePolicy:
+    """The configured policy with fresh weights, to load an agent's into: no optimizer state, no replay."""
+    policy_class = registry.policies.get(configuration.hyperparameters.policy)
+    policy: BasePolicy = policy_class(observation_space, action_space, lambda _: 0.0, **_policy_kwargs(configuration))
+    policy.set_training_mode(False)
+    return policy.to(get_device(device))
+
+
+def _policy_kwargs(configuration: Configuration) -> dict[str, Any]:
+    parameters = configuration.hyperparameters
+    return {
+        **parameters.policy_kwargs,
+        "optimizer_class": registry.optimizers.get(parameters.optimizer),
+        "optimizer_kwargs": dict(parameters.optimizer_kwargs),
+    }
+
+
+def _schedule(spec: ScheduleSpec) -> Schedule:
+    schedule: Schedule = registry.schedules.get(spec.name)(**spec.arguments)
+    return schedule

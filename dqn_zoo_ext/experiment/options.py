@@ -1,0 +1,36 @@
+"""What a training run is told besides its hyperparameters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Options of one run, as the command line gives them.
+
+    seed: of everything random. eval_freq, eval_episodes: None leaves the configuration's; an eval_freq below 1 means no
+    evaluation. save_freq: agent steps between checkpoints, below 1 for none. n_eval_envs: None for as many as suit.
+    trained_agent: a zip to go on from. tensorboard_log: None for the run's own folder. log_interval: games between log
+    lines, None for none. verbose: 0 silent, 1 progress, 2 also Stable-Baselines3's tables.
+    """
+
+    log_folder: Path
+    seed: int
+    device: str = "auto"
+    vec_env: Literal["dummy", "subproc"] = "dummy"
+    eval_freq: int | None = None
+    eval_episodes: int | None = None
+    n_eval_envs: int | None = None
+    eval_env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    save_freq: int = -1
+    save_replay_buffer: bool = False
+    trained_agent: Path | None = None
+    tensorboard_log: Path | None = None
+    log_interval: int | None = 4
+    unique_folder: bool = False
+    verbose: int = 1
+    live_progress: bool | None = None
+    command: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,228 @@
+"""One training run: configuration in, run folder out."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+import yaml
+from rich.console import Console
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import (
+    CSVOutputFormat,
+    HumanOutputFormat,
+    KVWriter,
+    Logger,
+    TensorBoardOutputFormat,
+)
+
+from dqn_zoo_ext import registry
+from dqn_zoo_ext.callbacks import Checkpoint, Progress, ProtocolEvaluation
+from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation import protocols
+from dqn_zoo_ext.experiment.build import build_model, build_venv
+from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights, write_agent
+from dqn_zoo_ext.storage.atomic import write_atomically
+from dqn_zoo_ext.storage.replay_file import read_replay, write_replay
+from dqn_zoo_ext.storage.results import EvaluationRecord, Machine, RunResults, Versions, write_results
+from dqn_zoo_ext.storage.run_folder import RunFolder
+
+_MOST_EVAL_ENVS = 8
+_EVAL_SEED_OFFSET = 1_000_003  # evaluations never play the training's seeds
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended. interrupted: by Ctrl-C, before its last agent step."""
+
+    run: RunFolder
+    results: RunResults
+    interrupted: bool
+
+
+def train(configuration: Configuration, options: RunOptions, console: Console) -> Finished:
+    """Train as configured and leave everything in a new run folder.
+
+    UserError for whatever the user can mend; if it comes before the first agent step, no folder is left.
+    """
+    run = RunFolder.claim(options.log_folder, configuration.algo, configuration.env.folder_name, options.unique_folder)
+    with _discarded_on_error(run):
+        model = _prepare(configuration, options, run)
+        progress = Progress(console if options.verbose > 0 else Console(quiet=True), options.live_progress)
+        evaluation = _evaluation(configuration, options, run, progress)
+        callbacks = [*_configured(configuration), Checkpoint(options.save_freq, run.checkpoint), progress]
+        callbacks += [evaluation] if evaluation else []
+        if options.trained_agent is not None:
+            _continue_from(model, options)
+        model.set_logger(_logger(options, run))
+        _write_config(configuration, options, run)
+    started, clock, first_step = datetime.now(UTC), time.monotonic(), model.num_timesteps
+    interrupted = _learn(model, configuration, options, callbacks, progress)
+    seconds = time.monotonic() - clock
+    write_agent(model, run.final_model)
+    if options.save_replay_buffer:
+        write_replay(model.replay_buffer, run.replay_buffer)
+    results = RunResults(
+        versions=Versions.here(),
+        machine=Machine.here(),
+        algo=configuration.algo,
+        env=configuration.env.gym_id,
+        seed=options.seed,
+        command=options.command,
+        started=started,
+        seconds=seconds,
+        agent_steps=model.num_timesteps,
+        frames=model.num_timesteps * _frames_per_agent_step(configuration),
+        updates=model._n_updates,
+        agent_steps_per_second=(model.num_timesteps - first_step) / seconds,
+        evaluations=tuple(evaluation.records) if evaluation else (),
+        best=evaluation.best if evaluation else None,
+        final=_at_the_end(evaluation, model),
+    )
+    write_results(results, run.results)
+    return Finished(run, results, interrupted)
+
+
+def _prepare(configuration: Configuration, options: RunOptions, run: RunFolder) -> DeepQ:
+    venv = build_venv(
+        configuration,
+        configuration.hyperparameters.n_envs,
+        options.seed,
+        monitor_path=run.monitor,
+        vec_env=options.vec_env,
+    )
+    return build_model(configuration, venv, options.seed, options.device)
+
+
+def _evaluation(
+    configuration: Configuration, options: RunOptions, run: RunFolder, progress: Progress
+) -> ProtocolEvaluation | None:
+    parameters = configuration.hyperparameters
+    every = parameters.eval_freq if options.eval_freq is None else options.eval_freq
+    if every < 1:
+        return None
+    protocol = protocols.get(parameters.eval_protocol)
+    episodes = options.eval_episodes or parameters.eval_episodes
+    many = _MOST_EVAL_ENVS if configuration.env.family == "atari" else 1
+    seed = (options.seed + _EVAL_SEED_OFFSET) % 2**31
+
+    def say(record: EvaluationRecord) -> None:
+        progress.say(
+            f"evaluation after {record.agent_steps:,} agent steps: {record.mean:.1f} +/- {record.std:.1f} "
+            f"({len(record.episodes)} games, {record.protocol})"
+        )
+
+    return ProtocolEvaluation(
+        make_venv=partial(
+            build_venv,
+            configuration,
+            options.n_eval_envs or min(episodes, many),
+            seed,
+            evaluation=protocol.rules,
+            env_kwargs=dict(options.eval_env_kwargs),
+        ),
+        protocol=protocol,
+        every=every,
+        episodes=episodes,
+        seed=seed,
+        best_model=run.best_model,
+        evaluations=run.evaluations,
+        on_record=say,
+    )
+
+
+def _configured(configuration: Configuration) -> list[BaseCallback]:
+    made: list[BaseCallback] = []
+    for entry in configuration.hyperparameters.callback:
+        name, keywords = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
+        made.append(registry.callbacks.get(name)(**(keywords or {})))
+    return made
+
+
+def _continue_from(model: DeepQ, options: RunOptions) -> None:
+    """Take over weights, optimizer state and counters; epsilon and learning rate then go on where they were."""
+    assert options.trained_agent is not None
+    weights, optimizer = read_policy_weights(options.trained_agent), read_optimizer_state(options.trained_agent)
+    try:
+        model.policy.load_state_dict(weights)
+        model.policy.optimizer.load_state_dict(optimizer)
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise UserError(f"agent file {options.trained_agent} does not fit the configuration: {reason}") from error
+    counters = read_counters(options.trained_agent)
+    model.num_timesteps, model._n_updates, model._episode_num = (
+        counters.num_timesteps,
+        counters.n_updates,
+        counters.episodes,
+    )
+    stored = options.trained_agent.with_name("replay_buffer.safetensors")
+    if stored.is_file():
+        read_replay(model.replay_buffer, stored)
+
+
+def _logger(options: RunOptions, run: RunFolder) -> Logger:
+    tensorboard = options.tensorboard_log / run.path.name if options.tensorboard_log else run.tensorboard
+    outputs: list[KVWriter] = [
+        TensorBoardOutputFormat(str(tensorboard)),
+        CSVOutputFormat(str(run.path / "progress.csv")),
+    ]
+    if options.verbose > 1:
+        outputs.append(HumanOutputFormat(sys.stdout))
+    return Logger(str(run.path), outputs)
+
+
+def _write_config(configuration: Configuration, options: RunOptions, run: RunFolder) -> None:
+    write_atomically(run.config, yaml.safe_dump(configuration.as_plain_data(), sort_keys=False))
+    write_atomically(run.args, yaml.safe_dump(dict(options.arguments), sort_keys=True))
+    write_atomically(run.command, options.command + "\n")
+
+
+def _learn(
+    model: DeepQ,
+    configuration: Configuration,
+    options: RunOptions,
+    callbacks: list[BaseCallback],
+    progress: Progress,
+) -> bool:
+    """True if Ctrl-C ended it early; what has been learned is then kept, as RL-Zoo does."""
+    try:
+        model.learn(
+            configuration.hyperparameters.n_timesteps,
+            callback=callbacks,
+            log_interval=options.log_interval,
+            reset_num_timesteps=options.trained_agent is None,
+        )
+    except KeyboardInterrupt:
+        return True
+    finally:
+        progress.stop()
+        model.logger.close()
+        if model.env is not None:
+            model.env.close()
+    return False
+
+
+def _at_the_end(evaluation: ProtocolEvaluation | None, model: DeepQ) -> EvaluationRecord | None:
+    last = evaluation.records[-1] if evaluation and evaluation.records else None
+    return last if last is not None and last.agent_steps == model.num_timesteps else None
+
+
+def _frames_per_agent_step(configuration: Configuration) -> int:
+    if configuration.env.family != "atari":
+        return 1
+    return int(configuration.hyperparameters.preprocessing_kwargs.get("frame_skip", 4))
+
+
+@contextlib.contextmanager
+def _discarded_on_error(run: RunFolder) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        run.discard()
+        raise

@@ -1,0 +1,54 @@
+"""Files that appear whole or not at all, whatever kills the process while they are written."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from dqn_zoo_ext.errors import UserError
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Lend an empty, hidden temporary file beside `path`; when the block ends well, it becomes `path` in one step.
+
+    The temporary name keeps the suffix, for writers that read the format off it. Any exception in the block passes on,
+    the temporary file is removed, and an older `path` stays as it was. UserError if the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    with plain_os_errors(f"cannot write {path}"):
+        temporary.touch(exist_ok=False)
+    try:
+        yield temporary
+        with plain_os_errors(f"cannot write {path}"):
+            _flush_to_disk(temporary, os.O_RDWR)
+            temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # some systems cannot flush a folder; the file itself is safe by now
+        _flush_to_disk(path.parent, os.O_RDONLY)
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write a small file (text as UTF-8) so that no reader sees a part of it. UserError if it cannot be written."""
+    with replacing(path) as temporary, plain_os_errors(f"cannot write {path}"):
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def plain_os_errors(what_failed: str) -> Iterator[None]:
+    """Turn an OSError in the block into a UserError: `what_failed` and the system's own words, in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{what_failed}: {error.strerror or error or type(error).__name__}") from error
+
+
+def _flush_to_disk(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

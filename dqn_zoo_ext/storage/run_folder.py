@@ -1,0 +1,235 @@
+"""One run's folder, laid out as RL-Zoo lays it out: ``<log folder>/<algo>/<env>_<n>/``."""
+
+import contextlib
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dqn_zoo_ext.errors import UserError, nearest
+
+_CHECKPOINT = re.compile(r"rl_model_(\d+)_steps\.zip")
+_SHOWN = 10  # names in an error line
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run, and where each thing in it lies.
+
+    env: the environment's folder name, e.g. ``SpaceInvadersNoFrameskip-v4`` or ``ALE-Pong-v5``.
+    """
+
+    path: Path
+    algo: str
+    env: str
+    made: tuple[Path, ...] = field(default=(), compare=False, repr=False)
+    """The folders that `claim` made for it, outermost first."""
+
+    @classmethod
+    def claim(cls, log_folder: Path, algo: str, env: str, unique: bool = False) -> "RunFolder":
+        """Make the folder of a new run, with the number after the highest one there, and its config folder.
+
+        Two processes that claim at the same moment get different folders. unique: append a UUID, as with RL-Zoo's
+        ``--uuid``. UserError if it cannot be made; then nothing is left behind.
+        """
+        parent = log_folder / algo
+        made: list[Path] = []
+        try:
+            _make_folders(parent, made)
+            path = _make_numbered_folder(parent, env, f"_{uuid.uuid4()}" if unique else "", made)
+            run = cls(path, algo, env, tuple(made))
+            run.config_folder.mkdir()
+        except (OSError, ValueError) as error:  # ValueError: a file in the way, a zero byte in the path
+            for folder in reversed(made):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            why = getattr(error, "strerror", None) or error
+            raise UserError(f"cannot make a run folder in log folder {str(log_folder)!r}: {why}") from error
+        return run
+
+    @classmethod
+    def find(cls, log_folder: Path, algo: str, env: str, exp_id: int = 0) -> "RunFolder":
+        """The folder of a run that exists, by RL-Zoo's ``--exp-id``.
+
+        0: the run with the highest number (or the algorithm's folder itself if it holds the agent); a number: that run;
+        -1: the algorithm's folder itself. A run that was claimed with a UUID is found by its number when no plain run
+        stands before it. UserError that names the runs which are there, if there is no such run.
+        """
+        parent = log_folder / algo
+        flat = cls(parent, algo, env)
+        if exp_id < 0:
+            if parent.is_dir():
+                return flat
+            raise UserError(f"no folder {str(parent)!r}{_what_lies_in(log_folder, algo, env, exp_id)}")
+        runs = [run for run in _numbered(parent, env) if run.path.is_dir() and exp_id in (0, run.number)]
+        if runs:
+            return cls(max(runs, key=_Numbered.rank).path, algo, env)
+        if exp_id == 0 and flat.final_model.is_file():
+            return flat
+        wanted = "no run" if exp_id == 0 else f"no run {exp_id}"
+        there = _what_lies_in(log_folder, algo, env, exp_id)
+        raise UserError(f"{wanted} of '{algo}' on '{env}' in {str(log_folder)!r}{there}")
+
+    def discard(self) -> None:
+        """Remove the folder with all that is in it, and those above it that `claim` made and nobody else uses."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        for folder in reversed(self.made):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def model_file(
+        self, load_best: bool = False, load_checkpoint: int | None = None, load_last_checkpoint: bool = False
+    ) -> Path:
+        """The agent that RL-Zoo's flags ask for: the best one, the one at so many agent steps, the last checkpoint, or
+        by default the one saved at the end. UserError that names the agents which are there, if that one is not.
+        """
+        if load_best:
+            wanted = self.best_model
+        elif load_checkpoint is not None:
+            wanted = self.checkpoint(load_checkpoint)
+        elif load_last_checkpoint:
+            checkpoints = self.checkpoints()
+            wanted = self.checkpoint(max(checkpoints)) if checkpoints else self.path / "rl_model_*_steps.zip"
+        else:
+            wanted = self.final_model
+        if wanted.is_file():
+            return wanted
+        there = sorted(file.name for file in self.path.glob("*.zip") if not file.name.startswith("."))
+        tail = f"; there are {_listed(there)}" if there else "; there is no agent in it"
+        raise UserError(f"no agent '{wanted.name}' in {str(self.path)!r}{tail}")
+
+    @property
+    def final_model(self) -> Path:
+        """The agent at the end of training."""
+        return self.path / f"{self.env}.zip"
+
+    @property
+    def best_model(self) -> Path:
+        """The agent with the best evaluation so far."""
+        return self.path / "best_model.zip"
+
+    def checkpoint(self, agent_steps: int) -> Path:
+        """The agent as it was after so many agent steps."""
+        return self.path / f"rl_model_{agent_steps}_steps.zip"
+
+    def checkpoints(self) -> tuple[int, ...]:
+        """The agent steps of all checkpoints there, ascending."""
+        names = (_CHECKPOINT.fullmatch(file.name) for file in self.path.iterdir())
+        return tuple(sorted(int(name[1]) for name in names if name))
+
+    @property
+    def evaluations(self) -> Path:
+        """The evaluations during training, as SB3's EvalCallback writes them."""
+        return self.path / "evaluations.npz"
+
+    @property
+    def monitor(self) -> Path:
+        """Every training game's score, length and time, as SB3's Monitor writes them."""
+        return self.path / "0.monitor.csv"
+
+    @property
+    def results(self) -> Path:
+        """What the run was and what came of it (storage/results.py)."""
+        return self.path / "results.json"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The folder of TensorBoard's event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def replay_buffer(self) -> Path:
+        """The replay ring, if it was saved."""
+        return self.path / "replay_buffer.safetensors"
+
+    @property
+    def video(self) -> Path:
+        """A recorded game, under the name that the Hub's widget looks for."""
+        return self.path / "replay.mp4"
+
+    @property
+    def config_folder(self) -> Path:
+        """Where config.yml, args.yml and command.txt lie."""
+        return self.path / self.env
+
+    @property
+    def config(self) -> Path:
+        """The merged hyperparameters."""
+        return self.config_folder / "config.yml"
+
+    @property
+    def args(self) -> Path:
+        """The command line's arguments."""
+        return self.config_folder / "args.yml"
+
+    @property
+    def command(self) -> Path:
+        """The command line as it was typed."""
+        return self.config_folder / "command.txt"
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    path: Path
+    number: int
+    plain: bool  # no UUID behind the number
+
+    def rank(self) -> tuple[bool, int, float]:
+        return self.plain, self.number, self.path.stat().st_mtime
+
+
+def _numbered(parent: Path, env: str) -> Iterator[_Numbered]:
+    """Everything in `parent` with a name that a run of `env` could have, files too: they also take a number."""
+    pattern = re.compile(rf"{re.escape(env)}_(\d+)(_[0-9a-f-]{{36}})?")
+    if parent.is_dir():
+        for entry in parent.iterdir():
+            if name := pattern.fullmatch(entry.name):
+                yield _Numbered(entry, int(name[1]), plain=name[2] is None)
+
+
+def _make_folders(path: Path, made: list[Path]) -> None:
+    """``mkdir -p`` that notes in `made` which folders it made."""
+    for folder in reversed([path, *path.parents]):
+        if not folder.is_dir():
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                if folder.is_dir():  # another process was faster
+                    continue
+                raise ValueError(f"{str(folder)!r} is not a folder") from None
+            made.append(folder)
+
+
+def _make_numbered_folder(parent: Path, env: str, suffix: str, made: list[Path]) -> Path:
+    number = 1 + max((run.number for run in _numbered(parent, env) if run.plain), default=0)
+    while True:
+        path = parent / f"{env}_{number}{suffix}"
+        try:
+            path.mkdir()  # the claim: exactly one process can make it
+        except FileExistsError:
+            number += 1
+            continue
+        made.append(path)
+        return path
+
+
+def _what_lies_in(log_folder: Path, algo: str, env: str, exp_id: int) -> str:
+    """The tail of an error line: the nearest runs there are, or else the nearest environment or algorithm with runs."""
+    if not log_folder.is_dir():
+        return ": there is no such folder"
+    algos = [folder.name for folder in log_folder.iterdir() if folder.is_dir()]
+    if algo not in algos:
+        return nearest(algo, algos) if algos else ": the folder is empty"
+    numbers = {run.number for run in _numbered(log_folder / algo, env) if run.path.is_dir()}
+    if numbers:
+        by_distance = sorted(numbers, key=lambda number: (abs(number - exp_id), number))
+        return f"; there are runs {_listed(by_distance)}"
+    others = {folder.name.rpartition("_")[0] for folder in (log_folder / algo).iterdir() if folder.is_dir()}
+    return nearest(env, others - {""}) or f"; '{algo}' has no runs there"
+
+
+def _listed(names: Sequence[int | str]) -> str:
+    shown = ", ".join(str(name) for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

@@ -1,0 +1,219 @@
+"""Mistakes of a user: each one line, with file and line, the rule, the value and the nearest valid name."""
+
+from pathlib import Path
+
+import pytest
+
+import dqn_zoo_ext.algorithms
+import dqn_zoo_ext.envs
+import dqn_zoo_ext.learning  # noqa: F401  # importing the three registers what the files name
+from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.load import load
+from dqn_zoo_ext.config.overrides import parse_params
+from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.errors import UserError
+
+PONG = resolve("PongNoFrameskip-v4")
+
+
+class Talkative:
+    """A callback with a keyword."""
+
+    def __init__(self, words: int = 3) -> None:
+        self.words = words
+
+
+NOT_A_SCHEDULE = (
+    "is not a schedule; write a number (1e-4), lin_1e-4, or {schedule: linear, start: 1e-4, end: 0, fraction: 1}"
+)
+TWO_LENGTHS = "both exploration.agent_steps and exploration.fraction are given; a schedule has one length"
+
+IN_A_FILE = [
+    ("learning_start: 5", "unknown key 'learning_start' for algorithm 'dqn'; did you mean 'learning_starts'?"),
+    ("zzz: 5", "unknown key 'zzz' for algorithm 'dqn'"),
+    ("learning_rate: abc", f"learning_rate: 'abc' {NOT_A_SCHEDULE}"),
+    ("learning_rate: '1e-4'", f"learning_rate: '1e-4' {NOT_A_SCHEDULE}"),
+    ("learning_rate: [1e-4]", f"learning_rate: [0.0001] {NOT_A_SCHEDULE}"),
+    ("learning_rate: true", f"learning_rate: true {NOT_A_SCHEDULE}"),
+    ("learning_rate: cos_1e-4", "learning_rate: unknown schedule 'cos_1e-4'; did you mean 'lin_1e-4'?"),
+    ("learning_rate: lin_fast", f"learning_rate: 'lin_fast' {NOT_A_SCHEDULE}"),
+    ("learning_rate: -1e-4", "learning_rate.value: must be at least 0, not -0.0001"),
+    ("learning_rate: .nan", "learning_rate.value: must be a finite number"),
+    ("learning_rate: .inf", "learning_rate.value: must be a finite number"),
+    ("learning_rate: {schedule: linaer, start: 1, end: 0}", "unknown schedule 'linaer'; did you mean 'linear'?"),
+    ("learning_rate: {schedule: linear, start: 1}", "schedule 'linear' needs 'end'"),
+    ("exploration: {strat: 1.0}", "unknown keyword 'strat' of schedule 'linear'; did you mean 'start'?"),
+    ("exploration: {end: 1.5}", "exploration.end: must be in [0, 1], not 1.5"),
+    ("exploration: {end: low}", "exploration.end: must be a number, not 'low'"),
+    ("exploration: {fraction: 2}", "exploration.fraction: must be at most 1, not 2"),
+    ("exploration: {agent_steps: 0}", "exploration.agent_steps: must be at least 1, not 0"),
+    ("exploration: {agent_steps: 1.5}", "exploration.agent_steps: must be a whole number, not 1.5"),
+    ("exploration: {agent_steps: 5, fraction: 0.1}", TWO_LENGTHS),
+    ("exploration: {schedule: piecewise, points: [[0, 1], [9, 2]]}", "exploration.points: must be in [0, 1], not 2"),
+    (
+        "exploration: {schedule: piecewise, points: [[5, 1], [5, 0]]}",
+        "exploration: a piecewise schedule needs points with rising positions, got positions [5, 5]",
+    ),
+    ("exploration: {schedule: 3}", "exploration: needs 'schedule', the name of one, e.g. linear"),
+    ("gamma: 1.01", "gamma: must be at most 1, not 1.01"),
+    ("gamma: '0.9'", "gamma: must be a number, not '0.9'"),
+    ("gamma: .nan", "gamma: must be a finite number, not NaN"),
+    ("tau: 0", "tau: must be above 0, not 0"),
+    ("batch_size: 32.5", "batch_size: must be a whole number, not 32.5"),
+    ("batch_size: '32'", "batch_size: must be a whole number, not '32'"),
+    ("batch_size: true", "batch_size: must be a whole number, not true"),
+    ("batch_size:", "batch_size: must be a whole number, not null"),
+    ("n_envs: 0", "n_envs: must be at least 1, not 0"),
+    ("learning_starts: -1", "learning_starts: must be at least 0, not -1"),
+    ("gradient_steps: 0", "gradient_steps: must be at least 1, or -1 for as many as transitions, not 0"),
+    ("gradient_steps: -2", "gradient_steps: must be at least 1, or -1 for as many as transitions, not -2"),
+    ("max_grad_norm: 0", "max_grad_norm: must be above 0, not 0"),
+    ("train_freq: [1, episode]", 'train_freq: must be a whole number, not [1, "episode"]'),
+    ("target_update_unit: frames", "target_update_unit: must be 'agent_steps' or 'updates', not 'frames'"),
+    ("exploration_begins: later", "exploration_begins: must be 'start' or 'learning_starts', not 'later'"),
+    ("optimizer: deepmind_rmsporp", "unknown optimizer 'deepmind_rmsporp'; did you mean 'deepmind_rmsprop'?"),
+    ("optimizer: 3", "optimizer: must be a name, not 3"),
+    (
+        "optimizer_kwargs: {epsilon: 1.0}",
+        "unknown keyword 'epsilon' of optimizer 'deepmind_rmsprop'; did you mean 'eps'?",
+    ),
+    ("optimizer_kwargs: {lr: 1.0}", "unknown keyword 'lr' of optimizer 'deepmind_rmsprop'; choose one of decay, eps"),
+    ("optimizer_kwargs: {decay: 1.0}", "optimizer_kwargs.decay: must be below 1, not 1.0"),
+    ("optimizer_kwargs: {eps: tiny}", "optimizer_kwargs.eps: must be a number, not 'tiny'"),
+    ("optimizer_kwargs: 3", "optimizer_kwargs: must be a mapping, not 3"),
+    ("loss: hubert", "unknown loss 'hubert'; did you mean 'huber'?"),
+    ("policy: CnnPolice", "unknown policy 'CnnPolice'; did you mean 'CnnPolicy'?"),
+    ("policy_kwargs: {torsoo: nips}", "unknown keyword 'torsoo' of policy 'CnnPolicy'; did you mean 'torso'?"),
+    ("policy_kwargs: {torso: natur}", "unknown torso 'natur'; did you mean 'nature'?"),
+    ("policy_kwargs: {torso: 7}", "policy_kwargs.torso: must be a name, not 7"),
+    ("policy_kwargs: {head: liner}", "unknown head 'liner'; did you mean 'linear'?"),
+    (
+        "policy_kwargs: {torso_kwargs: {feature_dim: 5}}",
+        "unknown keyword 'feature_dim' of torso 'nature'; did you mean 'features_dim'?",
+    ),
+    (
+        "policy_kwargs: {torso_kwargs: {features_dim: 0}}",
+        "policy_kwargs.torso_kwargs.features_dim: must be at least 1, not 0",
+    ),
+    ("policy_kwargs: {net_arch: 64}", "policy_kwargs.net_arch: must be a list, not 64"),
+    (
+        "policy_kwargs: {optimizer_class: Adam}",
+        "unknown keyword 'optimizer_class' of policy 'CnnPolicy'; choose one of activation, head, head_kwargs, "
+        "net_arch, normalize_images, torso, torso_kwargs",
+    ),
+    ("replay_buffer_class: ring", "unknown replay buffer 'ring'; choose one of frame_ring, sb3"),
+    ("replay_buffer_kwargs: {buffer_size: 5}", "unknown keyword 'buffer_size' of replay buffer 'frame_ring'"),
+    ("preprocessing: atarii", "unknown preprocessing 'atarii'; did you mean 'atari'?"),
+    ("preprocessing_kwargs: {noop: 3}", "unknown keyword 'noop' of preprocessing 'atari'; did you mean 'noop_max'?"),
+    ("preprocessing_kwargs: {clip_reward: 1}", "preprocessing_kwargs.clip_reward: must be true or false, not 1"),
+    ("callback: talkativ", "unknown callback 'talkativ'; did you mean 'talkative'?"),
+    ("callback: [{talkative: {wrods: 1}}]", "unknown keyword 'wrods' of callback 'talkative'; did you mean 'words'?"),
+    ("callback: [{talkative: {words: many}}]", "callback.words: must be a whole number, not 'many'"),
+    (
+        "callback: [{talkative: {}, other: {}}]",
+        'callback: must be a name or {name: keywords}, not {"talkative": {}, "other": {}}',
+    ),
+    ("callback: [{talkative: 3}]", "callback: the keywords of 'talkative' must be a mapping, not 3"),
+    ("dqn: 3", "dqn: the section of an algorithm must be a mapping"),
+    ("search: 3", "search: must be a mapping"),
+    ("complete: maybe", "complete: must be true or false"),
+]
+
+
+@pytest.fixture(autouse=True)
+def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry.callbacks, "_entries", {"talkative": Talkative})
+
+
+@pytest.mark.parametrize(("line", "message"), IN_A_FILE, ids=[line for line, _ in IN_A_FILE])
+def test_in_a_file(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "mine.yml"
+    path.write_text(f"# mine\nn_steps: 2\n{line}\n")
+    with pytest.raises(UserError) as caught:
+        load("dqn", PONG, conf_file=path)
+    assert str(caught.value) == f"{path}:3: {message}"
+
+
+def test_in_the_section_of_the_algorithm(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yml"
+    path.write_text("double_dqn:\n  gama: 2\ndqn:\n  gamma: 2\n")
+    with pytest.raises(UserError) as caught:
+        load("dqn", PONG, conf_file=path)
+    assert str(caught.value) == f"{path}:4: gamma: must be at most 1, not 2"
+    with pytest.raises(UserError) as caught:
+        load("double_dqn", PONG, conf_file=path)
+    assert str(caught.value) == f"{path}:2: unknown key 'gama' for algorithm 'double_dqn'; did you mean 'gamma'?"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["gama:0.9"], "-params: unknown key 'gama' for algorithm 'dqn'; did you mean 'gamma'?"),
+        (["gamma"], "-params: 'gamma' is not of the form key:value, e.g. learning_rate:1e-4"),
+        ([":3"], "-params: ':3' is not of the form key:value, e.g. learning_rate:1e-4"),
+        (["gamma:0.9", "gamma:0.8"], "-params: 'gamma' is given twice"),
+        (["gamma:high"], "-params: gamma: must be a number, not 'high'"),
+        (["gamma:"], "-params: gamma: must be a number, not null"),
+        (["gamma:[1"], "-params: not valid YAML: expected ',' or ']', but got '<stream end>'"),
+        (
+            ["gamma:!!python/name:os.system"],
+            "-params: tag '!!python/name:os.system' is refused: a configuration is plain data",
+        ),
+        (["learning_rate:abc"], f"-params: learning_rate: 'abc' {NOT_A_SCHEDULE}"),
+        (["exploration.fraction:0.1", "exploration.agent_steps:5"], f"-params: {TWO_LENGTHS}"),
+        (["exploration.ende:0.1"], "-params: unknown keyword 'ende' of schedule 'linear'; did you mean 'end'?"),
+        (
+            ["exploration:0.5", "exploration.end:0.1"],
+            "-params: 'exploration.end' goes into a value that is given whole beside it",
+        ),
+        (
+            ["policy_kwargs.torso:nips", "policy_kwargs:{torso: nature}"],
+            "-params: 'policy_kwargs.torso' is given twice",
+        ),
+        (["gamma..x:1"], '-params: gamma: must be a number, not {"": {"x": 1}}'),
+        (["n_timesteps:1e30x"], "-params: n_timesteps: must be a whole number, not '1e30x'"),
+        (
+            ["policy_kwargs:dict(net_arch=[1"],
+            "-params: policy_kwargs: 'dict(net_arch=[1' is not a mapping of literals; classes are given by "
+            "their registered names, e.g. {net_arch: [256, 256], activation: relu}",
+        ),
+    ],
+)
+def test_on_the_command_line(words: list[str], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load("dqn", PONG, overrides=parse_params(words))
+    assert str(caught.value) == message
+
+
+def test_an_unknown_algorithm() -> None:
+    with pytest.raises(UserError) as caught:
+        load("double_dqm", PONG)
+    assert str(caught.value) == "unknown algorithm 'double_dqm'; did you mean 'double_dqn'?"
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        load("dqn", PONG, conf_file=tmp_path / "none.yml")
+    assert str(caught.value) == f"{tmp_path / 'none.yml'}: cannot be read: No such file or directory"
+
+
+def test_a_mistake_in_a_shipped_file_names_it_from_the_hyperparams_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hyperparams" / "families").mkdir(parents=True)
+    (tmp_path / "hyperparams" / "families" / "atari.yml").write_text("gamma: 1\nlearning_start: 3\n")
+    monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
+    with pytest.raises(UserError) as caught:
+        load("dqn", PONG)
+    assert str(caught.value) == (
+        "hyperparams/families/atari.yml:2: unknown key 'learning_start' for algorithm 'dqn'; "
+        "did you mean 'learning_starts'?"
+    )
+
+
+def test_a_family_that_leaves_a_value_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hyperparams" / "families").mkdir(parents=True)
+    (tmp_path / "hyperparams" / "families" / "atari.yml").write_text("n_timesteps: 5\n")
+    monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
+    with pytest.raises(UserError, match="no value for 'n_envs', neither in a file nor on the command line"):
+        load("dqn", PONG)

@@ -1,0 +1,42 @@
+import pytest
+
+from dqn_zoo_ext.envs.rules import EvaluationRules
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation.protocols import PROTOCOLS, get
+
+# name: epsilon, episodes, noop_max, max_frames_per_game, repeat_action_probability
+AS_PUBLISHED = {
+    "nature-2015": (0.05, 30, 30, 5 * 60 * 60, 0.0),
+    "nature-2015-30min": (0.05, 30, 30, 30 * 60 * 60, 0.0),
+    "machado-2018": (0.01, 100, 0, 5 * 60 * 60, 0.25),
+    "dopamine": (0.01, 100, 0, 27_000 * 4, 0.25),
+    "course-unit3": (0.01, 10, 30, 108_000, 0.0),
+    "rl-zoo": (0.01, 5, 30, 108_000, None),
+    "greedy": (0.0, 20, 30, 108_000, None),
+}
+
+
+@pytest.mark.parametrize("name", sorted(AS_PUBLISHED))
+def test_values_are_the_published_ones(name: str) -> None:
+    epsilon, episodes, noop_max, max_frames, sticky = AS_PUBLISHED[name]
+    protocol = get(name)
+    assert (protocol.name, protocol.epsilon, protocol.episodes) == (name, epsilon, episodes)
+    assert protocol.rules == EvaluationRules(
+        noop_max=noop_max, max_frames_per_game=max_frames, repeat_action_probability=sticky
+    )
+    assert protocol.source
+
+
+def test_no_protocol_is_left_out_above() -> None:
+    assert PROTOCOLS.keys() == AS_PUBLISHED.keys()
+
+
+def test_only_the_course_has_a_pass_mark() -> None:
+    assert {name: protocol.pass_mark for name, protocol in PROTOCOLS.items() if protocol.pass_mark is not None} == {
+        "course-unit3": 200.0
+    }
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"^unknown evaluation protocol 'nature-2016'; did you mean 'nature-2015'\?$"):
+        get("nature-2016")

@@ -1,0 +1,217 @@
+import base64
+import json
+import os
+import pickle
+import random
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from stable_baselines3 import DQN
+
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.storage.agent_file import (
+    Counters,
+    read_counters,
+    read_optimizer_state,
+    read_policy_weights,
+    write_agent,
+)
+
+READERS: list[Callable[[Path], object]] = [read_policy_weights, read_optimizer_state, read_counters]
+
+
+@pytest.fixture(scope="module")
+def model() -> DQN:
+    policy_kwargs = {"net_arch": [4]}
+    dqn = DQN("MlpPolicy", "CartPole-v1", policy_kwargs=policy_kwargs, buffer_size=100, learning_starts=20, seed=0)
+    return dqn.learn(60)
+
+
+@pytest.fixture
+def agent(model: DQN, tmp_path: Path) -> Path:
+    write_agent(model, tmp_path / "agent.zip")
+    return tmp_path / "agent.zip"
+
+
+def plain(value: Any) -> Any:
+    """The value with lists in the place of tensors, so that == compares all of it."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    return value.tolist() if isinstance(value, torch.Tensor) else value
+
+
+def rewritten(agent: Path, members: dict[str, bytes | None]) -> Path:
+    """The agent with some members replaced, or left out where None is given."""
+    path = agent.with_name("rewritten.zip")
+    with zipfile.ZipFile(agent) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            content = members.get(name, source.read(name))
+            if content is not None:
+                target.writestr(name, content)
+    return path
+
+
+def test_everything_comes_back_as_it_was(model: DQN, agent: Path) -> None:
+    weights = read_policy_weights(agent)
+    expected = model.policy.state_dict()
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+    state = read_optimizer_state(agent)
+    assert state["param_groups"] == model.policy.optimizer.state_dict()["param_groups"]
+    assert all(
+        torch.equal(state["state"][0][key], model.policy.optimizer.state_dict()["state"][0][key])
+        for key in ("exp_avg", "step")
+    )
+    assert read_counters(agent) == Counters(model.num_timesteps, model._n_updates, model._episode_num)
+    assert read_counters(agent).num_timesteps == 60
+
+
+def test_sb3_loads_what_was_written_and_nothing_else_lies_there(model: DQN, agent: Path) -> None:
+    loaded = DQN.load(agent)
+    assert all(torch.equal(a, b) for a, b in zip(loaded.policy.parameters(), model.policy.parameters(), strict=True))
+    assert list(agent.parent.iterdir()) == [agent]
+
+
+def test_the_name_is_kept_without_a_suffix_too(model: DQN, tmp_path: Path) -> None:
+    write_agent(model, tmp_path / "agent")
+    assert [file.name for file in tmp_path.iterdir()] == ["agent"]
+
+
+def test_an_interrupted_save_keeps_the_old_agent(agent: Path) -> None:
+    class Interrupted(DQN):
+        def save(self, path: Any, *_: Any, **__: Any) -> None:
+            path.write(b"PK\x03\x04 the first half")
+            raise KeyboardInterrupt
+
+    before = agent.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        write_agent(Interrupted("MlpPolicy", "CartPole-v1", buffer_size=10), agent)
+    assert agent.read_bytes() == before
+    assert list(agent.parent.iterdir()) == [agent]
+
+
+def test_a_folder_that_is_not_there_is_one_line(model: DQN, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^cannot write .*agent\.zip: No such file or directory$"):
+        write_agent(model, tmp_path / "none" / "agent.zip")
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_broken_files_are_one_line_with_name_and_reason(agent: Path, read: Callable[[Path], object]) -> None:
+    def answer(path: Path) -> str:
+        with pytest.raises(UserError) as caught:
+            read(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    content = agent.read_bytes()
+    broken = agent.with_name("broken.zip")
+    assert answer(broken).endswith(": No such file or directory")
+    assert answer(agent.parent).endswith(": Is a directory")
+    for length in (len(content) // 2, len(content) - 1, 4):
+        broken.write_bytes(content[:length])
+        assert answer(broken).endswith("is cut short or damaged")
+    for nothing in (b"", b"<html>404</html>"):
+        broken.write_bytes(nothing)
+        assert answer(broken).endswith("is not a zip file")
+    empty = rewritten(agent, dict.fromkeys(zipfile.ZipFile(agent).namelist()))
+    assert "has no member" in answer(empty)
+
+
+@pytest.mark.parametrize(
+    ("read", "member"), list(zip(READERS, ("policy.pth", "policy.optimizer.pth", "data"), strict=True))
+)
+def test_a_flipped_bit_in_a_member_is_found(agent: Path, read: Callable[[Path], object], member: str) -> None:
+    content = bytearray(agent.read_bytes())
+    with zipfile.ZipFile(agent) as archive:
+        info = archive.getinfo(member)
+        middle = content.index(archive.read(member)) + info.file_size // 2
+    content[middle] ^= 16
+    agent.write_bytes(content)
+    with pytest.raises(UserError, match=r"agent\.zip is damaged \(its checksum is wrong\)$"):
+        read(agent)
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_any_flipped_bit_gives_the_same_values_or_one_line(agent: Path, read: Callable[[Path], object]) -> None:
+    """Bits everywhere in the file, most of them in the directory at the end, which no checksum covers."""
+    content = agent.read_bytes()
+    expected = plain(read(agent))
+    rng = random.Random(0)
+    places = [rng.randrange(len(content)) for _ in range(300)]
+    places += [rng.randrange(len(content) - 700, len(content)) for _ in range(700)]
+    answers = []
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << rng.randrange(8)
+        agent.write_bytes(damaged)
+        try:
+            answers.append(plain(read(agent)))
+        except UserError as error:
+            answers.append(str(error))
+    errors = [answer for answer in answers if answer != expected]
+    assert len(errors) > 100
+    assert all(isinstance(error, str) and "\n" not in error for error in errors)
+
+
+def test_nothing_in_the_file_is_run(agent: Path) -> None:
+    """Pickles in every member that SB3 would unpickle, one of them under its own name, make a folder when they run."""
+    trap = agent.with_name("it ran")
+
+    class Trap:
+        def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+            return os.mkdir, (str(trap),)
+
+    with zipfile.ZipFile(agent) as archive:
+        data = json.loads(archive.read("data"))
+    data["extra"] = {":type:": "trap", ":serialized:": base64.b64encode(pickle.dumps(Trap())).decode()}
+    members: dict[str, bytes | None] = {
+        "data": json.dumps(data).encode(),
+        "pytorch_variables.pth": pickle.dumps(Trap()),
+    }
+    armed = rewritten(agent, members)
+    for read in READERS:
+        read(armed)
+    members = {"policy.pth": pickle.dumps(Trap(), 2), "policy.optimizer.pth": pickle.dumps(Trap(), 2)}
+    armed = rewritten(agent, members)
+    for read in READERS[:2]:
+        with pytest.raises(UserError, match="cannot be read as plain tensors"):
+            read(armed)
+    assert not trap.exists()
+    pickle.loads(pickle.dumps(Trap()))  # the trap does work
+    assert trap.exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"{", "is not JSON"),
+        (b"\xff\xfe\x00", "is not JSON"),
+        (b"[" * 200_000, "is not JSON"),
+        (b"[]", "is not a JSON object"),
+        (b"{}", "'num_timesteps' is no counter: None"),
+        (b'{"num_timesteps": true}', "'num_timesteps' is no counter: True"),
+        (b'{"num_timesteps": 1, "_n_updates": -2}', "'_n_updates' is no counter: -2"),
+        (b'{"num_timesteps": 1, "_n_updates": 2, "_episode_num": 0.5}', "'_episode_num' is no counter: 0.5"),
+    ],
+)
+def test_counters_are_plain_integers_or_one_line(agent: Path, data: bytes, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read_counters(rewritten(agent, {"data": data}))
+    assert str(caught.value).endswith(message)
+
+
+def test_state_dicts_of_the_wrong_kind_are_one_line(agent: Path) -> None:
+    torch.save([1], agent.with_name("list.pth"))
+    torch.save({"q": 1}, agent.with_name("number.pth"))
+    a_list, a_number = (agent.with_name(name).read_bytes() for name in ("list.pth", "number.pth"))
+    with pytest.raises(UserError, match=r"'policy\.pth' holds no state dict$"):
+        read_policy_weights(rewritten(agent, {"policy.pth": a_list}))
+    with pytest.raises(UserError, match=r"holds something that is not a tensor$"):
+        read_policy_weights(rewritten(agent, {"policy.pth": a_number}))
+    with pytest.raises(UserError, match=r"is not the state of an optimizer$"):
+        read_optimizer_state(rewritten(agent, {"policy.optimizer.pth": a_number}))

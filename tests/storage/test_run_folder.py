@@ -1,0 +1,163 @@
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from huggingface_sb3 import EnvironmentName  # type: ignore[import-untyped]
+from rl_zoo3.utils import get_latest_run_id, get_model_path
+
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.storage.run_folder import RunFolder
+
+PONG = "PongNoFrameskip-v4"
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path
+
+
+def test_every_file_has_its_place_in_rl_zoos_tree() -> None:
+    run = RunFolder(Path("logs/dqn/Pong_3"), "dqn", "Pong")
+    names = ["Pong.zip", "best_model.zip", "rl_model_40_steps.zip", "evaluations.npz", "0.monitor.csv", "results.json"]
+    names += ["tensorboard", "replay.mp4", "Pong", "Pong/config.yml", "Pong/args.yml", "Pong/command.txt"]
+    places = [run.final_model, run.best_model, run.checkpoint(40), run.evaluations, run.monitor, run.results]
+    places += [run.tensorboard, run.video, run.config_folder, run.config, run.args, run.command]
+    assert [str(place) for place in places] == [f"logs/dqn/Pong_3/{name}" for name in names]
+
+
+def test_claims_count_on_from_the_highest_number_as_rl_zoo_does(tmp_path: Path) -> None:
+    first = RunFolder.claim(tmp_path / "deep" / "logs", "dqn", PONG)
+    assert first == RunFolder(tmp_path / "deep" / "logs" / "dqn" / f"{PONG}_1", "dqn", PONG)
+    assert first.config_folder.is_dir()
+    (tmp_path / "deep" / "logs" / "dqn" / f"{PONG}_41").mkdir()
+    (tmp_path / "deep" / "logs" / "dqn" / f"{PONG}_x").mkdir()
+    (tmp_path / "deep" / "logs" / "dqn" / f"My{PONG}_77").mkdir()
+    latest = get_latest_run_id(str(tmp_path / "deep" / "logs" / "dqn"), EnvironmentName(PONG))
+    assert RunFolder.claim(tmp_path / "deep" / "logs", "dqn", PONG).path.name == f"{PONG}_{latest + 1}" == f"{PONG}_42"
+
+
+def test_a_file_takes_a_number_too(tmp_path: Path) -> None:
+    touch(tmp_path / "dqn" / f"{PONG}_1")
+    assert RunFolder.claim(tmp_path, "dqn", PONG).path.name == f"{PONG}_2"
+
+
+def test_runs_that_start_at_once_never_share_a_folder(tmp_path: Path) -> None:
+    at_once = Barrier(16)
+
+    def claim(_: int) -> Path:
+        at_once.wait()
+        return RunFolder.claim(tmp_path / "logs", "dqn", PONG).path
+
+    with ThreadPoolExecutor(16) as pool:
+        paths = [path for _ in range(3) for path in pool.map(claim, range(16))]
+    assert len(set(paths)) == 48
+    assert {int(path.name.rpartition("_")[2]) for path in paths} == set(range(1, 49))
+
+
+def test_a_uuid_is_appended_and_found_by_number(tmp_path: Path) -> None:
+    run = RunFolder.claim(tmp_path, "dqn", PONG, unique=True)
+    assert re.fullmatch(rf"{PONG}_1_[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}", run.path.name)
+    assert RunFolder.find(tmp_path, "dqn", PONG) == run
+    assert RunFolder.find(tmp_path, "dqn", PONG, 1) == run
+    plain = RunFolder.claim(tmp_path, "dqn", PONG)  # RL-Zoo does not count runs with a UUID
+    assert plain.path.name == f"{PONG}_1"
+    assert RunFolder.find(tmp_path, "dqn", PONG, 1) == plain
+
+
+def test_the_newer_of_two_uuid_runs_of_one_number_is_found(tmp_path: Path) -> None:
+    runs = [RunFolder.claim(tmp_path, "dqn", PONG, unique=True) for _ in range(3)]
+    for age, run in zip((5, 1, 9), runs, strict=True):
+        os.utime(run.path, (1_000_000 - age, 1_000_000 - age))
+    assert RunFolder.find(tmp_path, "dqn", PONG) == runs[1]
+
+
+@pytest.mark.parametrize("exp_id", [0, 2, 10, -1])
+@pytest.mark.parametrize(
+    ("load_best", "load_checkpoint", "load_last_checkpoint"),
+    [(False, None, False), (True, None, False), (True, 500, True), (False, 500, True), (False, None, True)],
+)
+def test_the_same_file_is_chosen_as_in_rl_zoo(
+    tmp_path: Path, exp_id: int, load_best: bool, load_checkpoint: int | None, load_last_checkpoint: bool
+) -> None:
+    for folder in ("dqn", f"dqn/{PONG}_2", f"dqn/{PONG}_10"):
+        for name in (f"{PONG}.zip", "best_model.zip", "rl_model_500_steps.zip", "rl_model_1000_steps.zip"):
+            touch(tmp_path / folder / name)
+        touch(tmp_path / folder / ".rl_model_9999_steps.12345678.zip")  # left by a process that was killed
+    _, expected, _ = get_model_path(
+        exp_id,
+        str(tmp_path),
+        "dqn",
+        EnvironmentName(PONG),
+        load_best=load_best,
+        load_checkpoint=None if load_checkpoint is None else str(load_checkpoint),
+        load_last_checkpoint=load_last_checkpoint,
+    )
+    run = RunFolder.find(tmp_path, "dqn", PONG, exp_id)
+    assert run.model_file(load_best, load_checkpoint, load_last_checkpoint) == Path(expected)
+
+
+def test_without_numbered_runs_the_agent_may_lie_in_the_algorithms_folder(tmp_path: Path) -> None:
+    touch(tmp_path / "dqn" / f"{PONG}.zip")
+    assert RunFolder.find(tmp_path, "dqn", PONG).path == tmp_path / "dqn"
+
+
+def test_an_absent_run_is_answered_with_what_lies_there(tmp_path: Path) -> None:
+    def answer(algo: str, env: str, exp_id: int = 0, folder: Path = tmp_path) -> str:
+        with pytest.raises(UserError) as caught:
+            RunFolder.find(folder, algo, env, exp_id)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    missing = tmp_path / "none"
+    assert answer("dqn", PONG, folder=missing) == f"no run of 'dqn' on '{PONG}' in '{missing}': there is no such folder"
+    assert answer("dqn", PONG).endswith(": the folder is empty")
+    for number in range(1, 14):
+        (tmp_path / "dqn" / f"{PONG}_{number}").mkdir(parents=True)
+    assert answer("dqn", PONG, 99) == (
+        f"no run 99 of 'dqn' on '{PONG}' in '{tmp_path}'; there are runs 13, 12, 11, 10, 9, 8, 7, 6, 5, 4 and 3 more"
+    )
+    assert answer("dqn", "PongNoFrameskip-v5").endswith(f"; did you mean '{PONG}'?")
+    assert answer("double_dqn", PONG, -1).endswith("; choose one of dqn")
+
+
+def test_an_absent_agent_is_answered_with_the_agents_there(tmp_path: Path) -> None:
+    run = RunFolder.claim(tmp_path, "dqn", "Pong")
+    with pytest.raises(UserError, match=r"^no agent 'Pong\.zip' in .*Pong_1'; there is no agent in it$"):
+        run.model_file()
+    with pytest.raises(UserError, match=r"no agent 'rl_model_\*_steps\.zip'"):
+        run.model_file(load_last_checkpoint=True)
+    touch(run.checkpoint(500))
+    touch(run.final_model)
+    with pytest.raises(UserError, match=r"'best_model\.zip' .*; there are Pong\.zip, rl_model_500_steps\.zip$"):
+        run.model_file(load_best=True)
+
+
+def test_a_file_in_the_way_of_the_log_folder_is_one_line(tmp_path: Path) -> None:
+    touch(tmp_path / "logs")
+    for log_folder in (tmp_path / "logs", tmp_path / "logs" / "deeper"):
+        with pytest.raises(UserError, match=r"^cannot make a run folder in log folder .*logs' is not a folder$"):
+            RunFolder.claim(log_folder, "dqn", PONG)
+    assert [file.name for file in tmp_path.iterdir()] == ["logs"]
+
+
+@pytest.mark.parametrize("algo", ["x" * 300, "zero\0byte"])
+def test_folders_made_on_the_way_to_a_failure_are_removed_again(tmp_path: Path, algo: str) -> None:
+    with pytest.raises(UserError, match="cannot make a run folder"):
+        RunFolder.claim(tmp_path / "new" / "logs", algo, PONG)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_system_folder_that_takes_no_files_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"^cannot make a run folder in log folder '/proc/logs': \S[^\n]+$"):
+        RunFolder.claim(Path("/proc/logs"), "dqn", PONG)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir(mode=0o500)
+    with pytest.raises(UserError, match="Permission denied"):
+        RunFolder.claim(tmp_path / "logs", "dqn", PONG)
