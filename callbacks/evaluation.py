@@ -79,6 +79,8 @@ class ProtocolEvaluation(BaseCallback):
         self._history.append((self.num_timesteps, evaluation))
         self.logger.record("eval/mean_reward", record.mean)
         self.logger.record("eval/mean_ep_length", float(np.mean(evaluation.lengths_in_agent_steps)))
+        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
+        self.logger.dump(self.num_timesteps)
         if self.best is None or record.mean >= self.best.mean:
             self.best = record
             if self._best_model is not None:

@@ -165,4 +165,5 @@ def key_values(words: Sequence[str], option: str) -> dict[str, Any]:
     from dqn_zoo_ext.config.overrides import parse_params
     from dqn_zoo_ext.config.yaml_source import Source, read_text
 
-    return {key: read_text(text, Source(option)).plain() for key, text in parse_params(words).items()}
+    given = parse_params(words, option)
+    return {key: read_text(text, Source(option), count_lines=False).plain() for key, text in given.items()}

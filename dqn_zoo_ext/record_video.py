@@ -1,5 +1,6 @@
 """``python -m dqn_zoo_ext.record_video``: film a trained agent."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-render", action="store_true", help="accepted as in RL-Zoo; there never is a window here")
     options = parser.parse(arguments)
     prepare(options)
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # gymnasium's pygame would look for a display
     which = Which(options.load_best, options.load_checkpoint, options.load_last_checkpoint)
     agent = Agent.find(options.folder, options.algo, resolve(options.env), options.exp_id, which)
     protocol = protocols.get(

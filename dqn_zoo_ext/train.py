@@ -1,50 +1,47 @@
-"""``python -m dqn_zoo_ext.train``: train an agent as its YAML files say."""
+"""``python -m dqn_zoo_ext.train``: train an agent as its YAML files say, or search for better hyperparameters."""
 
+import contextlib
+import shlex
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from dqn_zoo_ext.command_line import (
     EXIT_INTERRUPTED,
-    Parser,
     check_device,
     command_of,
     key_values,
     prepare,
     run_verb,
     seed_or_random,
-    whole_number,
 )
-from dqn_zoo_ext.config.load import Configuration, load
+from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.run import Finished, train
+from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
+from dqn_zoo_ext.train_options import make_parser
 
-_DESCRIPTION = """\
-Train an agent. The hyperparameters come from hyperparams/: the family's block, the algorithm's file, the game's file,
-then what you give here. `python -m dqn_zoo_ext.config` shows them, each with the file and line it stands in."""
-
-_EXAMPLES = """\
-examples:
-  python -m dqn_zoo_ext.train --algo dqn --env SpaceInvadersNoFrameskip-v4
-  python -m dqn_zoo_ext.train --algo double_dqn --env Pong -n 100000 -params learning_rate:1e-4 policy_kwargs.torso:nips
-  python -m dqn_zoo_ext.train --algo dqn --env CartPole-v1 --seed 1 -f runs
-
-The run lies in LOG_FOLDER/ALGO/ENV_N/: the agent (ENV.zip), the best evaluated one (best_model.zip), the evaluations,
-the games played (0.monitor.csv), TensorBoard's files, ENV/config.yml and results.json.
-Ctrl-C saves the agent and ends the run with exit code 130; a mistake of yours is one line and exit code 2."""
+if TYPE_CHECKING:
+    from dqn_zoo_ext.experiment.search_space import Load
+    from dqn_zoo_ext.experiment.sweep import Searched
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse, train, say where everything lies."""
-    options = _parser().parse(arguments)
+    """Parse, train or search, say where everything lies."""
+    options = make_parser().parse(arguments)
     prepare(options)
-    _refuse_what_is_not_here(options)
-    configuration = _configuration(options)
+    _refuse_what_does_not_go_together(options)
+    overrides = _overrides(options)
+    load_with = partial(load, options.algo, resolve(options.env), conf_file=options.conf_file)
+    configuration = load_with(overrides=overrides)
     run_options = _run_options(options, command_of("train", arguments))
     console = Console(quiet=options.verbose < 1)
     parameters = configuration.hyperparameters
@@ -53,7 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{configuration.algo} on {configuration.env.gym_id}, {parameters.n_timesteps:,} agent steps in "
         f"{parameters.n_envs} environments, seed {run_options.seed}",
     )
-    finished = train(configuration, run_options, console)
+    with tracked(configuration, run_options.seed, _tracking(options)) if options.track else contextlib.nullcontext():
+        if options.optimize_hyperparameters:
+            return _search(options, lambda given: load_with(overrides=given), overrides, run_options, console)
+        finished = train(configuration, run_options, console)
     for line in _summary(finished):
         _say(console, line)
     return EXIT_INTERRUPTED if finished.interrupted else 0
@@ -84,13 +84,20 @@ def _summary(finished: Finished) -> list[str]:
     ]
 
 
-def _configuration(options: Namespace) -> Configuration:
+def _overrides(options: Namespace) -> dict[str, object]:
+    """What the command line lays over the files; its own words go before those of the trial that it names."""
     overrides: dict[str, object] = dict(parse_params(options.hyperparams))
     if options.n_timesteps > 0:
         overrides["n_timesteps"] = options.n_timesteps
     for key, value in key_values(options.env_kwargs, "--env-kwargs").items():
         overrides[f"env_kwargs.{key}"] = value
-    return load(options.algo, resolve(options.env), conf_file=options.conf_file, overrides=overrides)
+    if options.trial_id is None:
+        return overrides
+    from dqn_zoo_ext.experiment.search_space import without
+    from dqn_zoo_ext.experiment.study import trial_values
+
+    values = trial_values(options.storage, options.study_name, options.trial_id)
+    return {**without(values, overrides), **overrides}
 
 
 def _run_options(options: Namespace, command: str) -> RunOptions:
@@ -121,101 +128,75 @@ def _run_options(options: Namespace, command: str) -> RunOptions:
     )
 
 
-def _refuse_what_is_not_here(options: Namespace) -> None:
-    if options.optimize_hyperparameters:
-        raise UserError("-optimize: the search for hyperparameters is not part of this version")
-    if options.track:
-        raise UserError(
-            "--track: logging to Weights & Biases is not part of this version; TensorBoard's files are written"
-        )
-
-
-def _parser() -> Parser:
-    parser = Parser("train", _DESCRIPTION, _EXAMPLES)
-    parser.add_algo_and_env()
-    _add_hyperparameter_options(parser)
-    _add_run_options(parser)
-    _add_evaluation_options(parser)
-    _add_rl_zoo_options(parser)
-    parser.add_plug_in_options()
-    return parser
-
-
-def _add_hyperparameter_options(parser: Parser) -> None:
-    group = parser.add_argument_group("hyperparameters")
-    group.add_argument("-n", "--n-timesteps", type=int, default=-1, metavar="STEPS", help="agent steps to train for")
-    group.add_argument(
-        "-params",
-        "--hyperparams",
-        nargs="+",
-        default=[],
-        metavar="KEY:VALUE",
-        help="over the YAML files', e.g. learning_rate:1e-4 exploration.end:0.01",
-    )
-    group.add_argument(
-        "-conf",
-        "--conf-file",
-        type=Path,
-        metavar="FILE",
-        help="a YAML file over ours; one made for RL-Zoo replaces ours",
-    )
-    group.add_argument(
-        "--env-kwargs",
-        nargs="+",
-        default=[],
-        metavar="KEY:VALUE",
-        help="for the environment itself, e.g. full_action_space:true",
+def _tracking(options: Namespace) -> TrackingOptions:
+    return TrackingOptions(
+        project=options.wandb_project_name,
+        entity=options.wandb_entity,
+        group=options.wandb_group,
+        tags=tuple(options.wandb_tags),
     )
 
 
-def _add_run_options(parser: Parser) -> None:
-    group = parser.add_argument_group("the run")
-    group.add_argument("-f", "--log-folder", type=Path, default=Path("logs"), help="where runs lie (default: logs)")
-    group.add_argument("--seed", type=int, default=-1, help="of everything random (default: a random one)")
-    group.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
-    group.add_argument("-i", "--trained-agent", type=Path, metavar="ZIP", help="an agent to go on training from")
-    group.add_argument(
-        "--save-freq", type=int, default=-1, metavar="STEPS", help="save the agent this often (default: never)"
+def _search(
+    options: Namespace, load_with: "Load", overrides: dict[str, object], run_options: RunOptions, console: Console
+) -> int:
+    from dqn_zoo_ext.experiment.study import StudyOptions
+    from dqn_zoo_ext.experiment.sweep import SearchOptions, search
+
+    if options.sampler == "auto":
+        _say(console, "--sampler auto: RL-Zoo would load code for it from the network; this searches with tpe")
+    how = SearchOptions(
+        n_trials=options.n_trials,
+        max_total_trials=options.max_total_trials,
+        n_jobs=options.n_jobs,
+        n_evaluations=options.n_evaluations,
+        log_path=options.optimization_log_path,
+        plots=not options.no_optim_plots,
+        study=StudyOptions(
+            storage=options.storage,
+            name=options.study_name,
+            sampler="random" if options.sampler == "random" else "tpe",
+            pruner=options.pruner,
+            n_startup_trials=options.n_startup_trials,
+        ),
     )
-    group.add_argument("--save-replay-buffer", action="store_true", help="save the replay buffer at the end")
-    group.add_argument("-tb", "--tensorboard-log", type=Path, metavar="DIR", help="default: in the run's folder")
-    group.add_argument(
-        "--log-interval", type=int, default=-1, metavar="GAMES", help="games between log lines (default: 4; -2: none)"
-    )
-    group.add_argument("-P", "--progress", action="store_true", help="a progress bar even if this is no terminal")
-    group.add_argument("-uuid", "--uuid", action="store_true", help="add a unique id to the run folder's name")
-    group.add_argument(
-        "--vec-env",
-        choices=["dummy", "subproc"],
-        default="dummy",
-        help="how environments other than Atari run side by side",
-    )
+    searched = search(load_with, overrides, run_options, how, console)
+    for line in _summary_of_search(searched, options):
+        _say(console, line)
+    if searched.interrupted:
+        return EXIT_INTERRUPTED
+    if searched.best is None:
+        raise UserError(f"no trial of the search was completed; {searched.table} says why")
+    return 0
 
 
-def _add_evaluation_options(parser: Parser) -> None:
-    group = parser.add_argument_group("evaluation during training")
-    group.add_argument(
-        "--eval-freq", type=int, metavar="STEPS", help="agent steps between (default: the YAML's; -1: never)"
-    )
-    group.add_argument("--eval-episodes", type=whole_number(1), metavar="GAMES", help="default: the YAML's")
-    group.add_argument("--n-eval-envs", type=whole_number(1), metavar="N", help="default: up to 8 on Atari, else 1")
-    group.add_argument("--eval-env-kwargs", nargs="+", default=[], metavar="KEY:VALUE", help="over those of training")
+def _summary_of_search(searched: "Searched", options: Namespace) -> list[str]:
+    trials = searched.study.get_trials(deepcopy=False)
+    states = Counter(trial.state.name.lower() for trial in trials)
+    counted = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    lines = [f"study '{searched.study.study_name}' has {len(trials)} trials: {counted}"]
+    lines += [f"all trials: {searched.table}", *(f"plot: {path}" for path in searched.plots)]
+    if searched.best is None:
+        return lines
+    chosen = ", ".join(f"{key} {value}" for key, value in searched.best.params.items())
+    again = ["--algo", options.algo, "--env", options.env, "-conf", str(searched.winner)]
+    return [
+        f"best: {searched.best.value:.1f} in trial {searched.best.number}: {chosen}",
+        *lines,
+        f"the winner: {searched.winner}",
+        f"next: python -m dqn_zoo_ext.train {shlex.join(again)}",
+    ]
 
 
-def _add_rl_zoo_options(parser: Parser) -> None:
-    """RL-Zoo's options for its search and for Weights & Biases, so that its command lines are understood."""
-    group = parser.add_argument_group("RL-Zoo's further options (understood; the search is not part of this version)")
-    group.add_argument("-optimize", "--optimize-hyperparameters", action="store_true")
-    for name in ("--n-trials", "--max-total-trials", "--n-jobs", "--n-startup-trials", "--n-evaluations", "--trial-id"):
-        group.add_argument(name, type=int)
-    for name in ("--sampler", "--pruner", "--storage", "--study-name", "--optimization-log-path"):
-        group.add_argument(name)
-    group.add_argument("--no-optim-plots", action="store_true")
-    group.add_argument("--track", action="store_true")
-    for name in ("--wandb-project-name", "--wandb-entity", "--wandb-group"):
-        group.add_argument(name)
-    group.add_argument("-tags", "--wandb-tags", nargs="+", default=[])
-    group.add_argument("--truncate-last-trajectory", default=True, help="means nothing here: there is no HER")
+def _refuse_what_does_not_go_together(options: Namespace) -> None:
+    if options.optimize_hyperparameters and options.trial_id is not None:
+        raise UserError("--trial-id: trains with one trial of a search; leave it out with -optimize")
+    if options.optimize_hyperparameters and options.trained_agent is not None:
+        raise UserError("--trained-agent: each trial of a search starts untrained; leave it out with -optimize")
+    if options.trial_id is not None and not (options.storage and options.study_name):
+        raise UserError("--trial-id: say with --storage and --study-name which study the trial is of")
+    if options.n_jobs < 1 and options.n_jobs != -1:
+        raise UserError(f"--n-jobs must be at least 1, or -1 for one per core, not {options.n_jobs}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from dqn_zoo_ext.config.schema import ScheduleSpec
 from dqn_zoo_ext.envs.make import make_vec_env
 from dqn_zoo_ext.envs.rules import EvaluationRules
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation import protocols
+from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.schedules import Schedule
 
@@ -32,6 +34,14 @@ _PASSED_ON_AS_THEY_ARE = (
     "exploration_begins",
     "replay_buffer_class",
 )
+
+
+def protocol_of(configuration: Configuration) -> Protocol:
+    """The protocol that the configuration names; UserError that says where, if there is none of that name."""
+    try:
+        return protocols.get(configuration.hyperparameters.eval_protocol)
+    except UserError as error:
+        raise UserError(f"{configuration.sources['eval_protocol']}: {error}") from None
 
 
 def build_venv(

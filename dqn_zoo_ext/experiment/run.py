@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 import yaml
 from rich.console import Console
@@ -19,22 +18,19 @@ from stable_baselines3.common.logger import (
     TensorBoardOutputFormat,
 )
 
-from dqn_zoo_ext import registry
 from dqn_zoo_ext.callbacks import Checkpoint, Progress, ProtocolEvaluation
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.experiment.build import build_model, build_venv
+from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights, write_agent
 from dqn_zoo_ext.storage.atomic import write_atomically
 from dqn_zoo_ext.storage.replay_file import read_replay, write_replay
 from dqn_zoo_ext.storage.results import EvaluationRecord, Machine, RunResults, Versions, write_results
 from dqn_zoo_ext.storage.run_folder import RunFolder
-
-_MOST_EVAL_ENVS = 8
-_EVAL_SEED_OFFSET = 1_000_003  # evaluations never play the training's seeds
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ def train(configuration: Configuration, options: RunOptions, console: Console) -
         model = _prepare(configuration, options, run)
         progress = Progress(console if options.verbose > 0 else Console(quiet=True), options.live_progress)
         evaluation = _evaluation(configuration, options, run, progress)
-        callbacks = [*_configured(configuration), Checkpoint(options.save_freq, run.checkpoint), progress]
+        callbacks = [*configured_callbacks(configuration), Checkpoint(options.save_freq, run.checkpoint), progress]
         callbacks += [evaluation] if evaluation else []
         if options.trained_agent is not None:
             _continue_from(model, options)
@@ -67,7 +63,7 @@ def train(configuration: Configuration, options: RunOptions, console: Console) -
     seconds = time.monotonic() - clock
     write_agent(model, run.final_model)
     if options.save_replay_buffer:
-        write_replay(model.replay_buffer, run.replay_buffer)
+        _save_replay(model, run)
     results = RunResults(
         versions=Versions.here(),
         machine=Machine.here(),
@@ -103,14 +99,9 @@ def _prepare(configuration: Configuration, options: RunOptions, run: RunFolder) 
 def _evaluation(
     configuration: Configuration, options: RunOptions, run: RunFolder, progress: Progress
 ) -> ProtocolEvaluation | None:
-    parameters = configuration.hyperparameters
-    every = parameters.eval_freq if options.eval_freq is None else options.eval_freq
+    every = configuration.hyperparameters.eval_freq if options.eval_freq is None else options.eval_freq
     if every < 1:
         return None
-    protocol = protocols.get(parameters.eval_protocol)
-    episodes = options.eval_episodes or parameters.eval_episodes
-    many = _MOST_EVAL_ENVS if configuration.env.family == "atari" else 1
-    seed = (options.seed + _EVAL_SEED_OFFSET) % 2**31
 
     def say(record: EvaluationRecord) -> None:
         progress.say(
@@ -118,31 +109,7 @@ def _evaluation(
             f"({len(record.episodes)} games, {record.protocol})"
         )
 
-    return ProtocolEvaluation(
-        make_venv=partial(
-            build_venv,
-            configuration,
-            options.n_eval_envs or min(episodes, many),
-            seed,
-            evaluation=protocol.rules,
-            env_kwargs=dict(options.eval_env_kwargs),
-        ),
-        protocol=protocol,
-        every=every,
-        episodes=episodes,
-        seed=seed,
-        best_model=run.best_model,
-        evaluations=run.evaluations,
-        on_record=say,
-    )
-
-
-def _configured(configuration: Configuration) -> list[BaseCallback]:
-    made: list[BaseCallback] = []
-    for entry in configuration.hyperparameters.callback:
-        name, keywords = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
-        made.append(registry.callbacks.get(name)(**(keywords or {})))
-    return made
+    return evaluation_callback(configuration, options, every, say, run.best_model, run.evaluations)
 
 
 def _continue_from(model: DeepQ, options: RunOptions) -> None:
@@ -161,9 +128,16 @@ def _continue_from(model: DeepQ, options: RunOptions) -> None:
         counters.n_updates,
         counters.episodes,
     )
-    stored = options.trained_agent.with_name("replay_buffer.safetensors")
-    if stored.is_file():
+    stored = options.trained_agent.with_name(RunFolder.replay_buffer_name)
+    if stored.is_file() and isinstance(model.replay_buffer, FrameRing):
         read_replay(model.replay_buffer, stored)
+
+
+def _save_replay(model: DeepQ, run: RunFolder) -> None:
+    if isinstance(model.replay_buffer, FrameRing):
+        write_replay(model.replay_buffer, run.replay_buffer)
+    else:  # Stable-Baselines3's own way, a pickle, for its own buffers; nothing here ever reads one
+        model.save_replay_buffer(run.path / "replay_buffer.pkl")
 
 
 def _logger(options: RunOptions, run: RunFolder) -> Logger:

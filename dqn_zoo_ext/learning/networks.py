@@ -26,6 +26,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
 }
 
+Activation = Literal["relu", "elu", "tanh", "leaky_relu", "gelu"]
 Features = Annotated[int, Field(ge=1)]
 Padding = Annotated[int, Field(ge=0)]
 Initialization = Literal["pytorch", "glorot", "he"]
@@ -148,7 +149,7 @@ class LinearHead(nn.Sequential):
     """
 
     def __init__(
-        self, features_dim: int, n_actions: int, net_arch: Sequence[Features] = (), activation: str = "relu"
+        self, features_dim: int, n_actions: int, net_arch: Sequence[Features] = (), activation: Activation = "relu"
     ) -> None:
         widths = [features_dim, *net_arch]
         hidden: list[nn.Module] = []

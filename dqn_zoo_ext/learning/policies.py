@@ -13,7 +13,7 @@ from stable_baselines3.dqn.policies import DQNPolicy, MultiInputPolicy
 from stable_baselines3.dqn.policies import QNetwork as SB3QNetwork
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.learning.networks import activation_class
+from dqn_zoo_ext.learning.networks import Activation, Features, activation_class
 from dqn_zoo_ext.registry import policies, register_policy
 
 policies.add("MultiInputPolicy", MultiInputPolicy)
@@ -60,8 +60,8 @@ class TorsoHeadPolicy(DQNPolicy):
         torso_kwargs: Mapping[str, Any] | None = None,
         head: str = "linear",
         head_kwargs: Mapping[str, Any] | None = None,
-        net_arch: Sequence[int] = (),
-        activation: str = "relu",
+        net_arch: Sequence[Features] = (),
+        activation: Activation = "relu",
         **sb3_arguments: Any,
     ) -> None:
         self.torso = torso
@@ -107,7 +107,7 @@ class MlpPolicy(TorsoHeadPolicy):
         action_space: spaces.Discrete,
         lr_schedule: Schedule,
         torso: str = "flatten",
-        net_arch: Sequence[int] = (64, 64),
+        net_arch: Sequence[Features] = (64, 64),
         **arguments: Any,
     ) -> None:
         super().__init__(observation_space, action_space, lr_schedule, torso=torso, net_arch=net_arch, **arguments)

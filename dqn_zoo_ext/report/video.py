@@ -103,7 +103,7 @@ def _command(ffmpeg: str, shape: tuple[int, ...], fps: float, scale: int, path: 
 
 def _ffmpeg() -> str:
     try:
-        import imageio_ffmpeg  # type: ignore[import-untyped]
+        import imageio_ffmpeg
 
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:

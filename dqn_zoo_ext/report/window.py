@@ -7,10 +7,11 @@ import numpy as np
 from dqn_zoo_ext.errors import UserError
 
 _SMALLEST_HEIGHT = 420
+_UNSEEN = ("dummy", "offscreen", "evdev")
 
 
 class Window:
-    """Opens at the first picture. small pictures are enlarged by a whole factor. UserError if there is no display."""
+    """Opens at the first picture; enlarges small ones by a whole factor. UserError if there is no display."""
 
     def __init__(self, title: str, pictures_per_second: float) -> None:
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
@@ -23,7 +24,7 @@ class Window:
         self._clock = pygame.time.Clock()
 
     def show(self, picture: np.ndarray | None) -> bool:
-        """Show a picture, (H, W, 3) uint8, and wait until it is the next one's turn. False once the user has closed the window."""
+        """Show a picture, (H, W, 3) uint8, and wait for its time to pass. False once the window has been closed."""
         if picture is None:
             return True  # the environment has none to show
         height, width, _ = picture.shape
@@ -45,6 +46,8 @@ class Window:
     def _open(self, size: tuple[int, int]) -> None:
         try:
             self._pygame.display.init()
+            if self._pygame.display.get_driver() in _UNSEEN and "SDL_VIDEODRIVER" not in os.environ:
+                raise self._pygame.error("there is no display")  # SDL would open a window that nobody sees
             self._screen = self._pygame.display.set_mode(size)
         except self._pygame.error as error:
             raise UserError(

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from dqn_zoo_ext.errors import UserError, nearest
 
@@ -24,6 +25,7 @@ class RunFolder:
     path: Path
     algo: str
     env: str
+    replay_buffer_name: ClassVar[str] = "replay_buffer.safetensors"
     made: tuple[Path, ...] = field(default=(), compare=False, repr=False)
     """The folders that `claim` made for it, outermost first."""
 
@@ -142,7 +144,7 @@ class RunFolder:
     @property
     def replay_buffer(self) -> Path:
         """The replay ring, if it was saved."""
-        return self.path / "replay_buffer.safetensors"
+        return self.path / self.replay_buffer_name
 
     @property
     def video(self) -> Path:

@@ -77,4 +77,4 @@ def test_linear_head_with_hidden_layers() -> None:
 
 def test_unknown_activation() -> None:
     with pytest.raises(UserError, match="unknown activation 'rellu'; did you mean 'relu'"):
-        LinearHead(8, 3, net_arch=[4], activation="rellu")
+        LinearHead(8, 3, net_arch=[4], activation="rellu")  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 import gymnasium
-import imageio_ffmpeg  # type: ignore[import-untyped]
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from stable_baselines3 import DQN

@@ -1,0 +1,38 @@
+# Two commands: `make train` trains, evaluates and films an agent; `make test` checks everything.
+# Both make a virtual environment in .venv first. PYTHON says which Python it is made from (3.11 to 3.13).
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+GAME := SpaceInvadersNoFrameskip-v4
+AGENT := --algo dqn --env $(GAME) -f logs
+
+.PHONY: train test test-all lint clean
+
+train: $(VENV)/.installed
+	$(BIN)/python -m dqn_zoo_ext.train $(AGENT) -conf hyperparams/presets/space_invaders_quick.yml --seed 1
+	$(BIN)/python -m dqn_zoo_ext.evaluate $(AGENT) --load-best --episodes 10
+	$(BIN)/python -m dqn_zoo_ext.record_video $(AGENT) --load-best
+	@echo "Watch it: $$(ls -td logs/dqn/$(GAME)_*/ | head -n 1)replay.mp4, or, with a display:"
+	@echo "  $(BIN)/python -m dqn_zoo_ext.enjoy $(AGENT) --load-best"
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}; say which with: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

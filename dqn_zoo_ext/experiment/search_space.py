@@ -1,0 +1,110 @@
+"""A configuration's ``search:`` block as Optuna's distributions.
+
+An entry is a hyperparameter, nested ones with dots, and one of::
+
+    {type: float | int, low: 1e-5, high: 1e-3, log: true}       # log is false unless said
+    {type: categorical, choices: [16, 32, [64, 64]]}
+
+Optuna stores numbers, texts, truth values and null. A choice that is a list or a mapping is stored as JSON, which is
+YAML, and texts among the overrides of ``config.load`` are read as YAML: so every value that Optuna hands out can be
+laid over a configuration as it is.
+"""
+
+import json
+import math
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.errors import UserError, nearest
+
+Load = Callable[[Mapping[str, object]], Configuration]
+"""``config.load`` with all its arguments but the overrides."""
+
+Space = Mapping[str, BaseDistribution]
+"""What a search varies: hyperparameters by dotted key."""
+
+_KEYS = {"float": ("low", "high", "log"), "int": ("low", "high", "log"), "categorical": ("choices",)}
+
+
+def without(values: Mapping[str, Any], named: Collection[str]) -> dict[str, Any]:
+    """`values` by dotted key, without those that `named` has, in whole or in part."""
+    return {key: value for key, value in values.items() if not any(_overlap(key, name) for name in named)}
+
+
+def search_space(load: Load, overrides: Mapping[str, object]) -> Space:
+    """The space of the configuration with `overrides`; what they name is given, and is not searched for.
+
+    UserError, one line, for a malformed entry, one whose ends or choices the configuration does not allow, or no entry.
+    """
+    configuration = load(overrides)
+    blame = f"search block of '{configuration.algo}'"
+    entries = without(configuration.search, overrides)
+    if not entries:
+        raise UserError(
+            f"{blame}: all that it names is given with -params"
+            if configuration.search
+            else f"{blame}: there is none; write one into a file for -conf, e.g. "
+            "search: {learning_rate: {type: float, low: 1e-5, high: 1e-3, log: true}}"
+        )
+    space = {key: _distribution(entry, f"{blame}: {key}") for key, entry in entries.items()}
+    for key, distribution in space.items():
+        for value in _ends(distribution):
+            try:
+                load({**overrides, key: value})
+            except UserError as error:
+                raise UserError(f"{blame}: {key}: {str(error).removeprefix('-params: ')}") from error
+    return space
+
+
+def _overlap(key: str, other: str) -> bool:
+    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
+
+
+def _distribution(entry: Any, blame: str) -> BaseDistribution:
+    if not isinstance(entry, Mapping) or "type" not in entry:
+        raise UserError(f"{blame}: must be a mapping with a type, e.g. {{type: float, low: 0.9, high: 0.99}}")
+    kind = entry["type"]
+    if not isinstance(kind, str) or kind not in _KEYS:
+        raise UserError(f"{blame}: unknown type '{kind}'{nearest(str(kind), _KEYS)}")
+    for key in entry:
+        if key != "type" and key not in _KEYS[kind]:
+            raise UserError(f"{blame}: unknown key '{key}' for type {kind}{nearest(key, _KEYS[kind])}")
+    return _choices(entry, blame) if kind == "categorical" else _range(entry, kind, blame)
+
+
+def _choices(entry: Mapping[str, Any], blame: str) -> CategoricalDistribution:
+    choices = entry.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise UserError(f"{blame}: choices must be a list with at least one value")
+    return CategoricalDistribution([json.dumps(each) if isinstance(each, list | dict) else each for each in choices])
+
+
+def _range(entry: Mapping[str, Any], kind: str, blame: str) -> FloatDistribution | IntDistribution:
+    low, high = (_number(entry, name, kind, blame) for name in ("low", "high"))
+    log = entry.get("log", False)
+    if not isinstance(log, bool):
+        raise UserError(f"{blame}: log must be true or false, not '{log}'")
+    if low > high:
+        raise UserError(f"{blame}: low must not be above high, but {low:g} is above {high:g}")
+    if log and low <= 0:
+        raise UserError(f"{blame}: with log: true, low must be above 0, not {low:g}")
+    return IntDistribution(int(low), int(high), log) if kind == "int" else FloatDistribution(low, high, log)
+
+
+def _number(entry: Mapping[str, Any], name: str, kind: str, blame: str) -> float:
+    value = entry.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UserError(f"{blame}: {name} must be a number, not {'missing' if value is None else repr(value)}")
+    if kind == "int" and value != int(value):
+        raise UserError(f"{blame}: {name} must be a whole number, not {value:g}")
+    return value
+
+
+def _ends(distribution: BaseDistribution) -> tuple[Any, ...]:
+    if isinstance(distribution, CategoricalDistribution):
+        return tuple(distribution.choices)
+    assert isinstance(distribution, FloatDistribution | IntDistribution)  # there is no third kind in `_distribution`
+    return distribution.low, distribution.high

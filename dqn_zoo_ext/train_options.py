@@ -1,0 +1,166 @@
+"""The options of ``train``: every one of RL-Zoo's, under its name and with its meaning."""
+
+from pathlib import Path
+
+from dqn_zoo_ext.command_line import Parser, whole_number
+
+_DESCRIPTION = """\
+Train an agent. The hyperparameters come from hyperparams/: the family's block, the algorithm's file, the game's file,
+then what you give here. `python -m dqn_zoo_ext.config` shows them, each with the file and line it stands in."""
+
+_EXAMPLES = """\
+examples:
+  python -m dqn_zoo_ext.train --algo dqn --env SpaceInvadersNoFrameskip-v4
+  python -m dqn_zoo_ext.train --algo double_dqn --env Pong -n 100000 -params learning_rate:1e-4 policy_kwargs.torso:nips
+  python -m dqn_zoo_ext.train --algo dqn --env CartPole-v1 --seed 1 -f runs
+  python -m dqn_zoo_ext.train --algo dqn --env CartPole-v1 -optimize --n-trials 50 --study-name cart \\
+      --storage sqlite:///search.db
+
+The run lies in LOG_FOLDER/ALGO/ENV_N/: the agent (ENV.zip), the best evaluated one (best_model.zip), the evaluations,
+the games played (0.monitor.csv), TensorBoard's files, ENV/config.yml and results.json. A search (-optimize) leaves its
+trials and its winner in LOG_FOLDER/ALGO/report_ENV_...
+Ctrl-C saves the agent and ends the run with exit code 130; a mistake of yours is one line and exit code 2."""
+
+
+def make_parser() -> Parser:
+    """The parser of ``train``."""
+    parser = Parser("train", _DESCRIPTION, _EXAMPLES)
+    parser.add_algo_and_env()
+    _add_hyperparameter_options(parser)
+    _add_run_options(parser)
+    _add_evaluation_options(parser)
+    _add_search_options(parser)
+    _add_tracking_options(parser)
+    parser.add_plug_in_options()
+    return parser
+
+
+def _add_hyperparameter_options(parser: Parser) -> None:
+    group = parser.add_argument_group("hyperparameters")
+    group.add_argument("-n", "--n-timesteps", type=int, default=-1, metavar="STEPS", help="agent steps to train for")
+    group.add_argument(
+        "-params",
+        "--hyperparams",
+        nargs="+",
+        default=[],
+        metavar="KEY:VALUE",
+        help="over the YAML files', e.g. learning_rate:1e-4 exploration.end:0.01",
+    )
+    group.add_argument(
+        "-conf",
+        "--conf-file",
+        type=Path,
+        metavar="FILE",
+        help="a YAML file over ours; one made for RL-Zoo replaces ours",
+    )
+    group.add_argument(
+        "--env-kwargs",
+        nargs="+",
+        default=[],
+        metavar="KEY:VALUE",
+        help="for the environment itself, e.g. full_action_space:true",
+    )
+
+
+def _add_run_options(parser: Parser) -> None:
+    group = parser.add_argument_group("the run")
+    group.add_argument("-f", "--log-folder", type=Path, default=Path("logs"), help="where runs lie (default: logs)")
+    group.add_argument("--seed", type=int, default=-1, help="of everything random (default: a random one)")
+    group.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
+    group.add_argument("-i", "--trained-agent", type=Path, metavar="ZIP", help="an agent to go on training from")
+    group.add_argument(
+        "--save-freq", type=int, default=-1, metavar="STEPS", help="save the agent this often (default: never)"
+    )
+    group.add_argument("--save-replay-buffer", action="store_true", help="save the replay buffer at the end")
+    group.add_argument("-tb", "--tensorboard-log", type=Path, metavar="DIR", help="default: in the run's folder")
+    group.add_argument(
+        "--log-interval", type=int, default=-1, metavar="GAMES", help="games between log lines (default: 4; -2: none)"
+    )
+    group.add_argument("-P", "--progress", action="store_true", help="a progress bar even if this is no terminal")
+    group.add_argument("-uuid", "--uuid", action="store_true", help="add a unique id to the run folder's name")
+    group.add_argument(
+        "--truncate-last-trajectory", default=True, metavar="BOOL", help="means nothing here: it is for HER"
+    )
+    group.add_argument(
+        "--vec-env",
+        choices=["dummy", "subproc"],
+        default="dummy",
+        help="how environments other than Atari run side by side",
+    )
+
+
+def _add_evaluation_options(parser: Parser) -> None:
+    group = parser.add_argument_group("evaluation during training")
+    group.add_argument(
+        "--eval-freq", type=int, metavar="STEPS", help="agent steps between (default: the YAML's; -1: never)"
+    )
+    group.add_argument("--eval-episodes", type=whole_number(1), metavar="GAMES", help="default: the YAML's")
+    group.add_argument("--n-eval-envs", type=whole_number(1), metavar="N", help="default: up to 8 on Atari, else 1")
+    group.add_argument("--eval-env-kwargs", nargs="+", default=[], metavar="KEY:VALUE", help="over those of training")
+
+
+def _add_search_options(parser: Parser) -> None:
+    group = parser.add_argument_group(
+        "search for hyperparameters",
+        "Instead of one training, many short ones with values from the configuration's search: block. What -params\n"
+        "gives is not searched for.",
+    )
+    group.add_argument("-optimize", "--optimize-hyperparameters", action="store_true", help="search")
+    group.add_argument(
+        "--n-trials", type=whole_number(1), default=500, metavar="N", help="trainings of this process (default: 500)"
+    )
+    group.add_argument(
+        "--max-total-trials", type=whole_number(1), metavar="N", help="of the whole study instead, failed ones apart"
+    )
+    group.add_argument(
+        "--n-jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="trainings at once, in threads; -1: one per core (default: 1)",
+    )
+    group.add_argument(
+        "--sampler",
+        choices=["random", "tpe", "auto"],
+        default="tpe",
+        help="how values are chosen; auto is tpe (default: tpe)",
+    )
+    group.add_argument(
+        "--pruner",
+        choices=["halving", "median", "none"],
+        default="median",
+        help="which trainings are given up early (default: median)",
+    )
+    group.add_argument(
+        "--n-startup-trials",
+        type=whole_number(0),
+        default=10,
+        metavar="N",
+        help="random trainings before sampler and pruner begin (default: 10)",
+    )
+    group.add_argument(
+        "--n-evaluations",
+        type=whole_number(1),
+        metavar="N",
+        help="evaluations in each training (default: one per 100,000 agent steps)",
+    )
+    group.add_argument(
+        "--storage", metavar="URL", help="keep the study: sqlite:///search.db, another database, or a file .log"
+    )
+    group.add_argument("--study-name", metavar="NAME", help="with --storage: a study of this name is gone on with")
+    group.add_argument(
+        "--trial-id", type=int, metavar="N", help="train with the values of this trial of a stored study"
+    )
+    group.add_argument(
+        "--optimization-log-path", type=Path, metavar="DIR", help="keep each trial's best agent and its evaluations"
+    )
+    group.add_argument("--no-optim-plots", action="store_true", help="no plots of the search (they need plotly)")
+
+
+def _add_tracking_options(parser: Parser) -> None:
+    group = parser.add_argument_group("Weights & Biases (pip install 'dqn_zoo_ext[wandb]')")
+    group.add_argument("--track", action="store_true", help="send it what TensorBoard gets")
+    group.add_argument("--wandb-project-name", default="sb3", metavar="NAME", help="project (default: sb3)")
+    group.add_argument("--wandb-entity", metavar="NAME", help="team (default: your own account)")
+    group.add_argument("--wandb-group", metavar="NAME", help="group of runs")
+    group.add_argument("-tags", "--wandb-tags", nargs="+", default=[], metavar="TAG", help="tags of the run")

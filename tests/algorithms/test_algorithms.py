@@ -1,0 +1,71 @@
+"""What the algorithms' files say, and where they are known."""
+
+import rl_zoo3
+import torch
+from stable_baselines3 import DQN as SB3DQN
+from stable_baselines3.common.env_util import make_vec_env
+
+from dqn_zoo_ext import registry
+from dqn_zoo_ext.algorithms import DQN, DoubleDQN, join_rl_zoo
+from dqn_zoo_ext.learning.batch import Batch
+from dqn_zoo_ext.learning.deep_q import DeepQ
+
+BATCH = Batch(
+    obs_tm1=torch.tensor([[0.0], [1.0]]),
+    a_tm1=torch.tensor([1, 0]),
+    r_t=torch.tensor([1.0, 2.0]),
+    discount_t=torch.tensor([0.5, 0.0]),
+    obs_t=torch.tensor([[2.0], [3.0]]),
+    weights=torch.ones(2),
+)
+
+
+class Table(torch.nn.Module):
+    """Action values looked up by a whole-numbered state."""
+
+    def __init__(self, values: list[list[float]]) -> None:
+        super().__init__()
+        self.values = torch.nn.Parameter(torch.tensor(values))
+
+    def forward(self, obs: torch.Tensor) -> torch.Tensor:
+        return self.values[obs[:, 0].long()]
+
+
+ONLINE = Table([[1.0, 2.0], [3.0, 4.0], [9.0, 8.0], [0.0, 0.0]])
+TARGET = Table([[0.0, 0.0], [0.0, 0.0], [4.0, 6.0], [5.0, 5.0]])
+
+
+def model(algorithm: type[DeepQ], loss: str = "huber") -> DeepQ:
+    return algorithm("MlpPolicy", make_vec_env("CartPole-v1"), loss=loss)
+
+
+def test_dqn_by_hand() -> None:
+    # the target net's greatest value: 1 + 0.5 * 6 - 2 = 2, Huber 1.5; 2 + 0 - 3 = -1, Huber 0.5
+    loss = model(DQN).loss(ONLINE, TARGET, BATCH)
+    assert loss.per_sample.tolist() == [1.5, 0.5]
+    assert loss.priority.tolist() == [2.0, 1.0]
+
+
+def test_double_dqn_by_hand() -> None:
+    # the online net picks action 0, the target net says 4: 1 + 0.5 * 4 - 2 = 1, Huber 0.5
+    loss = model(DoubleDQN).loss(ONLINE, TARGET, BATCH)
+    assert loss.per_sample.tolist() == [0.5, 0.5]
+
+
+def test_the_loss_of_the_td_error_is_configured() -> None:
+    assert model(DQN, loss="mse").loss(ONLINE, TARGET, BATCH).per_sample.tolist() == [4.0, 1.0]
+
+
+def test_priorities_carry_no_gradient() -> None:
+    assert not model(DQN).loss(ONLINE, TARGET, BATCH).priority.requires_grad
+
+
+def test_rl_zoo_knows_them_and_keeps_its_own_dqn() -> None:
+    assert rl_zoo3.ALGOS["double_dqn"] is DoubleDQN
+    assert rl_zoo3.ALGOS["dqn"] is SB3DQN
+    registry.algorithms.add("from_outside", DQN)
+    try:
+        join_rl_zoo()
+        assert rl_zoo3.ALGOS["from_outside"] is DQN
+    finally:
+        del registry.algorithms._entries["from_outside"], rl_zoo3.ALGOS["from_outside"]

@@ -1,0 +1,161 @@
+"""A user's mistakes: each is one line and exit code 2, and leaves nothing half-written."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.enjoy import main as enjoy
+from dqn_zoo_ext.evaluate import main as evaluate
+from dqn_zoo_ext.record_video import main as record_video
+from dqn_zoo_ext.train import main as train
+
+Verb = Callable[[Sequence[str] | None], int | None]
+SPACE_INVADERS = "--env SpaceInvadersNoFrameskip-v4"
+
+
+def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as exit_:
+        run_verb(verb, words.split())
+    captured = capsys.readouterr()
+    assert exit_.value.code == 2, captured
+    (line,) = captured.err.splitlines()
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("--env SpaceInvadresNoFrameskip-v4", "did you mean 'SpaceInvadersNoFrameskip-v4'"),
+        ("--env CartPoel-v1", "did you mean 'CartPole-v1'"),
+        ("--env SpaceInvaders-v4", "SpaceInvadersNoFrameskip-v4"),
+        ("--env ALE/Combat-v5", "ombat"),
+        (f"--algo duoble_dqn {SPACE_INVADERS}", "unknown algorithm 'duoble_dqn'; did you mean 'double_dqn'"),
+        (f"{SPACE_INVADERS} -params learning_start:500", "-params: unknown key 'learning_start'"),
+        (f"{SPACE_INVADERS} -params learning_start:500", "did you mean 'learning_starts'"),
+        (f"{SPACE_INVADERS} -params learning_rate:abc", "-params: learning_rate"),
+        (f"{SPACE_INVADERS} -params learning_rate:-1e-4", "learning_rate"),
+        (f"{SPACE_INVADERS} -params gamma:1.5", "gamma"),
+        (f"{SPACE_INVADERS} -params policy_kwargs.torso:natur", "did you mean 'nature'"),
+        (f"{SPACE_INVADERS} -params policy_kwargs.activation:rellu", "must be 'relu', 'elu', 'tanh'"),
+        (f"{SPACE_INVADERS} -params eval_protocol:nature", "-params: unknown evaluation protocol 'nature'"),
+        (f"{SPACE_INVADERS} -params batch_size", "'batch_size' is not of the form key:value"),
+        (f"{SPACE_INVADERS} -params preprocessing_kwargs.screen_size:20", "too small"),
+        (f"{SPACE_INVADERS} -conf nowhere.yml", "nowhere.yml"),
+        (f"{SPACE_INVADERS} --log-foldr runs", "unknown option '--log-foldr'; did you mean '--log-folder'"),
+        (f"{SPACE_INVADERS} --eval-episodes 0", "--eval-episodes: must be at least 1, not 0"),
+        (f"{SPACE_INVADERS} -n many", "invalid int value: 'many'"),
+        (f"{SPACE_INVADERS} --device abacus", "--device: cannot use 'abacus'"),
+        (f"{SPACE_INVADERS} --gym-packages not_there", "--gym-packages: cannot import 'not_there'"),
+        (f"{SPACE_INVADERS} -i nowhere.zip", "--trained-agent: no file 'nowhere.zip'"),
+        (f"{SPACE_INVADERS} --seed 99999999999", "--seed must be below 2**31"),
+        (f"{SPACE_INVADERS} --env-kwargs frameskip:4", "frame_skip"),
+        ("--env CartPole-v1 -params preprocessing:atari", "is for Atari"),
+        ("--env CartPole-v1 -params policy:CnnPolicy", "channels, height, width"),
+        ("--env Pendulum-v1", "Discrete"),
+    ],
+)
+def test_train(words: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert expected in complaint(train, f"{words} -f {tmp_path}/logs --verbose 0", capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_misspelt_key_in_a_file_is_named_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.yml"
+    file.write_text("batch_size: 32\nlearning_rat: 1e-4\n")
+    line = complaint(train, f"{SPACE_INVADERS} -conf {file} -f {tmp_path}/logs", capsys)
+    assert line == f"{file}:2: unknown key 'learning_rat' for algorithm 'dqn'; did you mean 'learning_rate'?"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_that_is_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.yml").write_bytes(b"\xff\xfe\x00\x81")
+    assert "mine.yml" in complaint(train, f"{SPACE_INVADERS} -conf {tmp_path}/mine.yml -f {tmp_path}/logs", capsys)
+    assert "Is a directory" in complaint(train, f"{SPACE_INVADERS} -conf {tmp_path} -f {tmp_path}/logs", capsys)
+    assert not (tmp_path / "logs").exists()
+
+
+def test_a_log_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "logs").write_text("a file in the way")
+    line = complaint(train, f"{SPACE_INVADERS} -f {tmp_path}/logs", capsys)
+    assert "cannot make a run folder in log folder" in line
+    assert (tmp_path / "logs").read_text() == "a file in the way"
+
+
+@pytest.fixture
+def cut_in_half(logs: Path, tmp_path: Path) -> Path:
+    """A copy of the CartPole run whose agent file ends in the middle."""
+    source, copy = logs / "double_dqn" / "CartPole-v1_1", tmp_path / "double_dqn" / "CartPole-v1_1"
+    (copy / "CartPole-v1").mkdir(parents=True)
+    (copy / "CartPole-v1" / "config.yml").write_bytes((source / "CartPole-v1" / "config.yml").read_bytes())
+    agent = (source / "CartPole-v1.zip").read_bytes()
+    (copy / "CartPole-v1.zip").write_bytes(agent[: len(agent) // 2])
+    return tmp_path
+
+
+@pytest.mark.parametrize("verb", [evaluate, enjoy, record_video])
+def test_an_agent_file_cut_in_half(verb: Verb, cut_in_half: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = f"--algo double_dqn --env CartPole-v1 -f {cut_in_half}"
+    before = sorted(cut_in_half.rglob("*"))
+    assert "CartPole-v1.zip is cut short or damaged" in complaint(verb, words, capsys)
+    assert sorted(cut_in_half.rglob("*")) == before
+
+
+def test_going_on_from_an_agent_file_cut_in_half(cut_in_half: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    agent = cut_in_half / "double_dqn" / "CartPole-v1_1" / "CartPole-v1.zip"
+    words = f"--algo double_dqn --env CartPole-v1 -i {agent} -f {cut_in_half / 'new'}"
+    assert "is cut short or damaged" in complaint(train, words, capsys)
+    assert not (cut_in_half / "new").exists()
+
+
+def test_going_on_from_an_agent_of_another_shape(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent = logs / "dqn" / "PongNoFrameskip-v4_1" / "PongNoFrameskip-v4.zip"
+    words = f"--algo dqn --env CartPole-v1 -i {agent} -f {tmp_path}/new"
+    assert "does not fit the configuration" in complaint(train, words, capsys)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("verb", [evaluate, enjoy, record_video])
+def test_a_run_that_is_not_there(verb: Verb, logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there are runs 1" in complaint(verb, f"--algo dqn --env Pong -f {logs} --exp-id 7", capsys)
+    assert "PongNoFrameskip-v4" in complaint(verb, f"--algo dqn --env ALE/Pong-v5 -f {logs}", capsys)
+    assert "there is no such folder" in complaint(verb, f"--algo dqn --env Pong -f {tmp_path}/none", capsys)
+    assert "no agent 'rl_model_7_steps.zip'" in complaint(verb, f"--env Pong -f {logs} --load-checkpoint 7", capsys)
+    assert "unknown evaluation protocol" in complaint(verb, f"--env Pong -f {logs} --protocol natur-2015", capsys)
+
+
+def test_a_video_that_cannot_be_written(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    words = f"--algo double_dqn --env CartPole-v1 -f {logs} -o {tmp_path}/file -n 5"
+    assert "cannot write to folder" in complaint(record_video, words, capsys)
+
+
+def test_enjoy_without_a_display_says_what_to_do(
+    logs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(variable, raising=False)
+    assert "use --no-render" in complaint(enjoy, f"--env Pong -f {logs}", capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["tarin"], "error: unknown verb 'tarin'; did you mean 'train'?"),
+        (["train", "--env", "Pnog"], "did you mean 'Pong"),
+    ],
+)
+def test_the_console_script_in_a_process_of_its_own(words: list[str], expected: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dqn_zoo_ext", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
