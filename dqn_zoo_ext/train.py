@@ -26,6 +26,7 @@ from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.run import Finished, train
+from dqn_zoo_ext.experiment.search_options import SearchOptions, StudyOptions
 from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
 from dqn_zoo_ext.train_options import make_parser
 
@@ -140,8 +141,7 @@ def _tracking(options: Namespace) -> TrackingOptions:
 def _search(
     options: Namespace, load_with: "Load", overrides: dict[str, object], run_options: RunOptions, console: Console
 ) -> int:
-    from dqn_zoo_ext.experiment.study import StudyOptions
-    from dqn_zoo_ext.experiment.sweep import SearchOptions, search
+    from dqn_zoo_ext.experiment.sweep import search
 
     if options.sampler == "auto":
         _say(console, "--sampler auto: RL-Zoo would load code for it from the network; this searches with tpe")

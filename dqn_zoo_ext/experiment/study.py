@@ -1,10 +1,9 @@
 """Optuna's studies: where they are kept, how they choose values, and which trials they give up."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, check_distribution_compatibility
@@ -15,26 +14,12 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.experiment.search_options import StudyOptions
 from dqn_zoo_ext.experiment.search_space import Space
 
 MEASURED = "measured"
 """A study's user attribute: what its values are values of."""
 _SQLITE = "sqlite:///"
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudyOptions:
-    """A study, as RL-Zoo's options have it.
-
-    storage: a database URL or the path of a journal (``.log``); None keeps the study in memory. n_startup_trials:
-    trials with random values before the sampler, and full ones before the median pruner, take over.
-    """
-
-    storage: str | None = None
-    name: str | None = None
-    sampler: Literal["random", "tpe"] = "tpe"
-    pruner: Literal["halving", "median", "none"] = "median"
-    n_startup_trials: int = 10
 
 
 class SeededByTrial(BaseSampler):
@@ -99,7 +84,7 @@ def open_study(
             load_if_exists=True,
         )
     except Exception as error:  # whatever the storage's library raises
-        raise _cannot_open(options.storage, error) from error
+        raise _cannot_open(error) from error
     _demand_the_same(study, space, measured)
     return study
 
@@ -118,7 +103,7 @@ def trial_values(storage: str, name: str, number: int) -> dict[str, Any]:
     except UserError:
         raise
     except Exception as error:
-        raise _cannot_open(storage, error) from error
+        raise _cannot_open(error) from error
     if not 0 <= number < len(trials):
         there = f"it has 0 to {len(trials) - 1}" if trials else "it has none"
         raise UserError(f"--trial-id: study '{name}' has no trial {number}; {there}")
@@ -143,11 +128,9 @@ def _opened(storage: str) -> str | JournalStorage:
     return JournalStorage(JournalFileBackend(storage)) if storage.endswith(".log") else storage
 
 
-def _cannot_open(storage: str | None, error: Exception) -> UserError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return UserError(
-        f"--storage: cannot open '{storage}' (a URL such as sqlite:///search.db, or a .log file): {reason}"
-    )
+def _cannot_open(error: Exception) -> UserError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]  # the URL itself may hold a password
+    return UserError(f"--storage: cannot be opened as a URL such as sqlite:///search.db, or a .log file: {reason}")
 
 
 def _sampler(options: StudyOptions) -> Callable[..., BaseSampler]:

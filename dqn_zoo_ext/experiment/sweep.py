@@ -7,8 +7,8 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import optuna
@@ -24,8 +24,9 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.build import build_model, build_venv
 from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback
 from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.experiment.search_options import SearchOptions
 from dqn_zoo_ext.experiment.search_space import Load, Space, search_space
-from dqn_zoo_ext.experiment.study import MEASURED, StudyOptions, best_of, open_study
+from dqn_zoo_ext.experiment.study import MEASURED, best_of, open_study
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.report.trials import CONFIGURATION, REASON, TrialsReport
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
@@ -34,24 +35,6 @@ from dqn_zoo_ext.storage.run_folder import RunFolder
 
 _AGENT_STEPS_PER_EVALUATION = 100_000
 _COUNTED = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchOptions:
-    """How to search, as RL-Zoo's options have it.
-
-    n_trials: of this process. max_total_trials: of the study, over all processes and sessions, failed ones not counted;
-    it replaces n_trials. n_jobs: trials at once, in threads; -1 for as many as cores. n_evaluations: in each trial, for
-    the pruner; None for one per 100,000 agent steps. log_path: where each trial's best agent and its evaluations go.
-    """
-
-    n_trials: int = 500
-    max_total_trials: int | None = None
-    n_jobs: int = 1
-    n_evaluations: int | None = None
-    log_path: Path | None = None
-    plots: bool = True
-    study: StudyOptions = field(default_factory=StudyOptions)
 
 
 @dataclass(frozen=True)
@@ -123,20 +106,22 @@ class _Sweep:
         self._write_report()
         jobs = self.how.n_jobs if self.how.n_jobs > 0 else os.cpu_count() or 1
         try:
-            if jobs == 1:
-                self._work()
-                return False
-            with ThreadPoolExecutor(jobs) as pool:
-                workers = [pool.submit(self._work) for _ in range(jobs)]
-                try:
-                    for worker in workers:
-                        worker.result()
-                except BaseException:
-                    self._stop.set()
-                    raise
+            self._work() if jobs == 1 else self._work_in_threads(jobs)
         except KeyboardInterrupt:
             return True
         return False
+
+    def _work_in_threads(self, jobs: int) -> None:
+        with ThreadPoolExecutor(jobs) as pool:
+            pending = {pool.submit(self._work) for _ in range(jobs)}
+            try:
+                while pending:  # Python hears Ctrl-C between two waits, whichever thread the system told of it
+                    done, pending = wait(pending, timeout=0.2)
+                    for worker in done:
+                        worker.result()
+            except BaseException:
+                self._stop.set()
+                raise
 
     def _work(self) -> None:
         while trial := self._begin():

@@ -161,3 +161,17 @@ def test_a_folder_without_permission_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir(mode=0o500)
     with pytest.raises(UserError, match="Permission denied"):
         RunFolder.claim(tmp_path / "logs", "dqn", PONG)
+
+
+def test_discard_removes_what_claim_made_and_no_more(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    first = RunFolder.claim(tmp_path / "kept" / "logs", "dqn", "CartPole-v1")
+    second = RunFolder.claim(tmp_path / "kept" / "logs", "dqn", "CartPole-v1")
+    (first.path / "file").write_text("something")
+    first.discard()  # made logs and dqn too, but the second run lies there now
+    assert second.path.is_dir()
+    assert not first.path.exists()
+    second.discard()
+    third = RunFolder.claim(tmp_path / "kept" / "new" / "logs", "dqn", "CartPole-v1")
+    third.discard()
+    assert sorted(path.name for path in (tmp_path / "kept").rglob("*")) == ["dqn", "logs"]

@@ -1,0 +1,38 @@
+"""How to search for hyperparameters, as RL-Zoo's options have it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions:
+    """Where a study is kept, how it chooses values, and which trials it gives up.
+
+    storage: a database URL or the path of a journal (``.log``); None keeps the study in memory. n_startup_trials:
+    trials with random values before the sampler, and full ones before the median pruner, take over.
+    """
+
+    storage: str | None = None
+    name: str | None = None
+    sampler: Literal["random", "tpe"] = "tpe"
+    pruner: Literal["halving", "median", "none"] = "median"
+    n_startup_trials: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    """How many trials, how long, where they are kept.
+
+    n_trials: of this process. max_total_trials: of the study, over all processes and sessions, failed ones not counted;
+    it replaces n_trials. n_jobs: trials at once, in threads; -1 for as many as cores. n_evaluations: in each trial, for
+    the pruner; None for one per 100,000 agent steps. log_path: where each trial's best agent and its evaluations go.
+    """
+
+    n_trials: int = 500
+    max_total_trials: int | None = None
+    n_jobs: int = 1
+    n_evaluations: int | None = None
+    log_path: Path | None = None
+    plots: bool = True
+    study: StudyOptions = field(default_factory=StudyOptions)
