@@ -8,5 +8,6 @@ from dqn_zoo_ext.callbacks.checkpoint import Checkpoint
 from dqn_zoo_ext.callbacks.evaluation import ProtocolEvaluation
 from dqn_zoo_ext.callbacks.pace import Pace
 from dqn_zoo_ext.callbacks.progress import Progress
+from dqn_zoo_ext.callbacks.stop_at_score import StopAtScore
 
-__all__ = ["Checkpoint", "Pace", "Progress", "ProtocolEvaluation"]
+__all__ = ["Checkpoint", "Pace", "Progress", "ProtocolEvaluation", "StopAtScore"]

@@ -11,7 +11,7 @@ from dqn_zoo_ext.callbacks.pace import Pace
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.storage.agent_file import write_agent
-from dqn_zoo_ext.storage.atomic import replacing
+from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing
 from dqn_zoo_ext.storage.results import EvaluationRecord
 
 
@@ -92,7 +92,7 @@ class ProtocolEvaluation(BaseCallback):
         return record
 
     def _write_history(self, path: Path) -> None:
-        with replacing(path) as temporary, temporary.open("wb") as file:
+        with replacing(path) as temporary, plain_os_errors(f"cannot write {path}"), temporary.open("wb") as file:
             np.savez(
                 file,
                 timesteps=[agent_steps for agent_steps, _ in self._history],

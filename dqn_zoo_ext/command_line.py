@@ -11,6 +11,7 @@ import random
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +21,12 @@ import dqn_zoo_ext.algorithms
 import dqn_zoo_ext.envs
 import dqn_zoo_ext.learning  # importing the three registers what they hold
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.evaluation import protocols
+from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.experiment.agent import Agent, Which
+from dqn_zoo_ext.experiment.build import protocol_of
 
 EXIT_MISTAKE = 2
 EXIT_INTERRUPTED = 130
@@ -118,6 +124,19 @@ def prepare(options: argparse.Namespace) -> None:
     dqn_zoo_ext.algorithms.join_rl_zoo()
     if options.num_threads > 0:
         torch.set_num_threads(options.num_threads)
+
+
+def find_agent(options: argparse.Namespace) -> Agent:
+    """The agent that ``add_agent_options`` describe; UserError, naming what is there, if there is none."""
+    which = Which(options.load_best, options.load_checkpoint, options.load_last_checkpoint)
+    return Agent.find(options.folder, options.algo, resolve(options.env), options.exp_id, which)
+
+
+def rules_to_play_by(options: argparse.Namespace, agent: Agent) -> Protocol:
+    """``--protocol``, or the one of the agent's evaluations in training; epsilon 0 with ``--deterministic``."""
+    name = options.protocol
+    protocol = protocols.get(name) if name is not None else protocol_of(agent.configuration)
+    return replace(protocol, epsilon=0.0) if getattr(options, "deterministic", False) else protocol
 
 
 def check_device(name: str) -> str:

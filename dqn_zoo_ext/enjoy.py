@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 
-from dqn_zoo_ext.command_line import Parser, check_device, prepare, run_verb, seed_or_random, whole_number
-from dqn_zoo_ext.envs.ids import resolve
-from dqn_zoo_ext.evaluation import protocols
+from dqn_zoo_ext.command_line import (
+    Parser,
+    check_device,
+    find_agent,
+    prepare,
+    rules_to_play_by,
+    run_verb,
+    seed_or_random,
+    whole_number,
+)
 from dqn_zoo_ext.evaluation.play import Player
-from dqn_zoo_ext.experiment.agent import Agent, Which
 from dqn_zoo_ext.report.window import Window
 
 _DESCRIPTION = "Watch a trained agent play in a window, or without one (--no-render) only see its scores."
@@ -40,13 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="default: 0; -1: a random one")
     options = parser.parse(arguments)
     prepare(options)
-    which = Which(options.load_best, options.load_checkpoint, options.load_last_checkpoint)
-    agent = Agent.find(options.folder, options.algo, resolve(options.env), options.exp_id, which)
-    protocol = protocols.get(options.protocol or agent.configuration.hyperparameters.eval_protocol)
-    epsilon = 0.0 if options.deterministic else protocol.epsilon
+    agent = find_agent(options)
+    protocol = rules_to_play_by(options, agent)
     seed = seed_or_random(options.seed)
     venv = agent.venv(protocol, options.n_envs, seed, render_mode=None if options.no_render else "rgb_array")
-    player = Player(agent.policy(venv, check_device(options.device)), venv, epsilon, seed)
+    player = Player(agent.policy(venv, check_device(options.device)), venv, protocol.epsilon, seed)
     window = None if options.no_render else Window(str(agent.configuration.env.gym_id), agent.pictures_per_second(venv))
     scores: list[float] = []
     try:

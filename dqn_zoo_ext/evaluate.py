@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import Progress
 
-from dqn_zoo_ext.command_line import Parser, check_device, prepare, run_verb, seed_or_random, whole_number
-from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.command_line import (
+    Parser,
+    check_device,
+    find_agent,
+    prepare,
+    rules_to_play_by,
+    run_verb,
+    seed_or_random,
+    whole_number,
+)
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
-from dqn_zoo_ext.experiment.agent import Agent, Which
+from dqn_zoo_ext.experiment.agent import Agent
 
 _DESCRIPTION = """\
 Measure a trained agent: whole games with the game's own score, under the rules of a named protocol."""
@@ -40,9 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the result as JSON, in the last line")
     options = parser.parse(arguments)
     prepare(options)
-    which = Which(options.load_best, options.load_checkpoint, options.load_last_checkpoint)
-    agent = Agent.find(options.folder, options.algo, resolve(options.env), options.exp_id, which)
-    protocol = protocols.get(options.protocol or agent.configuration.hyperparameters.eval_protocol)
+    agent = find_agent(options)
+    protocol = rules_to_play_by(options, agent)
     episodes = options.episodes or protocol.episodes
     seed = seed_or_random(options.seed)
     venv = agent.venv(protocol, options.n_envs or min(episodes, _MOST_ENVS), seed)

@@ -4,11 +4,18 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from dqn_zoo_ext.command_line import Parser, check_device, prepare, run_verb, seed_or_random, whole_number
-from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.command_line import (
+    Parser,
+    check_device,
+    find_agent,
+    prepare,
+    rules_to_play_by,
+    run_verb,
+    seed_or_random,
+    whole_number,
+)
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.evaluation import protocols
-from dqn_zoo_ext.experiment.agent import Agent, Which
+from dqn_zoo_ext.experiment.agent import Agent
 from dqn_zoo_ext.report.video import record_game, write_mp4
 
 _DESCRIPTION = """\
@@ -41,11 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse(arguments)
     prepare(options)
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # gymnasium's pygame would look for a display
-    which = Which(options.load_best, options.load_checkpoint, options.load_last_checkpoint)
-    agent = Agent.find(options.folder, options.algo, resolve(options.env), options.exp_id, which)
-    protocol = protocols.get(
-        options.protocol or ("greedy" if options.deterministic else agent.configuration.hyperparameters.eval_protocol)
-    )
+    agent = find_agent(options)
+    protocol = rules_to_play_by(options, agent)
     path = _output(options.output_folder, agent)
     seed = seed_or_random(options.seed)
     venv = agent.venv(protocol, 1, seed, render_mode="rgb_array")
@@ -55,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_mp4(frames, path, fps=agent.pictures_per_second(venv), scale=options.scale or (3 if atari else 1))
     venv.close()
     if options.verbose > 0:
-        print(f"{agent.file}, {protocol.name}: video in {path}")
+        print(f"{agent.file}, {protocol.name}, epsilon {protocol.epsilon:g}: video in {path}")
     return 0
 
 

@@ -11,7 +11,7 @@ from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
-from dqn_zoo_ext.experiment.build import build_policy, build_venv
+from dqn_zoo_ext.experiment.build import build_policy, build_venv, frames_per_agent_step
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
@@ -47,9 +47,8 @@ class Agent:
 
     def pictures_per_second(self, venv: VecEnv) -> float:
         """The pace at which one picture for each agent step shows the game as people play it."""
-        parameters = self.configuration.hyperparameters
         if self.configuration.env.family == "atari":
-            return _ATARI_FRAMES_PER_SECOND / int(parameters.preprocessing_kwargs.get("frame_skip", 4))
+            return _ATARI_FRAMES_PER_SECOND / frames_per_agent_step(self.configuration)
         return float(str(venv.metadata.get("render_fps", 30)))
 
     def venv(self, protocol: Protocol, n_envs: int, seed: int, render_mode: str | None = None) -> VecEnv:

@@ -12,7 +12,7 @@ from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.config.schema import ScheduleSpec
 from dqn_zoo_ext.envs.make import make_vec_env
-from dqn_zoo_ext.envs.rules import EvaluationRules
+from dqn_zoo_ext.envs.rules import AtariRules, EvaluationRules
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.protocols import Protocol
@@ -42,6 +42,13 @@ def protocol_of(configuration: Configuration) -> Protocol:
         return protocols.get(configuration.hyperparameters.eval_protocol)
     except UserError as error:
         raise UserError(f"{configuration.sources['eval_protocol']}: {error}") from None
+
+
+def frames_per_agent_step(configuration: Configuration) -> int:
+    """Emulator frames in an agent step; 1 outside Atari."""
+    if configuration.env.family != "atari":
+        return 1
+    return int(configuration.hyperparameters.preprocessing_kwargs.get("frame_skip", AtariRules.frame_skip))
 
 
 def build_venv(

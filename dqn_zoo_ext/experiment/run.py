@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -21,7 +21,7 @@ from stable_baselines3.common.logger import (
 from dqn_zoo_ext.callbacks import Checkpoint, Progress, ProtocolEvaluation
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.build import build_model, build_venv
+from dqn_zoo_ext.experiment.build import build_model, build_venv, frames_per_agent_step
 from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.learning.deep_q import DeepQ
@@ -59,11 +59,10 @@ def train(configuration: Configuration, options: RunOptions, console: Console) -
         model.set_logger(_logger(options, run))
         _write_config(configuration, options, run)
     started, clock, first_step = datetime.now(UTC), time.monotonic(), model.num_timesteps
-    interrupted = _learn(model, configuration, options, callbacks, progress)
+    with _discarded_on_error(run, unless=lambda: model.num_timesteps > first_step), _kept_on_error(model, run):
+        interrupted = _learn(model, configuration, options, callbacks, progress)
     seconds = time.monotonic() - clock
     write_agent(model, run.final_model)
-    if options.save_replay_buffer:
-        _save_replay(model, run)
     results = RunResults(
         versions=Versions.here(),
         machine=Machine.here(),
@@ -74,7 +73,7 @@ def train(configuration: Configuration, options: RunOptions, console: Console) -
         started=started,
         seconds=seconds,
         agent_steps=model.num_timesteps,
-        frames=model.num_timesteps * _frames_per_agent_step(configuration),
+        frames=model.num_timesteps * frames_per_agent_step(configuration),
         updates=model._n_updates,
         agent_steps_per_second=(model.num_timesteps - first_step) / seconds,
         evaluations=tuple(evaluation.records) if evaluation else (),
@@ -82,6 +81,8 @@ def train(configuration: Configuration, options: RunOptions, console: Console) -
         final=_at_the_end(evaluation, model),
     )
     write_results(results, run.results)
+    if options.save_replay_buffer:
+        _save_replay(model, run)
     return Finished(run, results, interrupted)
 
 
@@ -113,7 +114,10 @@ def _evaluation(
 
 
 def _continue_from(model: DeepQ, options: RunOptions) -> None:
-    """Take over weights, optimizer state and counters; epsilon and learning rate then go on where they were."""
+    """Take over weights, optimizer state and counters, and the replay ring if it lies beside the agent.
+
+    Schedules count on from there; one given as a fraction stretches over both runs together.
+    """
     assert options.trained_agent is not None
     weights, optimizer = read_policy_weights(options.trained_agent), read_optimizer_state(options.trained_agent)
     try:
@@ -141,7 +145,7 @@ def _save_replay(model: DeepQ, run: RunFolder) -> None:
 
 
 def _logger(options: RunOptions, run: RunFolder) -> Logger:
-    tensorboard = options.tensorboard_log / run.path.name if options.tensorboard_log else run.tensorboard
+    tensorboard = options.tensorboard_log / run.algo / run.path.name if options.tensorboard_log else run.tensorboard
     outputs: list[KVWriter] = [
         TensorBoardOutputFormat(str(tensorboard)),
         CSVOutputFormat(str(run.path / "progress.csv")),
@@ -187,16 +191,24 @@ def _at_the_end(evaluation: ProtocolEvaluation | None, model: DeepQ) -> Evaluati
     return last if last is not None and last.agent_steps == model.num_timesteps else None
 
 
-def _frames_per_agent_step(configuration: Configuration) -> int:
-    if configuration.env.family != "atari":
-        return 1
-    return int(configuration.hyperparameters.preprocessing_kwargs.get("frame_skip", 4))
-
-
 @contextlib.contextmanager
-def _discarded_on_error(run: RunFolder) -> Iterator[None]:
+def _discarded_on_error(run: RunFolder, unless: Callable[[], bool] = lambda: False) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        run.discard()
+        if not unless():
+            run.discard()
+        raise
+
+
+@contextlib.contextmanager
+def _kept_on_error(model: DeepQ, run: RunFolder) -> Iterator[None]:
+    """If training breaks down after hours, what it has learned is in a checkpoint."""
+    begun = model.num_timesteps
+    try:
+        yield
+    except Exception:
+        if model.num_timesteps > begun:
+            with contextlib.suppress(Exception):  # the first error is the one to tell
+                write_agent(model, run.checkpoint(model.num_timesteps))
         raise

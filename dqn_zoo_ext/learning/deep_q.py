@@ -9,6 +9,7 @@ An algorithm adds a ``loss`` and nothing else. What differs from ``stable_baseli
 - losses stay on the device until a log line needs them.
 """
 
+import inspect
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
@@ -38,14 +39,17 @@ _ONE_VECTOR_STEP = TrainFreq(1, TrainFrequencyUnit.STEP)
 
 
 class DeepQ(SB3DQN):
-    """Deep Q-learning with a loss left open. Takes every argument of ``stable_baselines3.DQN`` and these:
+    """Deep Q-learning with a loss left open.
+
+    Takes the arguments of ``stable_baselines3.DQN``, by name from the fourth on, and these:
 
     exploration: epsilon's schedule; without one, the three ``exploration_*`` arguments make the linear one.
     exploration_begins: where the schedule's count begins, at the run's ``start`` or at ``learning_starts``.
     target_update_unit: what ``target_update_interval`` counts, ``agent_steps`` or ``updates``.
-    loss: the registered loss of a TD error. train_freq: transitions (over all environments) between rounds of updates;
-    gradient_steps: updates in a round, -1 for as many as transitions. learning_rate: a number, a schedule of ours, or
-    one of Stable-Baselines3's. settings: the algorithm's own numbers, the fields of its ``Settings`` class.
+    loss: the registered loss of a TD error. learning_rate: a number, a schedule of ours, or one of Stable-Baselines3's.
+    train_freq: transitions, over all environments together, between rounds of updates (episodes are refused);
+    gradient_steps: updates in a round, -1 for as many as transitions.
+    settings: the algorithm's own numbers, the fields of its ``Settings`` class.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
@@ -75,18 +79,15 @@ class DeepQ(SB3DQN):
         self.loss_name = loss
         self.settings = settings if settings is not None or self.Settings is None else self.Settings()
         self._transitions_to_learn_from = 0
+        self._first_update_after = 0
         self._learner: Learner | None = None
-        if isinstance(replay_buffer_class, str):
-            # without a class, Stable-Baselines3 picks the one of its own that fits the observations and n_steps
-            named = registry.replay_buffers.get(replay_buffer_class)
-            replay_buffer_class = None if named is ReplayBuffer else named
         if isinstance(policy, str) and policy not in self.policy_aliases:
             policy = registry.policies.get(policy)
         super().__init__(
             policy,  # type: ignore[arg-type]  # any policy class with a q_net
             env,
             learning_rate=learning_rate,  # type: ignore[arg-type]  # _setup_lr_schedule takes ours too
-            replay_buffer_class=replay_buffer_class,
+            replay_buffer_class=replay_buffer_class,  # type: ignore[arg-type]  # _setup_model looks names up
             **sb3_arguments,
         )
 
@@ -107,16 +108,30 @@ class DeepQ(SB3DQN):
         self.lr_schedule = AsProgress(as_schedule(self.learning_rate))
 
     def _setup_model(self) -> None:
-        if self.replay_buffer_class is not None and issubclass(self.replay_buffer_class, FrameRing):
-            self.replay_buffer_kwargs = {**self.replay_buffer_kwargs, "n_steps": self.n_steps, "gamma": self.gamma}
+        self._choose_replay()
         with warnings.catch_warnings():
-            # "n_steps is ignored because a custom replay_buffer_class was passed": the line above passes it on
+            # "n_steps is ignored because a custom replay_buffer_class was passed": _choose_replay passes it on
             warnings.filterwarnings("ignore", message="`n_steps=")
             super()._setup_model()
         if self.train_freq.unit != TrainFrequencyUnit.STEP:  # type: ignore[union-attr]  # a TrainFreq by now
             raise ValueError("train_freq counts transitions here and cannot be given in episodes")
         seed = self.seed if self.seed is not None else int(np.random.randint(2**31))  # noqa: NPY002
         self.exploration_rng = np.random.default_rng(seed)
+
+    def _choose_replay(self) -> None:
+        if isinstance(self.replay_buffer_class, str):
+            self.replay_buffer_class = registry.replay_buffers.get(self.replay_buffer_class)
+        if self.replay_buffer_class is None or self.replay_buffer_class is ReplayBuffer:
+            self.replay_buffer_class = None  # Stable-Baselines3 picks the one of its own that fits
+            return
+        if issubclass(self.replay_buffer_class, FrameRing) and self._vec_normalize_env is not None:
+            raise ValueError("FrameRing does not know VecNormalize; use replay_buffer_class: sb3 with it")
+        window = {"n_steps": self.n_steps, "gamma": self.gamma}
+        known = inspect.signature(self.replay_buffer_class).parameters
+        if window.keys() <= known.keys():
+            self.replay_buffer_kwargs = {**self.replay_buffer_kwargs, **window}
+        elif self.n_steps > 1:
+            raise ValueError(f"{self.replay_buffer_class.__name__} takes no n_steps, and n_steps is {self.n_steps}")
 
     def _setup_learn(
         self,
@@ -131,6 +146,10 @@ class DeepQ(SB3DQN):
         total, callbacks = super()._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
+        assert self.replay_buffer is not None
+        # an agent that goes on with an empty replay fills it first, acting as it has learned to
+        begun = 0 if self.replay_buffer.size() > 0 else self.num_timesteps
+        self._first_update_after = begun + self.learning_starts
         assert isinstance(self.lr_schedule, AsProgress)  # set by _setup_lr_schedule
         self.lr_schedule.total_agent_steps = total
         self.exploration_rate = self._exploration_now()
@@ -191,26 +210,36 @@ class DeepQ(SB3DQN):
         callbacks.on_training_start(locals(), globals())
         assert self.env is not None
         assert self.replay_buffer is not None
-        while self.num_timesteps < total:
-            rollout = self.collect_rollouts(
-                self.env,
-                callbacks,
-                _ONE_VECTOR_STEP,
-                self.replay_buffer,
-                learning_starts=self.learning_starts,
-                log_interval=log_interval,
-            )
-            if not rollout.continue_training:
-                break
-            updates = self._updates_due()
-            if updates > 0:
-                self.train(updates, self.batch_size)
+        whole = False
+        try:
+            while self.num_timesteps < total:
+                rollout = self.collect_rollouts(
+                    self.env,
+                    callbacks,
+                    _ONE_VECTOR_STEP,
+                    self.replay_buffer,
+                    learning_starts=self.learning_starts,
+                    log_interval=log_interval,
+                )
+                if not rollout.continue_training:
+                    break
+                updates = self._updates_due()
+                if updates > 0:
+                    self.train(updates, self.batch_size)
+            else:
+                whole = True
+        finally:
+            if not whole:
+                # stopped between a step and its storing: the last observation is stale, the next learn() resets
+                self._last_obs = None
         callbacks.on_training_end()
         return self
 
     def _updates_due(self) -> int:
         """Updates that the last vector step has made due; transitions short of a full round are kept for the next."""
-        if self.num_timesteps <= self.learning_starts:
+        if self.num_timesteps <= self._first_update_after:
+            return 0
+        if isinstance(self.replay_buffer, FrameRing) and not self.replay_buffer.can_sample:
             return 0
         self._transitions_to_learn_from += self.n_envs
         every: int = self.train_freq.frequency  # type: ignore[union-attr]  # a TrainFreq since _setup_model

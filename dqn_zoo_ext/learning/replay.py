@@ -128,11 +128,18 @@ class FrameRing(ReplayBuffer):
         self._note_cuts(row, np.flatnonzero(unfinished.numpy()))
         self._age[:] = 0
 
+    @property
+    def can_sample(self) -> bool:
+        """Whether there is a whole window to draw yet."""
+        first, last = self._drawable_range()
+        return last - first > len(self._cuts_between(first, last))
+
     def state(self) -> dict[str, Tensor]:
-        """Everything that is kept, as plain tensors: what ``load_state`` takes. Frames and facts share their memory."""
-        kept = {name: getattr(self, name) for name in _KEPT}
+        """Everything that is kept, as plain tensors: what ``load_state`` takes. They share the ring's memory."""
+        written = min(self.rows_added, self.rows) * self.n_envs
         return {
-            **kept,
+            **{name: getattr(self, name)[:written] for name in _KEPT},
+            "size": self._size(),
             "rows_added": torch.tensor(self.rows_added),
             "next_age": torch.from_numpy(self._age),
             "cut_cells": torch.from_numpy(self._cut_cells),
@@ -140,26 +147,56 @@ class FrameRing(ReplayBuffer):
         }
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Become the ring that `state` was taken from. ValueError if its size, environments or frames differ."""
+        """Become the ring that `state` was taken from.
+
+        ValueError if its rows, environments, stack or frames differ, or if it contradicts itself; this ring then stays
+        as it was. KeyError if a part is missing.
+        """
+        rows_added, written = self._check_state(state)
+        generator = torch.Generator()
+        try:
+            generator.set_state(state["generator"])
+        except (RuntimeError, TypeError) as error:
+            raise ValueError("'generator' is not the state of a random generator") from error
         for name in _KEPT:
-            own = getattr(self, name)
-            if state[name].shape != own.shape or state[name].dtype != own.dtype:
-                raise ValueError(f"'{name}' has shape {tuple(state[name].shape)} there and {tuple(own.shape)} here")
-        for name in _KEPT:
-            getattr(self, name).copy_(state[name])
-        self.rows_added = int(state["rows_added"])
+            getattr(self, name)[:written].copy_(state[name])
+        self.rows_added = rows_added
         self._age = state["next_age"].numpy().copy()
         self._cut_cells = state["cut_cells"].numpy().copy()
-        self.generator.set_state(state["generator"])
+        self.generator = generator
         self.pos = self.rows_added % self.rows
         self.full = self.rows_added >= self.rows
+
+    def _size(self) -> Tensor:
+        return torch.tensor([self.rows, self.n_envs, self.stack])
+
+    def _check_state(self, state: dict[str, Tensor]) -> tuple[int, int]:
+        """Rows ever added and cells written, of a state that fits."""
+        if not torch.equal(state["size"], self._size()):
+            there, here = state["size"].tolist(), self._size().tolist()
+            raise ValueError(f"rows, environments and stack are {there} there and {here} here")
+        rows_added = int(state["rows_added"])
+        written = min(rows_added, self.rows) * self.n_envs
+        wanted = {name: (getattr(self, name).dtype, (written, *getattr(self, name).shape[1:])) for name in _KEPT}
+        wanted["next_age"] = (torch.uint8, (self.n_envs,))
+        wanted["cut_cells"] = (torch.int64, (len(state["cut_cells"]),))
+        for name, (dtype, shape) in wanted.items():
+            if state[name].dtype != dtype or tuple(state[name].shape) != shape or rows_added < 0:
+                raise ValueError(f"'{name}' is {tuple(state[name].shape)} {state[name].dtype}, not {shape} {dtype}")
+        cuts, first = state["cut_cells"], max(0, rows_added - self.rows) * self.n_envs
+        in_order = bool((cuts.diff() > 0).all()) and bool(((cuts >= first) & (cuts < rows_added * self.n_envs)).all())
+        if not in_order or bool((state["next_age"] >= self.stack).any()):
+            raise ValueError("'cut_cells' or 'next_age' name what cannot be")
+        return rows_added, written
 
     def sample_batch(self, batch_size: int) -> Batch:
         """Draw `batch_size` windows uniformly, with replacement. ValueError while there is nothing to draw."""
         return self.gather(self._draw_cells(batch_size))
 
-    def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:  # noqa: ARG002
-        """The same draw in Stable-Baselines3's form, for its own algorithms."""
+    def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:
+        """The same draw in Stable-Baselines3's form, for its own algorithms. ValueError with a VecNormalize."""
+        if env is not None:
+            raise ValueError("FrameRing keeps observations as they were shown and cannot normalise them when drawn")
         batch = self.sample_batch(batch_size)
         return ReplayBufferSamples(
             observations=batch.obs_tm1,
@@ -199,7 +236,7 @@ class FrameRing(ReplayBuffer):
     def _draw_cells(self, batch_size: int) -> Tensor:
         """Uniform over all cells between the oldest whole stack and the newest whole window, the cut ones left out."""
         first, last = self._drawable_range()
-        cuts = self._cut_cells[np.searchsorted(self._cut_cells, first) : np.searchsorted(self._cut_cells, last)]
+        cuts = self._cuts_between(first, last)
         if last - first - len(cuts) < 1:
             raise ValueError(
                 f"nothing to replay yet: {self.rows_added} rows for windows of {self.n_steps} agent steps; "
@@ -207,6 +244,9 @@ class FrameRing(ReplayBuffer):
             )
         drawn = torch.randint(first, last - len(cuts), (batch_size,), generator=self.generator)
         return _step_over(torch.from_numpy(cuts), drawn)
+
+    def _cuts_between(self, first: int, last: int) -> np.ndarray:
+        return self._cut_cells[np.searchsorted(self._cut_cells, first) : np.searchsorted(self._cut_cells, last)]
 
     def _drawable_range(self) -> tuple[int, int]:
         """First and last (exclusive) cell whose stack and window lie inside the ring, cut cells still among them."""

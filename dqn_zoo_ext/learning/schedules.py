@@ -61,7 +61,7 @@ class Linear(Schedule):
     def at(self, agent_steps: int, total_agent_steps: int) -> float:  # noqa: D102
         length = self.agent_steps if self.agent_steps is not None else (self.fraction or 1.0) * total_agent_steps
         progress = min(max(agent_steps / length, 0.0), 1.0) if length > 0 else 1.0
-        return self.start + progress * (self.end - self.start)
+        return (1.0 - progress) * self.start + progress * self.end
 
 
 @register_schedule("exponential")

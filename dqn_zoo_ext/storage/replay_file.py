@@ -13,7 +13,10 @@ from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing
 def write_replay(ring: FrameRing, path: Path) -> None:
     """Write the ring whole or not at all. UserError if it cannot be written."""
     with replacing(path) as temporary, plain_os_errors(f"cannot write {path}"):
-        save_file(ring.state(), temporary)
+        try:
+            save_file(ring.state(), temporary)
+        except SafetensorError as error:  # also for a full disk
+            raise UserError(f"cannot write {path}: {error}") from error
 
 
 def read_replay(ring: FrameRing, path: Path) -> None:

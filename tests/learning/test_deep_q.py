@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from stable_baselines3 import DQN as SB3DQN
+from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback, EvalCallback
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from dqn_zoo_ext.algorithms import DQN, DoubleDQN
 from dqn_zoo_ext.learning.deep_q import DeepQ
@@ -247,3 +248,55 @@ def test_a_bandit_is_solved() -> None:
         ).learn(400)
         values = model.q_net(torch.ones(1, 2)).detach()[0]
         torch.testing.assert_close(values, torch.tensor([0.0, 1.0, 0.5]), atol=0.05, rtol=0)
+
+
+def test_updates_wait_until_there_is_a_whole_window() -> None:
+    model = small(n_envs=4, learning_starts=0, train_freq=1, n_steps=3, replay_buffer_class="frame_ring")
+    model.learn(40)  # the first rows hold no window of three steps
+    assert model._n_updates == 40 - 3 * 4
+
+
+def test_an_agent_that_goes_on_with_an_empty_replay_fills_it_first(tmp_path: Path) -> None:
+    small(n_envs=8, replay_buffer_class="frame_ring", train_freq=4, learning_starts=80).learn(400).save(
+        tmp_path / "agent"
+    )
+    model = DQN.load(tmp_path / "agent", env=cart_poles(8))
+    before = model._n_updates
+    model.learn(160, reset_num_timesteps=False)
+    assert model._n_updates - before == (160 - 80) / 4
+    assert model.exploration_rate == 0.05  # it acts as it has learned to, from the first step on
+
+
+def test_a_run_stopped_by_a_callback_goes_on_with_a_cut() -> None:
+    class Stop(BaseCallback):
+        def _on_step(self) -> bool:
+            return self.num_timesteps < 30
+
+    model = small(n_envs=2, replay_buffer_class="frame_ring")
+    model.learn(100, callback=Stop())
+    ring = model.replay_buffer
+    assert isinstance(ring, FrameRing)
+    stored = ring.rows_added
+    model.learn(20, reset_num_timesteps=False)
+    newest = slice((stored - 1) * 2, stored * 2)
+    assert bool((ring.cuts[newest] | ring.ends[newest]).all())
+
+
+def test_the_ring_and_vec_normalize_do_not_go_together() -> None:
+    with pytest.raises(ValueError, match="does not know VecNormalize"):
+        DQN("MlpPolicy", VecNormalize(cart_poles()), replay_buffer_class="frame_ring")
+
+
+def test_n_steps_reach_any_buffer_that_takes_them_and_are_never_dropped() -> None:
+    class Plain(ReplayBuffer):
+        """Knows nothing of windows."""
+
+    assert small(replay_buffer_class=Plain).n_steps == 1
+    with pytest.raises(ValueError, match="Plain takes no n_steps, and n_steps is 3"):
+        small(replay_buffer_class=Plain, n_steps=3)
+    assert small(replay_buffer_class=NStepReplayBuffer, n_steps=3).replay_buffer.n_steps == 3  # type: ignore[union-attr]
+
+
+def test_a_buffer_can_be_named_when_an_agent_is_loaded(tmp_path: Path) -> None:
+    small().learn(30).save(tmp_path / "agent")
+    assert isinstance(DQN.load(tmp_path / "agent", replay_buffer_class="frame_ring").replay_buffer, FrameRing)

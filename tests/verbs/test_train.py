@@ -11,11 +11,12 @@ import pytest
 import torch
 import yaml
 from conftest import SMALL_ATARI
+from safetensors.torch import load_file
 from stable_baselines3.common.monitor import load_results
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from dqn_zoo_ext.algorithms import DQN
-from dqn_zoo_ext.storage.agent_file import read_counters, read_policy_weights
+from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights
 from dqn_zoo_ext.storage.results import read_results
 from dqn_zoo_ext.train import main as train
 
@@ -97,16 +98,46 @@ def test_it_says_how_far_it_is_and_where_everything_lies(tmp_path: Path, capsys:
 
 def test_training_goes_on_from_an_agent(tmp_path: Path) -> None:
     words = ["--algo", "dqn", "--env", "CartPole-v1", "--seed", "1", "-f", str(tmp_path), "--verbose", "0"]
-    ring = ["-params", "replay_buffer_class:frame_ring", "learning_starts:100"]
+    ring = ["-params", "replay_buffer_class:frame_ring", "learning_starts:100", "train_freq:2", "gradient_steps:1"]
     assert train([*words, "-n", "300", "--save-replay-buffer", *ring]) == 0
     first = tmp_path / "dqn" / "CartPole-v1_1" / "CartPole-v1.zip"
-    assert train([*words, "-n", "200", "-i", str(first), *ring]) == 0
+    before = read_optimizer_state(first)["state"]
+    assert train([*words, "-n", "200", "-i", str(first), "--save-replay-buffer", *ring]) == 0
     second = tmp_path / "dqn" / "CartPole-v1_2"
-    assert read_counters(second / "CartPole-v1.zip").num_timesteps == 500
+    counters = read_counters(second / "CartPole-v1.zip")
+    assert (counters.num_timesteps, counters.n_updates) == (500, 100 + 100)  # a full ring: learning starts at once
+    after = read_optimizer_state(second / "CartPole-v1.zip")["state"]
+    assert before[0]["step"] == 100
+    assert after[0]["step"] == 200  # Adam counts its steps: its state was taken over
+    stored = load_file(second / "replay_buffer.safetensors")
+    assert int(stored["rows_added"]) == 500
+    assert bool(stored["cuts"][299] | stored["ends"][299])  # the environments began anew there
     with (second / "progress.csv").open() as file:
         begun = next(csv.DictReader(file))
     assert float(begun["rollout/exploration_rate"]) < 0.2  # not at 1 again
-    assert int(begun["train/n_updates"]) >= read_counters(first).n_updates  # a full ring: learning starts at once
+
+
+def test_atari_training_goes_on_without_a_saved_replay(logs: Path, tmp_path: Path) -> None:
+    agent = logs / "dqn" / "PongNoFrameskip-v4_1" / "PongNoFrameskip-v4.zip"
+    words = f"--algo dqn --env Pong -n 400 --seed 2 -f {tmp_path} -i {agent} --eval-freq -1 -params"
+    as_shipped = [word for word in SMALL_ATARI if not word.startswith(("n_envs", "train_freq"))]  # 8 and 4
+    assert train([*words.split(), *as_shipped]) == 0
+    counters = read_counters(tmp_path / "dqn" / "PongNoFrameskip-v4_1" / "PongNoFrameskip-v4.zip")
+    assert counters.num_timesteps == 1000
+    assert counters.n_updates == 25 + (400 - 200) / 4  # the ring is filled first: learning_starts counts from here
+
+
+def test_what_was_learned_before_a_breakdown_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(self: DQN, *_: object) -> None:
+        raise RuntimeError("the accelerator has gone")
+
+    monkeypatch.setattr(DQN, "_draw", breaks)
+    words = f"--algo dqn --env CartPole-v1 -n 3000 --seed 1 -f {tmp_path} --eval-freq -1 --verbose 0"
+    with pytest.raises(RuntimeError, match="the accelerator has gone"):
+        train(words.split())
+    (run,) = (tmp_path / "dqn").iterdir()
+    (checkpoint,) = run.glob("rl_model_*_steps.zip")
+    assert read_counters(checkpoint).num_timesteps > 1000
 
 
 def test_the_courses_yaml_for_rl_zoo_works_unchanged(tmp_path: Path) -> None:
