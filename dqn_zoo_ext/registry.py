@@ -76,6 +76,7 @@ losses: Registry[Callable[..., Any]] = Registry("loss")
 schedules: Registry[type[Any]] = Registry("schedule")
 replay_buffers: Registry[type[Any]] = Registry("replay buffer")
 preprocessings: Registry[type[Any]] = Registry("preprocessing")
+protocols: Registry[Any] = Registry("evaluation protocol")
 callbacks: Registry[type[Any]] = Registry("callback")
 
 register_policy = policies.register

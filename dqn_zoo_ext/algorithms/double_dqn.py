@@ -1,5 +1,6 @@
 """Double DQN: DQN without its overestimation of the next action's value."""
 
+import torch
 from torch import nn
 
 from dqn_zoo_ext.algorithms.dqn import DQN
@@ -15,12 +16,14 @@ class DoubleDQN(DQN):
 
     def loss(self, online: nn.Module, target: nn.Module, batch: Batch) -> Loss:
         """Loss of equation 4's TD error."""
+        with torch.no_grad():  # it only picks
+            q_t_selector = online(batch.obs_t)
         td_error = double_q_learning(
             q_tm1=online(batch.obs_tm1),
             a_tm1=batch.a_tm1,
             r_t=batch.r_t,
             discount_t=batch.discount_t,
             q_t_value=target(batch.obs_t),
-            q_t_selector=online(batch.obs_t),
+            q_t_selector=q_t_selector,
         )
         return self.loss_of_td_error(td_error)

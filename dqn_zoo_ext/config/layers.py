@@ -17,6 +17,8 @@ from dqn_zoo_ext.errors import UserError, nearest
 COMPLETE = "complete"
 """``complete: true`` at the top of a file: it says everything, and nothing of ours lies beneath it."""
 SEARCH, GAME, INHERIT = "search", "game", "inherit"
+ATARI = "atari"
+"""The family; also the block of ``families/rl_zoo.yml`` that counts for it alone."""
 NOT_HYPERPARAMETERS = (SEARCH, GAME, COMPLETE)
 
 
@@ -106,11 +108,13 @@ def _with_section(document: Mapping[str, Located], keys: Keys) -> list[dict[str,
 def _rl_zoo_layers(
     env: EnvId, keys: Keys, conf: Mapping[str, Located], algorithm: Mapping[str, Located], shown: str
 ) -> list[dict[str, Located]]:
-    base = one_layer(_read_shipped("families/rl_zoo.yml"), keys)
+    document = _read_shipped("families/rl_zoo.yml")
+    on_atari = document.pop(ATARI).data
+    bases = [document, on_atari] if env.family == ATARI else [document]
     # RL-Zoo cannot know the keys that only this algorithm has: those come from the algorithm's own file
     own = {key: value for key, value in one_layer(_values(algorithm), keys).items() if key in keys.own}
-    block = choose_block(conf, (env.gym_id, env.requested), env.family == "atari", shown)
-    return [base, own, one_layer(block, keys)]
+    block = choose_block(conf, (env.gym_id, env.requested), env.family == ATARI, shown)
+    return [*(one_layer(base, keys) for base in bases), own, one_layer(block, keys)]
 
 
 def _is_complete(conf: Mapping[str, Located]) -> bool:

@@ -9,7 +9,7 @@ Layers, each over those before it:
 5. the file given with ``-conf``, in our format: flat keys, then its section named after the algorithm
 6. the command line, ``-params key:value``
 
-A ``-conf`` file in RL-Zoo's format replaces 1 to 5 with ``families/rl_zoo.yml`` (Stable-Baselines3's defaults) and the
+A ``-conf`` file in RL-Zoo's format replaces 1 to 5 with ``families/rl_zoo.yml`` (RL-Zoo's defaults) and the
 block that RL-Zoo would use; of 2, only the keys that no other algorithm has remain. A ``-conf`` file that says
 ``complete: true``, as a run's config.yml does, replaces 1 to 4.
 """

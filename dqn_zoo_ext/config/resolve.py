@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.config.check import MACHINE, Place, check_arguments, problem, signature_of
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters, ScheduleSpec
-from dqn_zoo_ext.config.yaml_source import Located, Source, shown
+from dqn_zoo_ext.config.yaml_source import Located, Source
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import Place, check_arguments, problem, shown, signature_of
 
 DEFAULT = Source("default")
 """The source of what no file says: a hyperparameter's default, which means "off", or an algorithm's own default."""
@@ -21,11 +21,27 @@ _CLASSES: tuple[tuple[str, str | None, registry.Registry[Any]], ...] = (
     ("loss", None, registry.losses),
     ("replay_buffer_class", "replay_buffer_kwargs", registry.replay_buffers),
     ("preprocessing", "preprocessing_kwargs", registry.preprocessings),
+    ("eval_protocol", None, registry.protocols),
 )
 _PARTS: tuple[tuple[str, str, registry.Registry[Any]], ...] = (
     ("torso", "torso_kwargs", registry.torsos),
     ("head", "head_kwargs", registry.heads),
 )
+
+_MACHINE = {
+    "optimizer": {"params", "lr"},
+    "torso": {"observation_space"},
+    "head": {"features_dim", "n_actions", "net_arch", "activation"},
+    "replay buffer": {
+        *{"buffer_size", "observation_space", "action_space", "device", "n_envs", "optimize_memory_usage"},
+        *{"n_steps", "gamma"},
+    },
+    "policy": {
+        *{"observation_space", "action_space", "lr_schedule", "activation_fn", "use_sde"},
+        *{"features_extractor_class", "features_extractor_kwargs", "optimizer_class", "optimizer_kwargs"},
+    },
+}
+"""Arguments that the program passes by itself, by kind of plug-in; a configuration may not."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +126,12 @@ def _schedule(key: str, given: Any, merged: Merged) -> ScheduleSpec:
     try:
         accepts(**arguments)
     except (ValueError, TypeError) as error:
-        raise UserError(f"{place.line()}: {key}: {error}") from None
+        raise place.error(f"{key}: {error}") from None
     least, most = _RANGE[key]
     for argument, number in _numbers_of(arguments):
         if not least <= number <= most:
             allowed = f"in [{least:g}, {most:g}]" if most < float("inf") else f"at least {least:g}"
-            raise UserError(f"{place.line(argument)}: {place.dotted(argument)}: must be {allowed}, not {number:g}")
+            raise place.error(f"{place.dotted(argument)}: must be {allowed}, not {number:g}", argument)
     return ScheduleSpec(name, arguments)
 
 
@@ -146,11 +162,22 @@ def _class_keywords(checked: Hyperparameters, merged: Merged) -> dict[str, Any]:
         accepts = _find(kind, name, merged.source(key))
         if keywords is not None:
             given = getattr(checked, keywords)
-            machine = MACHINE.get(kind.kind, ())
+            machine = _MACHINE.get(kind.kind, ())
             what = f"{kind.kind} '{name}'"
             result[keywords] = check_arguments(what, accepts, given, merged.place(keywords), machine)
+    result["env_kwargs"] = _env_kwargs(checked, merged)
     _check_parts(registry.policies.get(checked.policy), result["policy_kwargs"], merged)
     return result
+
+
+def _env_kwargs(checked: Hyperparameters, merged: Merged) -> Mapping[str, Any]:
+    """Checked by the preprocessing if it knows what its environments take; else they find out when they are made."""
+    preprocessing = registry.preprocessings.get(checked.preprocessing)
+    check = getattr(preprocessing, "check_env_kwargs", None)
+    if check is None:
+        return checked.env_kwargs
+    found: Mapping[str, Any] = check(checked.env_kwargs, merged.place("env_kwargs"))
+    return found
 
 
 def _check_parts(policy: type[Any], policy_kwargs: dict[str, Any], merged: Merged) -> None:
@@ -163,7 +190,7 @@ def _check_parts(policy: type[Any], policy_kwargs: dict[str, Any], merged: Merge
         accepts = _find(kind, name, merged.source(f"policy_kwargs.{key}"))
         place = merged.place(f"policy_kwargs.{keywords}")
         given = policy_kwargs.get(keywords) or {}
-        checked = check_arguments(f"{kind.kind} '{name}'", accepts, given, place, MACHINE[kind.kind])
+        checked = check_arguments(f"{kind.kind} '{name}'", accepts, given, place, _MACHINE[kind.kind])
         if keywords in policy_kwargs:
             policy_kwargs[keywords] = checked
 

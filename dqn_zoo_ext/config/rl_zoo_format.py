@@ -1,18 +1,20 @@
 """RL-Zoo's spellings and its file format, read as ours, and the short spellings of schedules.
 
-Nothing is evaluated: ``dict(...)`` may hold literals only. With several environments two things keep their meaning here
-that Stable-Baselines3 lets slip: ``train_freq`` counts transitions, and epsilon is drawn for each environment. With
-``n_envs: 1``, RL-Zoo's default for DQN, there is no difference.
+Nothing is evaluated: ``dict(...)`` may hold literals only, and the names of a few activations. With several
+environments two things keep their meaning here that Stable-Baselines3 lets slip: ``train_freq`` counts transitions, and
+epsilon is drawn for each environment. With ``n_envs: 1``, RL-Zoo's default for DQN, there is no difference.
 """
 
 import ast
 import json
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from dqn_zoo_ext.config.schema import SCHEDULES
-from dqn_zoo_ext.config.yaml_source import Located, located, shown
+from dqn_zoo_ext.config.yaml_source import Located, located
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import shown
 
 EXPLORATION = {
     "exploration_fraction": "fraction",
@@ -20,9 +22,12 @@ EXPLORATION = {
     "exploration_final_eps": "end",
 }
 ATARI_WRAPPER = "AtariWrapper"
-SPELLINGS = (*EXPLORATION, "env_wrapper", "optimize_memory_usage")
-"""Keys of RL-Zoo that ours have other names for, or no need of."""
+SPELLINGS = (*EXPLORATION, "env_wrapper", "vec_env_wrapper", "normalize", "optimize_memory_usage")
+"""Keys of RL-Zoo that ours have other names for, or no need of, or no room for."""
+ACTIVATIONS = {"ReLU": "relu", "ELU": "elu", "Tanh": "tanh", "LeakyReLU": "leaky_relu", "GELU": "gelu"}
+"""PyTorch's classes that ``activation_fn=nn.ReLU`` may name, and our names for them."""
 
+_CLASS_OF_ACTIVATION = re.compile(rf"nn\.({'|'.join(ACTIVATIONS)})")
 _KEYWORDS = ("policy_kwargs", "optimizer_kwargs", "replay_buffer_kwargs", "preprocessing_kwargs", "env_kwargs")
 _WRAPPER_KEYWORDS = {"action_repeat_probability": "repeat_action_probability"}
 
@@ -55,10 +60,13 @@ def translate(layer: Mapping[str, Located]) -> dict[str, Located]:
     for key in _KEYWORDS:
         if key in result and isinstance(result[key].data, str):
             result[key] = _literal(key, result[key])
+    _refuse_wrapped_vectors(layer)
+    if "train_freq" in result:
+        result["train_freq"] = _train_freq(result["train_freq"])
     saves_memory = _flag(layer, "optimize_memory_usage")
     _drop_timeout_flag(result, saves_memory)
     _translate_exploration(layer, result)
-    if "env_wrapper" in layer:
+    if "env_wrapper" in layer and layer["env_wrapper"].data is not None:
         _translate_wrapper(layer["env_wrapper"], result)
     if "callback" in result and isinstance(result["callback"].data, str | dict):
         result["callback"] = Located([result["callback"].plain()], result["callback"].source)
@@ -102,6 +110,33 @@ def _flag(layer: Mapping[str, Located], key: str) -> bool:
     return bool(layer[key].data)
 
 
+def _refuse_wrapped_vectors(layer: Mapping[str, Located]) -> None:
+    wrapper = layer.get("vec_env_wrapper")
+    if wrapper is not None and wrapper.data is not None:
+        raise UserError(
+            f"{wrapper.source}: vec_env_wrapper is refused: a file imports no code here, and what lies between "
+            "environment and agent is a registered preprocessing"
+        )
+    normalize = layer.get("normalize")
+    if normalize is not None and normalize.data is not False:
+        raise UserError(
+            f"{normalize.source}: normalize: must be false, not {shown(normalize.plain())}: running averages of "
+            "observations and rewards are not kept here, and an agent learned with them plays only with them"
+        )
+
+
+def _train_freq(given: Located) -> Located:
+    """``[4, step]`` is 4. Episodes are refused: a round of updates is counted in transitions."""
+    if not isinstance(given.data, list):
+        return given
+    if len(given.data) == 2 and given.data[1] == "step":
+        return Located(given.data[0], given.source)
+    raise UserError(
+        f"{given.source}: train_freq: must be a whole number of transitions, or [number, step], not "
+        f"{shown(given.data)}: episodes that differ in length would give each transition another share of updates"
+    )
+
+
 def _drop_timeout_flag(result: dict[str, Located], saves_memory: bool) -> None:
     """``handle_timeout_termination: False`` only lets SB3 save memory; the frame ring handles both at once."""
     keywords = result.get("replay_buffer_kwargs")
@@ -128,8 +163,8 @@ def _translate_wrapper(wrapper: Located, result: dict[str, Located]) -> None:
     name, keywords = _single_wrapper(wrapper)
     if name.rpartition(".")[2] != ATARI_WRAPPER:
         raise UserError(
-            f"{wrapper.source}: env_wrapper '{name}' is not known here; only SB3's {ATARI_WRAPPER} is, "
-            "anything else is a registered preprocessing"
+            f"{wrapper.source}: env_wrapper '{name}' is refused: a file imports no code here; SB3's {ATARI_WRAPPER} is "
+            "known by name, anything else is a registered preprocessing"
         )
     if "preprocessing" in result:
         raise UserError(f"{wrapper.source}: 'env_wrapper' says again what 'preprocessing' says in the same place")
@@ -155,7 +190,10 @@ def _single_wrapper(wrapper: Located) -> tuple[str, dict[str, Any]]:
 def _literal(key: str, text: Located) -> Located:
     """``dict(net_arch=[256, 256])`` or ``{...}`` in quotes, as RL-Zoo has it, read without evaluating anything."""
     try:
-        value = _plain(ast.parse(text.data.strip(), mode="eval").body)
+        parsed = ast.parse(text.data.strip(), mode="eval").body
+        if key == "policy_kwargs":
+            _name_activation(parsed)
+        value = _plain(parsed)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         value = None
     if not isinstance(value, dict):
@@ -166,10 +204,20 @@ def _literal(key: str, text: Located) -> Located:
     return located(value, text.source)
 
 
+def _name_activation(parsed: ast.expr) -> None:
+    """In ``dict(...)``, write ``activation="relu"`` for ``activation_fn=nn.ReLU``."""
+    for keyword in parsed.keywords if isinstance(parsed, ast.Call) else ():
+        name = _CLASS_OF_ACTIVATION.fullmatch(ast.unparse(keyword.value)) if keyword.arg == "activation_fn" else None
+        if name is not None:
+            keyword.arg, keyword.value = "activation", ast.Constant(ACTIVATIONS[name[1]])
+
+
 def _plain(node: ast.expr) -> Any:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
         if any(keyword.arg is None for keyword in node.keywords):
             raise ValueError("** is not a literal")
+        if len({keyword.arg for keyword in node.keywords}) < len(node.keywords):
+            raise ValueError("a name stands twice")
         return {keyword.arg: _plain(keyword.value) for keyword in node.keywords}
     value = ast.literal_eval(node)
     json.dumps(value)  # TypeError for literals that YAML does not have: bytes, sets, complex numbers

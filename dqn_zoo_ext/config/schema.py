@@ -10,13 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from dqn_zoo_ext.keywords import integral
+
 SCHEDULES = ("learning_rate", "exploration")
 """The hyperparameters that are schedules."""
-
-
-def _integral(value: Any) -> Any:
-    """1e7 counts as 10000000: a float without a fraction, where a whole number is asked for."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _count_or_minus_one(value: int) -> int:
@@ -25,15 +22,15 @@ def _count_or_minus_one(value: int) -> int:
     return value
 
 
-Count = Annotated[int, BeforeValidator(_integral), Field(strict=True, ge=1)]
-CountOrZero = Annotated[int, BeforeValidator(_integral), Field(strict=True, ge=0)]
-Updates = Annotated[int, BeforeValidator(_integral), Field(strict=True), AfterValidator(_count_or_minus_one)]
+Count = Annotated[int, BeforeValidator(integral), Field(strict=True, ge=1)]
+CountOrZero = Annotated[int, BeforeValidator(integral), Field(strict=True, ge=0)]
+Updates = Annotated[int, BeforeValidator(integral), Field(strict=True), AfterValidator(_count_or_minus_one)]
 Unit = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 PositiveUnit = Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(strict=True, min_length=1)]
 Arguments = Mapping[str, Any]
-"""Keywords for a registered class; `check` holds them against its signature."""
+"""Keywords for a registered class; `resolve` holds them against its signature."""
 
 _CONFIG = ConfigDict(extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
 

@@ -5,7 +5,6 @@ Safe by construction: only null, bool, int, float, str, lists and mappings with 
 Two departures from YAML 1.1: ``1e-3`` is a number (PyYAML reads a string), and dates and ``10:30`` are strings.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import yaml
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import one_line, shown
 
 MOST_NODES = 100_000
 """A file may hold so many values, aliases counted each time: enough for any configuration, too few to fill memory."""
@@ -138,9 +138,9 @@ class _Reading:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             problem = error.problem or error.context or "broken"
-            raise UserError(f"{self._line(mark.line if mark else 0)}: not valid YAML: {_one_line(problem)}") from None
+            raise UserError(f"{self._line(mark.line if mark else 0)}: not valid YAML: {one_line(problem)}") from None
         except yaml.YAMLError as error:
-            raise UserError(f"{self.source}: not valid YAML: {_one_line(str(error))}") from None
+            raise UserError(f"{self.source}: not valid YAML: {one_line(str(error))}") from None
 
     def _line(self, line: int) -> Source:
         return Source(self.source.file, line + 1) if self.count_lines else self.source
@@ -169,7 +169,7 @@ class _Reading:
                 merged |= self._merged(value_node, at)
                 continue
             if key_node.tag != f"{_TAG}str":
-                raise UserError(f"{at}: a key must be a plain name, got {_one_line(str(key_node.value))}")
+                raise UserError(f"{at}: a key must be a plain name, got {one_line(str(key_node.value))}")
             if key_node.value in own:
                 raise UserError(
                     f"{at}: key '{key_node.value}' stands twice; its first place is {own[key_node.value].source}"
@@ -207,23 +207,12 @@ def _scalar(node: yaml.Node, at: Source) -> Any:
         if kind == "float":
             return float(re.sub(r"^([-+]?)\.(inf|nan)$", r"\1\2", text.replace("_", "").lower()))
     except (KeyError, ValueError):
-        raise UserError(f"{at}: '{_one_line(text)}' is not of the type that its tag '!!{kind}' names") from None
+        raise UserError(f"{at}: '{one_line(text)}' is not of the type that its tag '!!{kind}' names") from None
     return text
 
 
 def _shown_tag(tag: str) -> str:
     return f"!!{tag.removeprefix(_TAG)}" if tag.startswith(_TAG) else tag
-
-
-def shown(value: Any) -> str:
-    """A value as an error line shows it: text in quotes, anything else as JSON, cut short if long."""
-    if isinstance(value, str):
-        return f"'{_one_line(value)}'"
-    return _one_line(json.dumps(value, default=str))
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:100]
 
 
 def _kind(data: Any) -> str:

@@ -14,9 +14,9 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 from dqn_zoo_ext.envs.colour_twin import ColourTwin
 from dqn_zoo_ext.envs.emulators import emulator_seeds, make_emulators
 from dqn_zoo_ext.envs.game_log import GameLog
-from dqn_zoo_ext.envs.keywords import from_keywords
 from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import Place, check_arguments
 
 Info = dict[str, Any]
 AleStep = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.bool_], list[Info]]
@@ -63,7 +63,8 @@ class AleVecEnv(VecEnv):
         if render_mode not in (None, "rgb_array"):
             raise UserError(f"render_mode '{render_mode}' is not available for Atari; choose 'rgb_array' or none")
         self.game = game
-        self.rules = from_keywords(AtariRules, vars(rules or AtariRules()), f"the rules of '{game}'")
+        given = vars(rules or AtariRules())
+        self.rules = AtariRules(**check_arguments(f"the rules of '{game}'", AtariRules, given, Place("rules")))
         self.render_mode = render_mode
         self._emulators = make_emulators(game, n_envs, self.rules, frame_stack=frame_stack, num_threads=num_threads)
         self._twin = ColourTwin(game, n_envs, self.rules, num_threads=num_threads) if render_mode else None

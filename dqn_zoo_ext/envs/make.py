@@ -7,10 +7,10 @@ from typing import Any, Literal
 from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.envs.ids import EnvId
-from dqn_zoo_ext.envs.keywords import from_keywords
 from dqn_zoo_ext.envs.request import EnvRequest, Preprocessing
 from dqn_zoo_ext.envs.rules import EvaluationRules
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import Place, check_arguments
 from dqn_zoo_ext.registry import preprocessings
 
 
@@ -42,8 +42,10 @@ def make_vec_env(
     """
     if n_envs < 1 or frame_stack < 1:
         raise UserError(f"n_envs and frame_stack must be at least 1, not {n_envs} and {frame_stack}")
-    way: Preprocessing = from_keywords(
-        preprocessings.get(preprocessing), preprocessing_kwargs, f"preprocessing '{preprocessing}'"
+    accepts = preprocessings.get(preprocessing)
+    place = Place("preprocessing_kwargs")
+    way: Preprocessing = accepts(
+        **check_arguments(f"preprocessing '{preprocessing}'", accepts, preprocessing_kwargs, place)
     )
     return way.build(
         EnvRequest(

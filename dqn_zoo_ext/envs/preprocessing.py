@@ -9,14 +9,19 @@ from stable_baselines3.common.vec_env import VecEnv, VecFrameStack, VecTranspose
 
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
 from dqn_zoo_ext.envs.gym_envs import GymEnv, make_gym_vector
-from dqn_zoo_ext.envs.keywords import from_keywords
 from dqn_zoo_ext.envs.request import EnvRequest
-from dqn_zoo_ext.envs.rules import AtariRules
-from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.envs.rules import AtariRules, Probability
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import Place, check_arguments
 from dqn_zoo_ext.registry import register_preprocessing
 
-ATARI_ENV_KWARGS = ("repeat_action_probability", "full_action_space")
-"""The emulator's own arguments that are rules of the game too: welcome in either place."""
+
+@dataclass(frozen=True, kw_only=True)
+class AtariEnvKwargs:
+    """What ``env_kwargs`` may say on Atari: the emulator's own arguments that are rules of the game too."""
+
+    repeat_action_probability: Probability | None = None
+    full_action_space: bool = False
 
 
 @register_preprocessing("atari")
@@ -35,6 +40,15 @@ class Atari(AtariRules):
             render_mode=request.render_mode,
         )
 
+    @classmethod
+    def check_env_kwargs(cls, given: Mapping[str, Any], place: Place) -> dict[str, Any]:
+        """`given` as it fits `AtariEnvKwargs`; UserError with its place otherwise."""
+        if "frameskip" in given:
+            raise place.error(
+                f"{place.dotted('frameskip')} would skip frames twice; use preprocessing_kwargs.frame_skip", "frameskip"
+            )
+        return check_arguments("Atari's environments", AtariEnvKwargs, given, place)
+
     def for_request(self, request: EnvRequest) -> Self:
         """These rules with what env_kwargs, the evaluation protocol and the id add, the id coming last."""
         rules = self._with_env_kwargs(request.env_kwargs)
@@ -45,17 +59,14 @@ class Atari(AtariRules):
         return rules
 
     def _with_env_kwargs(self, env_kwargs: Mapping[str, Any]) -> Self:
-        for name, value in env_kwargs.items():
-            if name == "frameskip":
-                raise UserError("env_kwargs.frameskip would skip frames twice; use preprocessing_kwargs.frame_skip")
-            if name not in ATARI_ENV_KWARGS:
-                raise UserError(f"Atari takes no env_kwargs '{name}'{nearest(name, ATARI_ENV_KWARGS)}")
+        checked = self.check_env_kwargs(env_kwargs, Place("env_kwargs"))
+        for name, value in checked.items():
             set_already = getattr(self, name)
             if set_already not in (getattr(AtariRules, name), value):
                 raise UserError(
                     f"{name} is {value} in env_kwargs and {set_already} in preprocessing_kwargs; give it once"
                 )
-        return from_keywords(type(self), {**vars(self), **env_kwargs}, "env_kwargs")
+        return replace(self, **checked)
 
 
 @register_preprocessing("sb3_atari")
@@ -96,10 +107,18 @@ class Sb3Atari(Atari):
 @register_preprocessing("none")
 @dataclass(frozen=True)
 class Nothing:
-    """The environment as gymnasium makes it, with SB3's Monitor. Evaluation rules, being Atari's, change nothing."""
+    """The environment as gymnasium makes it, with SB3's Monitor. Evaluation rules, being Atari's, change nothing.
+
+    Not for Atari: a score would carry the name of a protocol whose rules nobody kept.
+    """
 
     def build(self, request: EnvRequest) -> VecEnv:
-        """A Dummy- or SubprocVecEnv; in a VecFrameStack if `frame_stack` is above 1."""
+        """A Dummy- or SubprocVecEnv; in a VecFrameStack if `frame_stack` is above 1. UserError for Atari."""
+        if request.env.game is not None:
+            raise UserError(
+                f"preprocessing 'none' is not for Atari ('{request.env.gym_id}'), whose evaluation protocols it cannot "
+                "keep; use 'atari' or 'sb3_atari'"
+            )
         venv = make_gym_vector(request, request.env_kwargs)
         return VecFrameStack(venv, request.frame_stack) if request.frame_stack > 1 else venv
 

@@ -27,7 +27,12 @@ class EnvRequest:
 
 
 class Preprocessing(Protocol):
-    """What the registry holds under kind "preprocessing"; its constructor's keywords are its settings in YAML."""
+    """What the registry holds under kind "preprocessing"; its constructor's keywords are its settings in YAML.
+
+    One that knows which ``env_kwargs`` its environments take has, besides, a class method
+    ``check_env_kwargs(given: Mapping[str, Any], place: Place) -> Mapping[str, Any]``: the configuration calls it, so
+    that a mistake is found, with file and line, before any environment is made.
+    """
 
     def build(self, request: EnvRequest) -> VecEnv:
         """The vectorised environment, seeded with ``request.seed`` for its first reset."""

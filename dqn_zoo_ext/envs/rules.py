@@ -5,6 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
+Probability = Annotated[float, Field(ge=0, le=1)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationRules:
@@ -41,7 +43,7 @@ class AtariRules:
     clip_reward: bool = True
     fire_on_reset: bool = True
     max_frames_per_game: Annotated[int, Field(ge=1)] = 108_000
-    repeat_action_probability: Annotated[float, Field(ge=0, le=1)] | None = None
+    repeat_action_probability: Probability | None = None
     full_action_space: bool = False
 
     def for_evaluation(self, evaluation: EvaluationRules) -> Self:

@@ -29,18 +29,21 @@ class Game:
 class Player:
     """Plays on and on, from a reset with `seed`; each environment throws its own coin at each step.
 
-    Same policy, environments, epsilon and seed: same games. UserError if the actions are not discrete.
+    The environments are seeded with `seed_of_games`. Same policy, environments, epsilon and seed: same games.
+    UserError if the actions are not discrete, or do not begin at 0 (a Q-network's greedy action is an index).
     """
 
     def __init__(self, policy: Policy, venv: VecEnv, epsilon: float, seed: int) -> None:
         if not isinstance(venv.action_space, Discrete):
             raise UserError(f"cannot play: the actions are {venv.action_space}, and only discrete ones are known here")
+        if venv.action_space.start != 0:
+            raise UserError(f"cannot play: the actions are {venv.action_space}, and only actions from 0 are known here")
         self._policy = policy
         self._venv = venv
         self._actions = venv.action_space
         self._epsilon = epsilon
         self._random = np.random.default_rng(seed)
-        venv.seed(seed)
+        venv.seed(seed_of_games(seed))
         self._observations = venv.reset()
 
     def step(self) -> tuple[Game, ...]:
@@ -55,8 +58,19 @@ class Player:
     def _choose(self) -> np.ndarray:
         greedy, _ = self._policy.predict(self._observations, deterministic=True)
         n_envs = self._venv.num_envs
-        uniform = self._random.integers(self._actions.n, size=n_envs) + self._actions.start
+        uniform = self._random.integers(self._actions.n, size=n_envs)
         return np.where(self._random.random(n_envs) < self._epsilon, uniform, greedy)
+
+
+def seed_of_games(seed: int) -> int:
+    """What SB3's ``VecEnv.seed`` is given when games are played from `seed`.
+
+    SB3 seeds environment i with the number given plus i: given `seed` itself, environment 1 of seed 1 would play the
+    games of environment 0 of seed 2. Spread out, neighbouring seeds share no games. Below 2**31 with room for 65536
+    environments: larger seeds are refused by some of them.
+    """
+    spread = np.random.SeedSequence(seed, spawn_key=(0,)).generate_state(1)[0]
+    return int(spread) % (2**31 - 2**16)
 
 
 def _is_over(info: dict[str, Any]) -> bool:

@@ -7,8 +7,8 @@ clipped.
 
 from dataclasses import dataclass
 
+from dqn_zoo_ext import registry
 from dqn_zoo_ext.envs.rules import EvaluationRules
-from dqn_zoo_ext.errors import UserError, nearest
 
 FIVE_MINUTES = 18_000
 HALF_AN_HOUR = 108_000
@@ -118,11 +118,11 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
     )
 }
+for _name, _protocol in PROTOCOLS.items():
+    registry.protocols.add(_name, _protocol)
 
 
 def get(name: str) -> Protocol:
-    """The protocol called `name`; UserError with the nearest name if there is none."""
-    try:
-        return PROTOCOLS[name]
-    except KeyError:
-        raise UserError(f"unknown evaluation protocol '{name}'{nearest(name, PROTOCOLS)}") from None
+    """The protocol registered as `name`; UserError with the nearest name if there is none."""
+    protocol: Protocol = registry.protocols.get(name)
+    return protocol

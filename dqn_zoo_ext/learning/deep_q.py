@@ -113,6 +113,10 @@ class DeepQ(SB3DQN):
             # "n_steps is ignored because a custom replay_buffer_class was passed": _choose_replay passes it on
             warnings.filterwarnings("ignore", message="`n_steps=")
             super()._setup_model()
+        if isinstance(self.action_space, spaces.Discrete) and self.action_space.start != 0:
+            raise ValueError(
+                f"cannot learn: the actions are {self.action_space}, and only actions from 0 are known here"
+            )
         if self.train_freq.unit != TrainFrequencyUnit.STEP:  # type: ignore[union-attr]  # a TrainFreq by now
             raise ValueError("train_freq counts transitions here and cannot be given in episodes")
         seed = self.seed if self.seed is not None else int(np.random.randint(2**31))  # noqa: NPY002

@@ -7,7 +7,7 @@ preprocessing has divided them by 255.
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 import torch
 from gymnasium import spaces
@@ -34,11 +34,18 @@ Initialization = Literal["pytorch", "glorot", "he"]
 torsos.add("flatten", FlattenExtractor)
 
 
-def activation_class(name: str) -> type[nn.Module]:
-    """The activation called `name`; UserError with the nearest name otherwise."""
+def activation_class(name: str | type[nn.Module]) -> type[nn.Module]:
+    """The activation called `name`, or the class itself; UserError with the nearest name otherwise."""
+    if not isinstance(name, str):
+        return name
     if name not in ACTIVATIONS:
         raise UserError(f"unknown activation '{name}'{nearest(name, ACTIVATIONS)}")
     return ACTIVATIONS[name]
+
+
+def activation_name(activation: type[nn.Module]) -> str | type[nn.Module]:
+    """The activation's name; the class itself if it has none. ``activation_class`` takes both."""
+    return next((name for name, known in ACTIVATIONS.items() if known is activation), activation)
 
 
 class ConvolutionalTorso(BaseFeaturesExtractor):
@@ -47,7 +54,7 @@ class ConvolutionalTorso(BaseFeaturesExtractor):
     Observations: (B, C, H, W). A subclass lists its convolutions as (channels, kernel, stride). `padding` is the first
     convolution's. `initialization`: PyTorch's default (uniform within 1/sqrt(fan in), as DeepMind's Torch had it),
     Glorot uniform, or He normal. `bias`: the biases' first value; None leaves PyTorch's.
-    UserError if the screen is too small for the kernels.
+    UserError if the screen is too small for the kernels, or the initialization unknown.
     """
 
     convolutions: ClassVar[tuple[tuple[int, int, int], ...]]
@@ -149,7 +156,11 @@ class LinearHead(nn.Sequential):
     """
 
     def __init__(
-        self, features_dim: int, n_actions: int, net_arch: Sequence[Features] = (), activation: Activation = "relu"
+        self,
+        features_dim: int,
+        n_actions: int,
+        net_arch: Sequence[Features] = (),
+        activation: Activation | type[nn.Module] = "relu",
     ) -> None:
         widths = [features_dim, *net_arch]
         hidden: list[nn.Module] = []
@@ -159,6 +170,9 @@ class LinearHead(nn.Sequential):
 
 
 def _initialize(module: nn.Module, initialization: Initialization, bias: float | None) -> None:
+    known = get_args(Initialization)
+    if initialization not in known:
+        raise UserError(f"unknown initialization '{initialization}'{nearest(initialization, known)}")
     for layer in module.modules():
         if not isinstance(layer, nn.Conv2d | nn.Linear):
             continue

@@ -9,6 +9,8 @@ from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN, DoubleDQN, join_rl_zoo
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.losses import huber
+from dqn_zoo_ext.learning.targets import double_q_learning
 
 BATCH = Batch(
     obs_tm1=torch.tensor([[0.0], [1.0]]),
@@ -50,6 +52,40 @@ def test_double_dqn_by_hand() -> None:
     # the online net picks action 0, the target net says 4: 1 + 0.5 * 4 - 2 = 1, Huber 0.5
     loss = model(DoubleDQN).loss(ONLINE, TARGET, BATCH)
     assert loss.per_sample.tolist() == [0.5, 0.5]
+
+
+class GraphNoting(Table):
+    """A table that notes for each forward pass whether its values carry a graph."""
+
+    def __init__(self, values: list[list[float]]) -> None:
+        super().__init__(values)
+        self.with_graph: dict[float, bool] = {}
+
+    def forward(self, obs: torch.Tensor) -> torch.Tensor:
+        values = super().forward(obs)
+        self.with_graph[float(obs[0, 0])] = values.requires_grad
+        return values
+
+
+def test_double_dqns_selector_builds_no_graph_and_loses_no_gradient() -> None:
+    online = GraphNoting(ONLINE.values.tolist())
+    model(DoubleDQN).loss(online, TARGET, BATCH).per_sample.sum().backward()
+    assert online.with_graph == {0.0: True, 2.0: False}  # obs_tm1 begins with 0, obs_t with 2
+    gradient = online.values.grad
+    slow = Table(ONLINE.values.tolist())
+    td_error = double_q_learning(
+        q_tm1=slow(BATCH.obs_tm1),
+        a_tm1=BATCH.a_tm1,
+        r_t=BATCH.r_t,
+        discount_t=BATCH.discount_t,
+        q_t_value=TARGET(BATCH.obs_t),
+        q_t_selector=slow(BATCH.obs_t),
+    )
+    huber(td_error).sum().backward()
+    assert gradient is not None
+    assert slow.values.grad is not None
+    assert torch.equal(gradient, slow.values.grad)
+    assert gradient.tolist() == [[0.0, -1.0], [1.0, 0.0], [0.0, 0.0], [0.0, 0.0]]  # minus the errors 1 and -1
 
 
 def test_the_loss_of_the_td_error_is_configured() -> None:

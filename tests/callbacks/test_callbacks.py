@@ -2,23 +2,17 @@
 
 import io
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from gymnasium import spaces
 from rich.console import Console
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.monitor import load_results
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
-from torch import Tensor, nn
+from stable_baselines3.common.vec_env import VecEnv
 
-from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.callbacks import Checkpoint, Pace, Progress, ProtocolEvaluation, StopAtScore
 from dqn_zoo_ext.evaluation import protocols
-from dqn_zoo_ext.learning.policies import MlpPolicy
 from dqn_zoo_ext.storage.agent_file import read_counters, read_policy_weights
 from dqn_zoo_ext.train import main as train
 
@@ -61,79 +55,6 @@ def test_evaluations_come_in_agent_steps_and_at_the_end(tmp_path: Path, n_envs: 
     history = np.load(tmp_path / "evaluations.npz")
     assert history["timesteps"].tolist() == expected
     assert history["results"].tolist() == [list(record.episodes) for record in callback.records]
-
-
-class HalfDropped(BaseFeaturesExtractor):
-    """A torso that is another one in training mode."""
-
-    def __init__(self, observation_space: spaces.Box) -> None:
-        super().__init__(observation_space, int(np.prod(observation_space.shape)))
-        self.dropout = nn.Dropout(0.5)
-
-    def forward(self, observations: Tensor) -> Tensor:
-        features: Tensor = self.dropout(observations)
-        return features
-
-
-class ModeNoting(MlpPolicy):
-    """A policy that notes in which mode it is asked for actions, before Stable-Baselines3 sets it."""
-
-    modes: ClassVar[list[bool]] = []
-
-    def predict(self, *arguments: Any, **named: Any) -> Any:
-        torso = self.q_net.features_extractor
-        assert isinstance(torso, HalfDropped)
-        self.modes.append(torso.dropout.training)
-        return super().predict(*arguments, **named)
-
-
-@pytest.mark.parametrize("before", [True, False])
-def test_an_evaluation_plays_in_evaluation_mode_and_puts_the_mode_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bool
-) -> None:
-    monkeypatch.setitem(registry.torsos._entries, "half_dropped", HalfDropped)
-    callback = evaluation(tmp_path)
-    agent = DQN(ModeNoting, cart_poles(), policy_kwargs={"torso": "half_dropped"}, seed=0).learn(1, callback=callback)
-    agent.policy.set_training_mode(before)
-    ModeNoting.modes.clear()
-    callback.measure()
-    assert set(ModeNoting.modes) == {False}
-    assert agent.policy.training is before
-    assert {module.training for module in agent.q_net.modules()} == {before}
-
-
-class SeenAtFirst(VecEnvWrapper):
-    """Notes what each evaluation begins with."""
-
-    def __init__(self, venv: VecEnv, seen: list[list[float]]) -> None:
-        super().__init__(venv)
-        self._seen = seen
-
-    def reset(self) -> Any:
-        observations = self.venv.reset()
-        assert isinstance(observations, np.ndarray)
-        self._seen.append(np.ravel(observations).tolist())
-        return observations
-
-    def step_wait(self) -> Any:
-        return self.venv.step_wait()
-
-
-def test_each_evaluation_of_an_unchanged_agent_plays_games_of_its_own() -> None:
-    def beginnings(seed: int) -> list[list[float]]:
-        seen: list[list[float]] = []
-        callback = ProtocolEvaluation(
-            lambda: SeenAtFirst(cart_poles(2), seen), protocols.get("greedy"), every=1000, episodes=2, seed=seed
-        )
-        model().learn(1, callback=callback)  # evaluates once, at the end
-        callback.measure()
-        callback.measure()
-        return seen
-
-    seen = beginnings(5)
-    assert len({tuple(each) for each in seen}) == len(seen) == 3
-    assert beginnings(5) == seen
-    assert beginnings(50) != seen
 
 
 def test_the_best_agent_is_kept_and_of_equals_the_later(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 import dqn_zoo_ext.algorithms
 import dqn_zoo_ext.envs
-import dqn_zoo_ext.learning  # noqa: F401  # importing the three registers what the files name
+import dqn_zoo_ext.evaluation.protocols
+import dqn_zoo_ext.learning  # noqa: F401  # importing the four registers what the files name
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.config.overrides import parse_params
@@ -68,7 +69,25 @@ IN_A_FILE = [
     ("gradient_steps: 0", "gradient_steps: must be at least 1, or -1 for as many as transitions, not 0"),
     ("gradient_steps: -2", "gradient_steps: must be at least 1, or -1 for as many as transitions, not -2"),
     ("max_grad_norm: 0", "max_grad_norm: must be above 0, not 0"),
-    ("train_freq: [1, episode]", 'train_freq: must be a whole number, not [1, "episode"]'),
+    (
+        "train_freq: [1, episode]",
+        'train_freq: must be a whole number of transitions, or [number, step], not [1, "episode"]: episodes that '
+        "differ in length would give each transition another share of updates",
+    ),
+    ("train_freq: [0, step]", "train_freq: must be at least 1, not 0"),
+    ("train_freq: [4.5, step]", "train_freq: must be a whole number, not 4.5"),
+    ("eval_protocol: natur-2015", "unknown evaluation protocol 'natur-2015'; did you mean 'nature-2015'?"),
+    ("eval_protocol: 3", "eval_protocol: must be a name, not 3"),
+    (
+        "env_kwargs: {foo: 3}",
+        "unknown keyword 'foo' of Atari's environments; choose one of full_action_space, repeat_action_probability",
+    ),
+    ("env_kwargs: {full_action_space: 1}", "env_kwargs.full_action_space: must be true or false, not 1"),
+    ("env_kwargs: {repeat_action_probability: 2}", "env_kwargs.repeat_action_probability: must be at most 1, not 2"),
+    (
+        "env_kwargs: {frameskip: 4}",
+        "env_kwargs.frameskip would skip frames twice; use preprocessing_kwargs.frame_skip",
+    ),
     ("target_update_unit: frames", "target_update_unit: must be 'agent_steps' or 'updates', not 'frames'"),
     ("exploration_begins: later", "exploration_begins: must be 'start' or 'learning_starts', not 'later'"),
     ("optimizer: deepmind_rmsporp", "unknown optimizer 'deepmind_rmsporp'; did you mean 'deepmind_rmsprop'?"),
@@ -153,6 +172,11 @@ def test_in_the_section_of_the_algorithm(tmp_path: Path) -> None:
         ([":3"], "-params: ':3' is not of the form key:value, e.g. learning_rate:1e-4"),
         (["gamma:0.9", "gamma:0.8"], "-params: 'gamma' is given twice"),
         (["gamma:high"], "-params: gamma: must be a number, not 'high'"),
+        (
+            ["env_kwargs.foo:3"],
+            "-params: unknown keyword 'foo' of Atari's environments; choose one of full_action_space, "
+            "repeat_action_probability",
+        ),
         (["gamma:"], "-params: gamma: must be a number, not null"),
         (["gamma:[1"], "-params: not valid YAML: expected ',' or ']', but got '<stream end>'"),
         (

@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 import dqn_zoo_ext.envs
+import dqn_zoo_ext.evaluation.protocols
 import dqn_zoo_ext.learning  # noqa: F401  # with algorithms, these register what the files name
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN
@@ -17,6 +18,7 @@ from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation import protocols
 
 PONG = resolve("PongNoFrameskip-v4")
 CARTPOLE = resolve("CartPole-v1")
@@ -144,6 +146,18 @@ def test_the_command_line_leaves_the_rest_of_a_mapping() -> None:
 
 def test_another_optimizer_does_not_inherit_foreign_keywords() -> None:
     assert load("dqn", PONG, overrides={"optimizer": "adam"}).hyperparameters.optimizer_kwargs == {}
+
+
+def test_env_kwargs_that_no_preprocessing_declares_are_left_to_the_environment() -> None:
+    assert load("dqn", CARTPOLE, overrides={"env_kwargs.foo": "3"}).hyperparameters.env_kwargs == {"foo": 3}
+
+
+def test_an_outside_protocol_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry.protocols, "_entries", dict(registry.protocols._entries))
+    mine = replace(protocols.get("greedy"), name="mine")
+    registry.protocols.add("mine", mine)
+    assert load("dqn", PONG, overrides={"eval_protocol": "mine"}).hyperparameters.eval_protocol == "mine"
+    assert protocols.get("mine") is mine
 
 
 def test_a_configuration_is_frozen() -> None:

@@ -10,10 +10,14 @@ import yaml
 
 import dqn_zoo_ext.algorithms
 import dqn_zoo_ext.envs
-import dqn_zoo_ext.learning  # noqa: F401  # importing the three registers what the files name
+import dqn_zoo_ext.evaluation.protocols
+import dqn_zoo_ext.learning  # noqa: F401  # importing the four registers what the files name
+from dqn_zoo_ext.config import rl_zoo_format
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation import protocols
+from dqn_zoo_ext.learning import networks
 
 RL_ZOO_FILE = Path(rl_zoo3.__file__).parent / "hyperparams" / "dqn.yml"
 
@@ -36,6 +40,11 @@ SpaceInvadersNoFrameskip-v4:
   optimize_memory_usage: True
   replay_buffer_kwargs: "dict(handle_timeout_termination=False)"
 """
+
+NOT_NORMALIZED = (
+    "running averages of observations and rewards are not kept here, "
+    "and an agent learned with them plays only with them"
+)
 
 
 def configured(text: str, folder: Path, env: str, overrides: Mapping[str, object] | None = None) -> Configuration:
@@ -76,6 +85,7 @@ def test_rl_zoos_own_file_chooses_the_block_that_rl_zoo_would(env: str, name: st
     assert (found.preprocessing, found.replay_buffer_class) == (
         ("atari", "frame_ring") if name == "atari" else ("none", "sb3")
     )
+    assert found.eval_protocol == ("rl-zoo" if name == "atari" else "greedy")
     assert found.n_envs == 1
     assert found.exploration_begins == "start"
     assert found.target_update_unit == "agent_steps"
@@ -128,6 +138,7 @@ atari:
         ('"dict(net_arch=[256, 256])"', {"net_arch": [256, 256]}),
         ("\"dict(net_arch=[8], activation='elu')\"", {"net_arch": [8], "activation": "elu"}),
         ("\"{'net_arch': (16, 16)}\"", {"net_arch": [16, 16]}),
+        ('"dict(activation_fn=nn.Tanh, net_arch=[8])"', {"activation": "tanh", "net_arch": [8]}),
         ("{net_arch: [4]}", {"net_arch": [4]}),
         ('"dict()"', {"net_arch": [64, 64]}),
     ],
@@ -140,7 +151,11 @@ def test_policy_kwargs_in_quotes_are_literals(tmp_path: Path, written: str, read
 @pytest.mark.parametrize(
     "written",
     [
-        "dict(net_arch=[64], activation_fn=nn.ReLU)",
+        "dict(net_arch=[64], activation_fn=nn.Sigmoid)",
+        "dict(activation_fn=nn.ReLU())",
+        "dict(activation_fn=os.ReLU)",
+        "dict(activation_fn=nn.ReLU, activation='elu')",
+        "dict(net_arch=nn.ReLU)",
         "dict(x=__import__('os').system('true'))",
         "dict(**{})",
         "dict([1])",
@@ -180,9 +195,22 @@ def test_what_is_not_a_literal_is_refused_and_never_run(tmp_path: Path, written:
         (
             "atari:\n  env_wrapper: my.Wrapper\n",
             "PongNoFrameskip-v4",
-            ":2: env_wrapper 'my.Wrapper' is not known here; only SB3's AtariWrapper is, anything else is a registered "
-            "preprocessing",
+            ":2: env_wrapper 'my.Wrapper' is refused: a file imports no code here; SB3's AtariWrapper is known by "
+            "name, anything else is a registered preprocessing",
         ),
+        (
+            "atari:\n  vec_env_wrapper: my.VecWrapper\n",
+            "PongNoFrameskip-v4",
+            ":2: vec_env_wrapper is refused: a file imports no code here, and what lies between environment and agent "
+            "is a registered preprocessing",
+        ),
+        ("default:\n  normalize: true\n", "CartPole-v1", f":2: normalize: must be false, not true: {NOT_NORMALIZED}"),
+        (
+            "default:\n  normalize: \"{'norm_obs': False}\"\n",
+            "CartPole-v1",
+            f":2: normalize: must be false, not '{{'norm_obs': False}}': {NOT_NORMALIZED}",
+        ),
+        ("default:\n  normalize: 0\n", "CartPole-v1", f":2: normalize: must be false, not 0: {NOT_NORMALIZED}"),
         (
             "atari:\n  env_wrapper: [a, b]\n",
             "PongNoFrameskip-v4",
@@ -204,6 +232,25 @@ def test_what_is_wrong_in_an_rl_zoo_file(tmp_path: Path, text: str, env: str, me
     with pytest.raises(UserError) as caught:
         configured(text, tmp_path, env)
     assert str(caught.value) == f"{tmp_path / 'conf.yml'}{message}"
+
+
+def test_what_a_file_may_leave_switched_off(tmp_path: Path) -> None:
+    text = (
+        "default: {n_timesteps: 10, normalize: false, vec_env_wrapper: null, env_wrapper: null, train_freq: [8, step]}"
+    )
+    found = configured(text, tmp_path, "CartPole-v1").hyperparameters
+    assert (found.train_freq, found.preprocessing) == (8, "none")
+
+
+def test_every_activation_of_ours_has_its_class_name() -> None:
+    assert {cls.__name__: name for name, cls in networks.ACTIVATIONS.items()} == rl_zoo_format.ACTIVATIONS
+
+
+@pytest.mark.parametrize(("env", "explores"), [("Pong", True), ("CartPole-v1", False), ("LunarLander-v3", False)])
+def test_only_atari_is_evaluated_with_an_epsilon_as_in_rl_zoo(tmp_path: Path, env: str, explores: bool) -> None:
+    found = configured("default: {n_timesteps: 10}", tmp_path, env)
+    assert (protocols.get(found.hyperparameters.eval_protocol).epsilon > 0) == explores
+    assert found.sources["eval_protocol"].file == "hyperparams/families/rl_zoo.yml"
 
 
 def test_a_length_from_the_command_line_is_enough(tmp_path: Path) -> None:

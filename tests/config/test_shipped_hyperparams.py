@@ -13,9 +13,10 @@ from ale_py import roms
 
 import dqn_zoo_ext.algorithms
 import dqn_zoo_ext.envs
-import dqn_zoo_ext.learning  # noqa: F401  # importing the three registers what the files name
+import dqn_zoo_ext.evaluation.protocols
+import dqn_zoo_ext.learning  # noqa: F401  # importing the four registers what the files name
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.config.layers import GAME, NOT_HYPERPARAMETERS, SEARCH, Keys, one_layer, shipped
+from dqn_zoo_ext.config.layers import ATARI, GAME, NOT_HYPERPARAMETERS, SEARCH, Keys, one_layer, shipped
 from dqn_zoo_ext.config.load import Configuration, flatten, load
 from dqn_zoo_ext.config.merge import merge
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters
@@ -43,7 +44,8 @@ def facts(path: Path) -> dict[str, Any]:
 
 
 def values(path: Path) -> dict[str, Located]:
-    return {key: value for key, value in document(path).items() if key not in (*NOT_HYPERPARAMETERS, *ALGORITHMS)}
+    blocks = (*NOT_HYPERPARAMETERS, *ALGORITHMS, ATARI)
+    return {key: value for key, value in document(path).items() if key not in blocks}
 
 
 def test_the_promised_games_are_there() -> None:

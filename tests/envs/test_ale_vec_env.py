@@ -264,8 +264,8 @@ def test_vec_env_questions() -> None:
         ({"frame_stack": 0}, "frame_stack"),
         ({"render_mode": "human"}, "rgb_array"),
         ({"monitor_path": Path("games.csv")}, "monitor.csv"),
-        ({"rules": AtariRules(noop_max=-1)}, "noop_max = -1"),
-        ({"rules": AtariRules(repeat_action_probability=1.5)}, "repeat_action_probability = 1.5"),
+        ({"rules": AtariRules(noop_max=-1)}, "noop_max: must be at least 0, not -1"),
+        ({"rules": AtariRules(repeat_action_probability=1.5)}, "repeat_action_probability: must be at most 1, not 1.5"),
     ],
 )
 def test_wrong_arguments_are_one_line(arguments: dict[str, Any], complaint: str) -> None:

@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
-from dqn_zoo_ext.evaluation.play import Player
+from dqn_zoo_ext.evaluation.play import Player, seed_of_games
 from dqn_zoo_ext.evaluation.protocols import Protocol, get
 
 GREEDY = get("greedy")
@@ -105,7 +105,7 @@ def model() -> DQN:
 @pytest.mark.parametrize(("n_envs", "episodes"), [(1, 7), (3, 9)])
 def test_greedy_games_are_those_of_sb3s_evaluate_policy(model: DQN, n_envs: int, episodes: int) -> None:
     venv = cart_poles(n_envs)
-    venv.seed(5)
+    venv.seed(seed_of_games(5))
     scores, lengths = evaluate_policy(model, venv, episodes, deterministic=True, return_episode_rewards=True)
     ours = evaluate(model, cart_poles(n_envs), GREEDY, episodes, seed=5)
     assert list(ours.scores) == scores
@@ -113,6 +113,19 @@ def test_greedy_games_are_those_of_sb3s_evaluate_policy(model: DQN, n_envs: int,
     assert len(set(ours.scores)) > 1
     assert ours.mean == np.mean(scores)
     assert ours.std == np.std(scores)
+
+
+def test_neighbouring_seeds_share_no_games(model: DQN) -> None:
+    """Given 5 and 6 themselves, environment 1 of the one and environment 0 of the other would begin alike."""
+    first = [np.asarray(Player(model, cart_poles(4), 0.0, seed)._observations) for seed in range(5, 13)]
+    assert len(np.unique(np.concatenate(first), axis=0)) == 8 * 4
+
+
+def test_seeds_of_games_are_far_apart_and_leave_room_for_the_environments() -> None:
+    seeds = sorted(seed_of_games(seed) for seed in [*range(1000), 2**31 - 1, 2**63])
+    assert seeds[0] >= 0
+    assert seeds[-1] < 2**31 - 2**16
+    assert min(np.diff(seeds)) > 64  # expected for 1002 of 2**31: about 2000
 
 
 def test_the_same_seed_plays_the_same_games_and_another_does_not(model: DQN) -> None:
@@ -226,10 +239,10 @@ def test_each_environment_throws_its_own_coin() -> None:
             assert together == pytest.approx(alone**2, abs=0.007)  # 4.5 standard deviations
 
 
-def test_actions_that_do_not_begin_at_zero() -> None:
-    venv = ScriptedVecEnv([Script(1000, 0)] * 4)
+def test_actions_that_do_not_begin_at_zero_are_refused() -> None:
+    venv = ScriptedVecEnv([Script(1000, 0)])
     venv.action_space = Discrete(3, start=5)
-    player = Player(Always(5), venv, 1.0, seed=0)
-    for _ in range(200):
-        player.step()
-    assert set(np.stack(venv.actions).ravel()) == {5, 6, 7}
+    with pytest.raises(
+        UserError, match=r"^cannot play: the actions are Discrete\(3, start=5\), and only actions from 0"
+    ):
+        Player(Always(5), venv, 1.0, seed=0)

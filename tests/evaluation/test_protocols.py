@@ -1,5 +1,6 @@
 import pytest
 
+from dqn_zoo_ext import registry
 from dqn_zoo_ext.envs.rules import EvaluationRules
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import PROTOCOLS, get
@@ -29,6 +30,10 @@ def test_values_are_the_published_ones(name: str) -> None:
 
 def test_no_protocol_is_left_out_above() -> None:
     assert PROTOCOLS.keys() == AS_PUBLISHED.keys()
+
+
+def test_each_is_registered_by_its_name() -> None:
+    assert {name: registry.protocols.get(name) for name in registry.protocols.names()} == PROTOCOLS
 
 
 def test_only_the_course_has_a_pass_mark() -> None:

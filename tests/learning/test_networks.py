@@ -6,7 +6,15 @@ import torch
 from gymnasium import spaces
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.learning.networks import LinearHead, Nature, NatureHe, NaturePadded, Nips
+from dqn_zoo_ext.learning.networks import (
+    LinearHead,
+    Nature,
+    NatureHe,
+    NaturePadded,
+    Nips,
+    activation_class,
+    activation_name,
+)
 
 
 def screen(height: int = 84, width: int = 84, channels: int = 4) -> spaces.Box:
@@ -78,3 +86,14 @@ def test_linear_head_with_hidden_layers() -> None:
 def test_unknown_activation() -> None:
     with pytest.raises(UserError, match="unknown activation 'rellu'; did you mean 'relu'"):
         LinearHead(8, 3, net_arch=[4], activation="rellu")  # type: ignore[arg-type]
+
+
+def test_unknown_initialization() -> None:
+    with pytest.raises(UserError, match=r"^unknown initialization 'glorott'; did you mean 'glorot'\?$"):
+        Nature(screen(), initialization="glorott")  # type: ignore[arg-type]
+
+
+def test_activations_by_name_and_by_class() -> None:
+    for name in ("relu", "tanh"):
+        assert activation_name(activation_class(name)) == name
+    assert activation_class(activation_name(torch.nn.SiLU)) is torch.nn.SiLU

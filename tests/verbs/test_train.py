@@ -128,7 +128,7 @@ def test_atari_training_goes_on_without_a_saved_replay(logs: Path, tmp_path: Pat
 
 
 def test_what_was_learned_before_a_breakdown_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(self: DQN, *_: object) -> None:
+    def breaks(*_: object) -> None:
         raise RuntimeError("the accelerator has gone")
 
     monkeypatch.setattr(DQN, "_draw", breaks)

@@ -1,4 +1,7 @@
-"""Keywords given in a configuration, held against what a class accepts: names, types and ranges of its constructor."""
+"""Keywords given as plain data, held against what a class accepts: names, types and ranges of its constructor.
+
+Nothing is bent to fit: ``'3'`` is no number and 1 is not true. Only 1e6 counts as a whole number.
+"""
 
 import inspect
 import json
@@ -10,40 +13,23 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from dqn_zoo_ext.config.yaml_source import shown
 from dqn_zoo_ext.errors import UserError, nearest
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where keywords stand: under `key` of a configuration. `source` tells file and line of any dotted key."""
+    """Where keywords stand: under `key`. `source` tells file and line of any dotted key; None if nobody knows them."""
 
     key: str
-    source: Callable[[str], object]
+    source: Callable[[str], object] | None = None
 
-    def line(self, name: str | None = None) -> str:
-        """File and line of the keyword, or of the key itself."""
-        return str(self.source(self.dotted(name)))
+    def error(self, message: str, name: str | None = None) -> UserError:
+        """`message` behind file and line of the keyword, or of the key itself."""
+        return UserError(message if self.source is None else f"{self.source(self.dotted(name))}: {message}")
 
     def dotted(self, name: str | None = None) -> str:
         """The keyword's whole name."""
         return ".".join(part for part in (self.key, name) if part)
-
-
-MACHINE = {
-    "optimizer": {"params", "lr"},
-    "torso": {"observation_space"},
-    "head": {"features_dim", "n_actions", "net_arch", "activation"},
-    "replay buffer": {
-        *{"buffer_size", "observation_space", "action_space", "device", "n_envs", "optimize_memory_usage"},
-        *{"n_steps", "gamma"},
-    },
-    "policy": {
-        *{"observation_space", "action_space", "lr_schedule", "activation_fn", "use_sde"},
-        *{"features_extractor_class", "features_extractor_kwargs", "optimizer_class", "optimizer_kwargs"},
-    },
-}
-"""Arguments that the program passes by itself, by kind of plug-in; a configuration may not."""
 
 
 def check_arguments(
@@ -62,10 +48,10 @@ def check_arguments(
     names = {name for name in accepted.parameters if name not in machine}
     for name in given:
         if name in machine or (name not in names and not accepted.takes_any):
-            raise UserError(f"{place.line(name)}: unknown keyword '{name}' of {what}{nearest(name, names)}")
+            raise place.error(f"unknown keyword '{name}' of {what}{nearest(name, names)}", name)
     for name in sorted(names):
         if name not in given and accepted.parameters[name].default is inspect.Parameter.empty:
-            raise UserError(f"{place.line()}: {what} needs '{name}'")
+            raise place.error(f"{what} needs '{name}'")
     return {name: check_value(name, accepted.hints.get(name, Any), value, place) for name, value in given.items()}
 
 
@@ -111,7 +97,7 @@ def _hints(function: Any) -> dict[str, Any]:
 def check_value(name: str, hint: Any, value: Any, place: Place) -> Any:
     """`value` as plain data of the type `hint`; UserError otherwise. 1e6 counts as a whole number."""
     if not finite(value):
-        raise UserError(f"{place.line(name)}: {place.dotted(name)}: must be a finite number")
+        raise place.error(f"{place.dotted(name)}: must be a finite number", name)
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(hint)
     except Exception:  # not a type that data can have, e.g. a class of torch
@@ -119,20 +105,21 @@ def check_value(name: str, hint: Any, value: Any, place: Place) -> Any:
     try:
         return _fit(adapter, value)
     except ValidationError as error:
-        whole = _integral(value)
+        whole = integral(value)
         if whole is not value:
             try:
                 return _fit(adapter, whole)
             except ValidationError:
                 pass
-        raise UserError(f"{place.line(name)}: {place.dotted(name)}: {problem(error)}") from None
+        raise place.error(f"{place.dotted(name)}: {problem(error)}", name) from None
 
 
 def _fit(adapter: TypeAdapter[Any], value: Any) -> Any:
     # through JSON, whose strict mode takes a list for a tuple but never '32' or true for 32
     try:
         text = json.dumps(value)
-    except TypeError:
+    except TypeError:  # no data at all, from a caller in Python
+        adapter.validate_python(value, strict=True)
         return value
     adapter.validate_json(text, strict=True)
     return value
@@ -147,11 +134,12 @@ def finite(value: Any) -> bool:
     return all(finite(each) for each in value) if isinstance(value, list | tuple) else True
 
 
-def _integral(value: Any) -> Any:
+def integral(value: Any) -> Any:
+    """1e7 as 10000000: a float without a fraction, or a list of such, as whole numbers; anything else as it is."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):
-        whole = [_integral(each) for each in value]
+        whole = [integral(each) for each in value]
         return whole if any(one is not other for one, other in zip(whole, value, strict=True)) else value
     return value
 
@@ -183,3 +171,15 @@ def problem(error: ValidationError) -> str:
     if first["type"] == "value_error":
         return message
     return f"{message[:1].lower()}{message[1:]}, not {shown(first['input'])}"
+
+
+def shown(value: Any) -> str:
+    """A value as an error line shows it: text in quotes, anything else as JSON, cut short if long."""
+    if isinstance(value, str):
+        return f"'{one_line(value)}'"
+    return one_line(json.dumps(value, default=str))
+
+
+def one_line(text: str) -> str:
+    """Text as one line of at most 100 characters."""
+    return " ".join(text.split())[:100]

@@ -3,8 +3,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pytest
 from pydantic import Field
 
-from dqn_zoo_ext.config.check import Place, check_arguments
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import Place, check_arguments, integral
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -114,3 +114,28 @@ def test_nothing_is_bent_to_fit(hint: Any, given: Any) -> None:
     accepts.__annotations__["value"] = hint
     with pytest.raises(UserError, match=r"^f.yml\(kwargs.value\): kwargs.value"):
         checked(accepts, {"value": given})
+
+
+def test_where_no_file_is_known_the_line_begins_with_the_mistake() -> None:
+    mistakes: list[tuple[dict[str, Any], str]] = [
+        ({"siez": 3}, "unknown keyword 'siez' of thing 'x'; did you mean 'size'?"),
+        ({"size": 0}, "kwargs.size: must be at least 1, not 0"),
+        ({"depth": float("nan")}, "kwargs.depth: must be a finite number"),
+    ]
+    for given, message in mistakes:
+        with pytest.raises(UserError) as caught:
+            check_arguments("thing 'x'", Child, given, Place("kwargs"), {"machine"})
+        assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("value", [{3}, 3j, object])
+def test_what_is_no_data_is_no_number_either(value: object) -> None:
+    with pytest.raises(UserError, match=r"^f.yml\(kwargs.size\): kwargs.size: must be a whole number"):
+        checked(Child, {"size": value})
+
+
+@pytest.mark.parametrize(
+    ("given", "read"), [(1e7, 10_000_000), (1.5, 1.5), ([2.0, 3], [2, 3]), ("1.0", "1.0"), (True, True), (None, None)]
+)
+def test_a_float_without_a_fraction_is_a_whole_number(given: Any, read: Any) -> None:
+    assert repr(integral(given)) == repr(read)

@@ -1,0 +1,120 @@
+"""One update by hand, on nets of one or two weights, and what stays of many updates for the log."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dqn_zoo_ext.learning.batch import Batch
+from dqn_zoo_ext.learning.learner import Learner, copy_weights
+from dqn_zoo_ext.learning.losses import Loss
+
+
+def net(*weights: float) -> nn.Linear:
+    """A linear map: the sum of weight * observation."""
+    module = nn.Linear(len(weights), 1, bias=False)
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([weights]))
+    return module
+
+
+def weights_of(module: nn.Linear) -> list[float]:
+    values: list[float] = module.weight.detach()[0].tolist()
+    return values
+
+
+def squared(online: nn.Module, target: nn.Module, batch: Batch) -> Loss:
+    """(reward + discount * target's value - value)^2, and the size of the difference."""
+    difference = batch.r_t + batch.discount_t * target(batch.obs_t)[:, 0] - online(batch.obs_tm1)[:, 0]
+    return Loss(per_sample=difference**2, priority=difference.detach().abs())
+
+
+def batch(obs: list[list[float]], weights: list[float], discount: float = 0.0) -> Batch:
+    size = len(obs)
+    return Batch(
+        obs_tm1=torch.tensor(obs),
+        a_tm1=torch.zeros(size, dtype=torch.int64),
+        r_t=torch.zeros(size),
+        discount_t=torch.full((size,), discount),
+        obs_t=torch.ones(size, len(obs[0])),
+        weights=torch.tensor(weights),
+    )
+
+
+def learner(online: nn.Linear, rate: float = 0.1, max_grad_norm: float | None = None) -> Learner:
+    target = net(*[5.0] * online.in_features)
+    return Learner(squared, online, target, torch.optim.SGD(online.parameters(), lr=rate), max_grad_norm)
+
+
+# at weight 1: errors 1 and 2, losses 1 and 4; weighted 1 and 2, mean 1.5; gradients 2 and 8, weighted 2 and 4, mean 3
+TWO = batch([[1.0], [2.0]], weights=[1.0, 0.5])
+
+
+def test_an_update_is_a_step_down_the_weighted_mean() -> None:
+    online = net(1.0)
+    losses = learner(online).update(TWO)
+    assert weights_of(online) == pytest.approx([1 - 0.1 * 3])
+    assert losses.per_sample.tolist() == [1.0, 4.0]  # as they are, before the weights
+    assert losses.priority.tolist() == [1.0, 2.0]
+
+
+def test_a_gradient_is_forgotten_after_its_step() -> None:
+    online = net(1.0)
+    learning = learner(online)
+    learning.update(TWO)
+    learning.update(TWO)  # at 0.7 the gradient is 0.7 * 3
+    assert weights_of(online) == pytest.approx([0.7 - 0.1 * 2.1])
+
+
+@pytest.mark.parametrize(
+    ("max_grad_norm", "expected"),
+    # one sample (3, 4) at weights (0.1, 0.05): value 0.5, gradient 2 * 0.5 * (3, 4) = (3, 4), of norm 5
+    [(None, [0.1 - 3, 0.05 - 4]), (6.0, [0.1 - 3, 0.05 - 4]), (2.5, [0.1 - 1.5, 0.05 - 2.0])],
+)
+def test_the_gradients_norm_is_limited_and_its_direction_kept(
+    max_grad_norm: float | None, expected: list[float]
+) -> None:
+    online = net(0.1, 0.05)
+    learner(online, rate=1.0, max_grad_norm=max_grad_norm).update(batch([[3.0, 4.0]], weights=[1.0]))
+    assert weights_of(online) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_target_net_is_asked_and_never_changed() -> None:
+    online, target = net(1.0), net(4.0)
+    everything = torch.optim.SGD([*online.parameters(), *target.parameters()], lr=0.1)
+    loss = Learner(squared, online, target, everything, None).update(batch([[1.0]], weights=[1.0], discount=0.5))
+    assert loss.per_sample.tolist() == [1.0]  # (0.5 * 4 - 1)^2
+    assert weights_of(online) == pytest.approx([1 + 0.1 * 2])
+    assert weights_of(target) == [4.0]
+    assert target.weight.grad is None
+
+
+def test_means_for_the_log_are_over_the_updates_since_the_last_reading() -> None:
+    learning = learner(net(1.0), rate=0.0)
+    assert learning.read_means() == {}
+    learning.update(TWO)  # loss 1.5, mean error 1.5
+    learning.update(batch([[1.0], [4.0]], weights=[1.0, 1.0]))  # loss (1 + 16) / 2, mean error 2.5
+    assert learning.read_means() == pytest.approx({"loss": (1.5 + 8.5) / 2, "td_error": (1.5 + 2.5) / 2})
+    assert learning.read_means() == {}
+    learning.update(TWO)
+    assert learning.read_means() == pytest.approx({"loss": 1.5, "td_error": 1.5})
+
+
+@pytest.mark.parametrize(("tau", "expected"), [(0.25, 2.5), (0.75, 5.5), (1.0, 7.0)])
+def test_copies_move_the_target_by_tau(tau: float, expected: float) -> None:
+    online, target = net(7.0), net(1.0)
+    copy_weights(online, target, tau)
+    assert weights_of(target) == [expected]  # (1 - tau) * 1 + tau * 7
+    assert weights_of(online) == [7.0]
+    online.weight.data.fill_(0.0)
+    assert weights_of(target) == [expected]  # a copy, no second name for the same weight
+
+
+@pytest.mark.parametrize("tau", [0.25, 1.0])
+def test_running_statistics_are_copied_whole(tau: float) -> None:
+    online, target = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
+    online(torch.tensor([[2.0], [4.0]]))
+    copy_weights(online, target, tau)
+    statistics: dict[str, Tensor] = dict(target.named_buffers())
+    assert statistics["running_mean"].tolist() == pytest.approx([0.3])  # a tenth of the mean 3, the rest of 0
+    assert statistics["running_var"].tolist() == pytest.approx([1.1])  # a tenth of the variance 2, the rest of 1
+    assert statistics["num_batches_tracked"] == 1

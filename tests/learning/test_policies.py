@@ -1,0 +1,152 @@
+"""Policies: what `policy_kwargs` builds, what a file brings back, and when a network is in which mode."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor, nn
+
+from dqn_zoo_ext import registry
+from dqn_zoo_ext.algorithms import DQN
+from dqn_zoo_ext.learning.networks import NaturePadded, activation_class
+from dqn_zoo_ext.learning.policies import CnnPolicy, MlpPolicy, QNetwork, TorsoHeadPolicy
+
+VECTOR = spaces.Box(-2, 2, (4,), np.float32)
+SCREEN = spaces.Box(0, 255, (4, 84, 84), np.uint8)
+
+
+class ScaledHead(nn.Module):
+    """A hidden layer, a linear one, and a factor; notes the activation that it was given."""
+
+    def __init__(
+        self, features_dim: int, n_actions: int, net_arch: Sequence[int], activation: Any, factor: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.activation = activation
+        self.factor = factor
+        (width,) = net_arch
+        self.layers = nn.Sequential(
+            nn.Linear(features_dim, width), activation_class(activation)(), nn.Linear(width, n_actions)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        values: Tensor = self.factor * self.layers(features)
+        return values
+
+
+class NotingTorso(BaseFeaturesExtractor):
+    """Flattened observations after dropout; notes for each forward pass whether it was in training mode."""
+
+    def __init__(self, observation_space: spaces.Box) -> None:
+        super().__init__(observation_space, int(np.prod(observation_space.shape)))
+        self.dropout = nn.Dropout(0.5)
+        self.modes: list[bool] = []
+
+    def forward(self, observations: Tensor) -> Tensor:
+        self.modes.append(self.dropout.training)
+        features: Tensor = self.dropout(observations.flatten(1))
+        return features
+
+
+@pytest.fixture(autouse=True)
+def parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.heads._entries, "scaled", ScaledHead)
+    monkeypatch.setitem(registry.torsos._entries, "noting", NotingTorso)
+
+
+def built(policy: type[TorsoHeadPolicy] = MlpPolicy, space: spaces.Box = VECTOR, **kwargs: Any) -> TorsoHeadPolicy:
+    torch.manual_seed(0)
+    return policy(space, spaces.Discrete(3), lambda _: 1e-3, **kwargs)
+
+
+def hidden(policy: TorsoHeadPolicy) -> list[str]:
+    return [type(layer).__name__ for layer in policy.q_net.q_net.modules() if not list(layer.children())]
+
+
+@pytest.mark.parametrize(
+    ("policy", "space", "kwargs"),
+    [
+        (MlpPolicy, VECTOR, {"activation": "tanh"}),
+        (MlpPolicy, VECTOR, {"activation_fn": nn.Tanh}),
+        (MlpPolicy, VECTOR, {"activation_fn": nn.SiLU, "net_arch": [5, 7]}),
+        (MlpPolicy, VECTOR, {"head": "scaled", "head_kwargs": {"factor": 3.0}, "net_arch": [8], "activation": "elu"}),
+        (MlpPolicy, VECTOR, {"head": "scaled", "net_arch": [8], "activation_fn": nn.SiLU}),
+        (MlpPolicy, VECTOR, {"net_arch": None}),
+        (CnnPolicy, SCREEN, {"torso": "nature_padded", "torso_kwargs": {"features_dim": 16, "bias": 0.3}}),
+        (CnnPolicy, SCREEN, {"torso": "nips", "net_arch": [6], "activation_fn": nn.ELU}),
+    ],
+)
+def test_a_policys_file_brings_back_its_values_bit_for_bit(
+    tmp_path: Path, policy: type[TorsoHeadPolicy], space: spaces.Box, kwargs: dict[str, Any]
+) -> None:
+    saved = built(policy, space, **kwargs)
+    saved.save(str(tmp_path / "policy"))
+    loaded = policy.load(str(tmp_path / "policy"), device="cpu")
+    assert hidden(loaded) == hidden(saved)
+    space.seed(0)
+    observations = torch.as_tensor(np.stack([space.sample() for _ in range(6)]))
+    assert torch.equal(loaded.q_net(observations), saved.q_net(observations))
+    saved.q_net.save(str(tmp_path / "network"))
+    network = QNetwork.load(str(tmp_path / "network"), device="cpu")
+    assert torch.equal(network(observations), saved.q_net(observations))
+
+
+def test_an_activation_is_a_name_or_a_class() -> None:
+    assert hidden(built()) == ["Linear", "ReLU", "Linear", "ReLU", "Linear"]
+    assert hidden(built(activation="tanh", net_arch=[8])) == ["Linear", "Tanh", "Linear"]
+    assert hidden(built(activation_fn=nn.Tanh, net_arch=[8])) == ["Linear", "Tanh", "Linear"]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "given"),
+    [({"activation": "tanh"}, "tanh"), ({"activation_fn": nn.Tanh}, "tanh"), ({"activation_fn": nn.SiLU}, nn.SiLU)],
+)
+def test_a_head_is_given_the_activation_in_use(kwargs: dict[str, Any], given: Any) -> None:
+    head = built(head="scaled", net_arch=[8], **kwargs).q_net.q_net
+    assert isinstance(head, ScaledHead)
+    assert head.activation == given
+
+
+def test_torso_and_head_are_given_their_own_arguments() -> None:
+    policy = built(CnnPolicy, SCREEN, torso="nature_padded", torso_kwargs={"features_dim": 16})
+    assert isinstance(policy.q_net.features_extractor, NaturePadded)
+    assert policy.q_net.features_extractor.features_dim == 16
+    head = built(head="scaled", head_kwargs={"factor": 3.0}, net_arch=[8]).q_net.q_net
+    assert isinstance(head, ScaledHead)
+    assert head.factor == 3.0
+
+
+def test_no_net_arch_is_the_policys_own() -> None:
+    assert built(net_arch=None).net_arch == built().net_arch == [64, 64]
+    assert built(CnnPolicy, SCREEN, net_arch=None).net_arch == built(CnnPolicy, SCREEN).net_arch == []
+    assert built(net_arch=()).net_arch == []
+
+
+def test_the_online_net_learns_in_training_mode_and_acts_in_the_other() -> None:
+    model = DQN(
+        "MlpPolicy",
+        make_vec_env("CartPole-v1", seed=0),
+        learning_starts=10,
+        batch_size=4,
+        train_freq=1,
+        exploration_initial_eps=0.0,
+        exploration_final_eps=0.0,
+        policy_kwargs={"torso": "noting"},
+        seed=0,
+    )
+    model.learn(12)
+    online, target = (net.features_extractor for net in (model.q_net, model.q_net_target))
+    assert isinstance(online, NotingTorso)
+    assert isinstance(target, NotingTorso)
+    # 10 random agent steps; then one step by the net and one update, twice
+    assert online.modes[-3:] == [True, False, True]
+    assert target.modes == [False, False]
+    observation = np.ones((1, 4), np.float32)
+    model.predict(observation, deterministic=True)
+    assert online.modes[-1] is False
