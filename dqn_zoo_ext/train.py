@@ -88,7 +88,7 @@ def _summary(finished: Finished) -> list[str]:
 def _overrides(options: Namespace) -> dict[str, object]:
     """What the command line lays over the files; its own words go before those of the trial that it names."""
     overrides: dict[str, object] = dict(parse_params(options.hyperparams))
-    if options.n_timesteps > 0:
+    if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
         overrides["n_timesteps"] = options.n_timesteps
     for key, value in key_values(options.env_kwargs, "--env-kwargs").items():
         overrides[f"env_kwargs.{key}"] = value

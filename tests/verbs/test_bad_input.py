@@ -48,6 +48,8 @@ def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str
         (f"{SPACE_INVADERS} -conf nowhere.yml", "nowhere.yml"),
         (f"{SPACE_INVADERS} --log-foldr runs", "unknown option '--log-foldr'; did you mean '--log-folder'"),
         (f"{SPACE_INVADERS} --eval-episodes 0", "--eval-episodes: must be at least 1, not 0"),
+        (f"{SPACE_INVADERS} -n 0", "n_timesteps"),
+        (f"{SPACE_INVADERS} -n -5", "n_timesteps"),
         (f"{SPACE_INVADERS} -n many", "invalid int value: 'many'"),
         (f"{SPACE_INVADERS} --device abacus", "--device: cannot use 'abacus'"),
         (f"{SPACE_INVADERS} --gym-packages not_there", "--gym-packages: cannot import 'not_there'"),
