@@ -10,6 +10,7 @@ AGENT := --algo dqn --env $(GAME) -f logs
 .PHONY: train test test-all lint clean
 
 train: $(VENV)/.installed
+	@echo "Training for 40,000 agent steps; on two cores with nothing else to do that takes about five minutes."
 	$(BIN)/python -m dqn_zoo_ext.train $(AGENT) -conf hyperparams/presets/space_invaders_quick.yml --seed 1
 	$(BIN)/python -m dqn_zoo_ext.evaluate $(AGENT) --load-best --episodes 10
 	$(BIN)/python -m dqn_zoo_ext.record_video $(AGENT) --load-best
@@ -31,6 +32,7 @@ lint: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}; say which with: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV); the first time that takes a minute or more."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $@
 

@@ -9,6 +9,7 @@ import importlib
 import os
 import random
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -160,6 +161,14 @@ def command_of(verb: str, arguments: Sequence[str] | None) -> str:
     """The command line as one could type it again."""
     given = sys.argv[1:] if arguments is None else arguments
     return shlex.join(["python", "-m", f"dqn_zoo_ext.{verb}", *given])
+
+
+def python_to_type() -> str:
+    """How one types the Python that runs this: ``python`` if that finds it, else its path from the current folder."""
+    found, here = shutil.which("python"), Path(sys.executable)
+    if found is not None and Path(found).parent == here.parent:
+        return "python"
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
 
 
 def run_verb(verb: Callable[[Sequence[str] | None], int | None], arguments: Sequence[str] | None = None) -> NoReturn:

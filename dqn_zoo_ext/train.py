@@ -17,6 +17,7 @@ from dqn_zoo_ext.command_line import (
     command_of,
     key_values,
     prepare,
+    python_to_type,
     run_verb,
     seed_or_random,
 )
@@ -25,7 +26,7 @@ from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
-from dqn_zoo_ext.experiment.run import Finished, train
+from dqn_zoo_ext.experiment.run import Finished, headline, train
 from dqn_zoo_ext.experiment.search_options import SearchOptions, StudyOptions
 from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
 from dqn_zoo_ext.train_options import make_parser
@@ -45,17 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configuration = load_with(overrides=overrides)
     run_options = _run_options(options, command_of("train", arguments))
     console = Console(quiet=options.verbose < 1)
-    parameters = configuration.hyperparameters
-    _say(
-        console,
-        f"{configuration.algo} on {configuration.env.gym_id}, {parameters.n_timesteps:,} agent steps in "
-        f"{parameters.n_envs} environments, seed {run_options.seed}",
-    )
     with tracked(configuration, run_options.seed, _tracking(options)) if options.track else contextlib.nullcontext():
         if options.optimize_hyperparameters:
+            _say(console, headline(configuration, run_options.seed))
             return _search(options, lambda given: load_with(overrides=given), overrides, run_options, console)
         finished = train(configuration, run_options, console)
-    for line in _summary(finished):
+    for line in _summary(finished, options.gym_packages):
         _say(console, line)
     return EXIT_INTERRUPTED if finished.interrupted else 0
 
@@ -64,7 +60,7 @@ def _say(console: Console, line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _summary(finished: Finished) -> list[str]:
+def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
     run, results = finished.run, finished.results
     lines = [
         f"{results.agent_steps:,} agent steps and {results.updates:,} updates in {results.seconds:,.0f} seconds "
@@ -77,11 +73,14 @@ def _summary(finished: Finished) -> list[str]:
         )
     number = run.path.name.rpartition("_")[2]
     agent = f"--algo {run.algo} --env {results.env} -f {run.path.parent.parent} --exp-id {number}"
+    if gym_packages:
+        agent += f" --gym-packages {' '.join(gym_packages)}"
+    python = python_to_type()
     return [
         *lines,
         f"everything lies in {run.path}",
-        f"next: python -m dqn_zoo_ext.evaluate {agent}",
-        f"      python -m dqn_zoo_ext.record_video {agent}",
+        f"next: {python} -m dqn_zoo_ext.evaluate {agent}",
+        f"      {python} -m dqn_zoo_ext.record_video {agent}",
     ]
 
 
@@ -184,7 +183,7 @@ def _summary_of_search(searched: "Searched", options: Namespace) -> list[str]:
         f"best: {searched.best.value:.1f} in trial {searched.best.number}: {chosen}",
         *lines,
         f"the winner: {searched.winner}",
-        f"next: python -m dqn_zoo_ext.train {shlex.join(again)}",
+        f"next: {python_to_type()} -m dqn_zoo_ext.train {shlex.join(again)}",
     ]
 
 

@@ -41,11 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="KEY:VALUE",
         help="values that come last, e.g. learning_rate:1e-3 exploration.end:0.01",
     )
+    parser.add_argument("-n", "--n-timesteps", type=int, default=-1, metavar="STEPS", help="as in train")
     parser.add_plug_in_options()
     parser.add_argument("--json", action="store_true", help="print the configuration as JSON, in the last line")
     options = parser.parse(arguments)
     prepare(options)
-    overrides = parse_params(options.hyperparams)
+    overrides: dict[str, object] = dict(parse_params(options.hyperparams))
+    if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
+        overrides["n_timesteps"] = options.n_timesteps
     configuration = load(options.algo, resolve(options.env), conf_file=options.conf_file, overrides=overrides)
     print(_as_json(configuration) if options.json else _as_table(configuration))
     return 0

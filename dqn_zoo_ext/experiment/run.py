@@ -58,6 +58,7 @@ def train(configuration: Configuration, options: RunOptions, console: Console) -
             _continue_from(model, options)
         model.set_logger(_logger(options, run))
         _write_config(configuration, options, run)
+        progress.say(headline(configuration, options.seed))
     started, clock, first_step = datetime.now(UTC), time.monotonic(), model.num_timesteps
     with _discarded_on_error(run, unless=lambda: model.num_timesteps > first_step), _kept_on_error(model, run):
         interrupted = _learn(model, configuration, options, callbacks, progress)
@@ -84,6 +85,14 @@ def train(configuration: Configuration, options: RunOptions, console: Console) -
     if options.save_replay_buffer:
         _save_replay(model, run)
     return Finished(run, results, interrupted)
+
+
+def headline(configuration: Configuration, seed: int) -> str:
+    """What is about to be trained, in a line."""
+    parameters = configuration.hyperparameters
+    environments = "1 environment" if parameters.n_envs == 1 else f"{parameters.n_envs} environments"
+    steps = f"{parameters.n_timesteps:,} agent steps in {environments}"
+    return f"{configuration.algo} on {configuration.env.gym_id}, {steps}, seed {seed}"
 
 
 def _prepare(configuration: Configuration, options: RunOptions, run: RunFolder) -> DeepQ:

@@ -1,13 +1,13 @@
 """A window that shows pictures at their own pace, by pygame."""
 
 import os
+import sys
 
 import numpy as np
 
 from dqn_zoo_ext.errors import UserError
 
 _SMALLEST_HEIGHT = 420
-_UNSEEN = ("dummy", "offscreen", "evdev")
 
 
 class Window:
@@ -44,10 +44,11 @@ class Window:
         self._pygame.quit()
 
     def _open(self, size: tuple[int, int]) -> None:
+        variables = ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY")
+        if sys.platform == "linux" and not any(os.environ.get(name) for name in variables):
+            raise UserError("no window can be opened without a display; use --no-render, or record_video for a file")
         try:
             self._pygame.display.init()
-            if self._pygame.display.get_driver() in _UNSEEN and "SDL_VIDEODRIVER" not in os.environ:
-                raise self._pygame.error("there is no display")  # SDL would open a window that nobody sees
             self._screen = self._pygame.display.set_mode(size)
         except self._pygame.error as error:
             raise UserError(

@@ -89,7 +89,7 @@ def _read_member(path: Path, member: str) -> bytes:
     try:
         with plain_os_errors(f"cannot read agent file {path}"), zipfile.ZipFile(path) as archive:
             if member not in archive.namelist():
-                raise UserError(f"agent file {path} has no member '{member}'; is it an agent that SB3 saved?")
+                raise UserError(f"agent file {path} has no member '{member}': cut short, or no agent that SB3 saved")
             return archive.read(member)  # checks the CRC
     except UserError:
         raise

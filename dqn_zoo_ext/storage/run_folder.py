@@ -223,13 +223,13 @@ def _what_lies_in(log_folder: Path, algo: str, env: str, exp_id: int) -> str:
         return ": there is no such folder"
     algos = [folder.name for folder in log_folder.iterdir() if folder.is_dir()]
     if algo not in algos:
-        return nearest(algo, algos) if algos else ": the folder is empty"
+        return f"{nearest(algo, algos)}, or train it first" if algos else ": the folder is empty"
     numbers = {run.number for run in _numbered(log_folder / algo, env) if run.path.is_dir()}
     if numbers:
         by_distance = sorted(numbers, key=lambda number: (abs(number - exp_id), number))
         return f"; there are runs {_listed(by_distance)}"
     others = {folder.name.rpartition("_")[0] for folder in (log_folder / algo).iterdir() if folder.is_dir()}
-    return nearest(env, others - {""}) or f"; '{algo}' has no runs there"
+    return nearest(env, others - {""}) or f"; '{algo}' has no runs there, train it first"
 
 
 def _listed(names: Sequence[int | str]) -> str:

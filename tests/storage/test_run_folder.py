@@ -121,7 +121,7 @@ def test_an_absent_run_is_answered_with_what_lies_there(tmp_path: Path) -> None:
         f"no run 99 of 'dqn' on '{PONG}' in '{tmp_path}'; there are runs 13, 12, 11, 10, 9, 8, 7, 6, 5, 4 and 3 more"
     )
     assert answer("dqn", "PongNoFrameskip-v5").endswith(f"; did you mean '{PONG}'?")
-    assert answer("double_dqn", PONG, -1).endswith("; choose one of dqn")
+    assert answer("double_dqn", PONG, -1).endswith("; choose one of dqn, or train it first")
 
 
 def test_an_absent_agent_is_answered_with_the_agents_there(tmp_path: Path) -> None:
