@@ -10,7 +10,7 @@ AGENT := --algo dqn --env $(GAME) -f logs
 .PHONY: train test test-all lint clean
 
 train: $(VENV)/.installed
-	@echo "Training for 40,000 agent steps; on two cores with nothing else to do that takes about five minutes."
+	@echo "Training for 30,000 agent steps; on two cores with little else to do that takes about five minutes."
 	$(BIN)/python -m dqn_zoo_ext.train $(AGENT) -conf hyperparams/presets/space_invaders_quick.yml --seed 1
 	$(BIN)/python -m dqn_zoo_ext.evaluate $(AGENT) --load-best --episodes 10
 	$(BIN)/python -m dqn_zoo_ext.record_video $(AGENT) --load-best
