@@ -16,6 +16,7 @@ from stable_baselines3.common.monitor import load_results
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from dqn_zoo_ext.algorithms import DQN
+from dqn_zoo_ext.command_line import python_to_type
 from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights
 from dqn_zoo_ext.storage.results import read_results
 from dqn_zoo_ext.train import main as train
@@ -93,7 +94,7 @@ def test_it_says_how_far_it_is_and_where_everything_lies(tmp_path: Path, capsys:
     assert re.search(r"600 / 600 agent steps .*\d+/s, score [\d.]+, epsilon 0\.\d+, 0:00:00 left", out)
     assert "evaluation after 600 agent steps" in out
     assert f"everything lies in {tmp_path / 'dqn' / 'CartPole-v1_1'}" in out
-    assert "next: python -m dqn_zoo_ext.evaluate --algo dqn --env CartPole-v1" in out
+    assert re.search(r"next: \S+ -m dqn_zoo_ext.evaluate --algo dqn --env CartPole-v1 -f \S+ --exp-id 1", out)
 
 
 def test_training_goes_on_from_an_agent(tmp_path: Path) -> None:
@@ -168,3 +169,17 @@ def test_the_courses_yaml_for_rl_zoo_works_unchanged(tmp_path: Path) -> None:
     weights = read_policy_weights(run / "SpaceInvadersNoFrameskip-v4.zip")
     assert weights["q_net.features_extractor.cnn.0.weight"].shape == (32, 4, 8, 8)
     assert all(torch.isfinite(weight).all() for weight in weights.values())
+
+
+def test_the_next_commands_name_a_python_that_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("python", "other/python"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch(mode=0o755)
+    monkeypatch.chdir(tmp_path.parent)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert python_to_type() == "python"  # its environment is active
+    monkeypatch.setenv("PATH", str(tmp_path / "other"))
+    assert python_to_type() == f"{tmp_path.name}/python"  # it is not, but lies below
+    monkeypatch.chdir(tmp_path / "other")
+    assert python_to_type() == str(tmp_path / "python")
