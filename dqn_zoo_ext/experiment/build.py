@@ -100,9 +100,7 @@ def build_model(configuration: Configuration, venv: VecEnv, seed: int, device: s
             device=device,
             **{name: getattr(parameters, name) for name in _PASSED_ON_AS_THEY_ARE},
         )
-    except UserError as error:  # a torso that cannot take these observations, say
-        raise UserError(f"cannot build '{configuration.algo}' for {configuration.env.gym_id}: {error}") from error
-    except (ValueError, AssertionError, RuntimeError) as error:
+    except (ValueError, AssertionError, RuntimeError) as error:  # a torso that cannot take these observations, say
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"cannot build '{configuration.algo}' for {configuration.env.gym_id}: {first_line}") from error
     return model
