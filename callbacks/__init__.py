@@ -6,8 +6,19 @@ if __name__ != "dqn_zoo_ext.callbacks":
 
 from dqn_zoo_ext.callbacks.checkpoint import Checkpoint
 from dqn_zoo_ext.callbacks.evaluation import ProtocolEvaluation
+from dqn_zoo_ext.callbacks.exact_checkpoint import ExactCheckpoint, Stopped
+from dqn_zoo_ext.callbacks.health import HealthWarnings
 from dqn_zoo_ext.callbacks.pace import Pace
 from dqn_zoo_ext.callbacks.progress import Progress
 from dqn_zoo_ext.callbacks.stop_at_score import StopAtScore
 
-__all__ = ["Checkpoint", "Pace", "Progress", "ProtocolEvaluation", "StopAtScore"]
+__all__ = [
+    "Checkpoint",
+    "ExactCheckpoint",
+    "HealthWarnings",
+    "Pace",
+    "Progress",
+    "ProtocolEvaluation",
+    "StopAtScore",
+    "Stopped",
+]

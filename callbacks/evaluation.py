@@ -1,6 +1,7 @@
 """Evaluate the agent during training by a named protocol, and keep the best one."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from dqn_zoo_ext.callbacks.pace import Pace
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
 from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.state import State
 from dqn_zoo_ext.storage.agent_file import write_agent
 from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing
 from dqn_zoo_ext.storage.results import EvaluationRecord
@@ -17,6 +19,9 @@ from dqn_zoo_ext.storage.results import EvaluationRecord
 
 class ProtocolEvaluation(BaseCallback):
     """Plays `episodes` games by `protocol` every `every` agent steps, and once more at the end of training.
+
+    It does so between two vector steps, and changes nothing that the training depends on. `before_step` is called
+    before every step of the games; what it raises ends the evaluation, which is then still due.
 
     The agent with the highest mean so far is written to `best_model`; of equals the later one, having learned longer.
     `evaluations` is rewritten each time in the form of Stable-Baselines3's EvalCallback (npz: timesteps, results,
@@ -34,6 +39,7 @@ class ProtocolEvaluation(BaseCallback):
         best_model: Path | None = None,
         evaluations: Path | None = None,
         on_record: Callable[[EvaluationRecord], None] | None = None,
+        before_step: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
         self._make_venv = make_venv
@@ -44,17 +50,24 @@ class ProtocolEvaluation(BaseCallback):
         self._best_model = best_model
         self._evaluations = evaluations
         self._on_record = on_record
+        self._before_step = before_step
+        self._goes_on = False
         self._venv: VecEnv | None = None
         self._history: list[tuple[int, Evaluation]] = []
         self.records: list[EvaluationRecord] = []
         self.best: EvaluationRecord | None = None
 
     def _on_training_start(self) -> None:
-        self._pace.begin(self.num_timesteps)
+        if not self._goes_on:
+            self._pace.begin(self.num_timesteps)
+        self._goes_on = False
+
+    def _on_rollout_start(self) -> None:
+        if self._pace.is_due(self.num_timesteps):
+            self.measure()
+            self._pace.begin(self.num_timesteps)
 
     def _on_step(self) -> bool:
-        if self._pace.due(self.num_timesteps):
-            self.measure()
         return True
 
     def _on_training_end(self) -> None:
@@ -70,10 +83,17 @@ class ProtocolEvaluation(BaseCallback):
             self._venv = self._make_venv()
         was_training = self.model.policy.training
         self.model.policy.set_training_mode(False)
-        evaluation = evaluate(
-            self.model.policy, self._venv, self._protocol, self._episodes, seed=self._seed + len(self.records)
-        )
-        self.model.policy.set_training_mode(was_training)
+        try:
+            evaluation = evaluate(
+                self.model.policy,
+                self._venv,
+                self._protocol,
+                self._episodes,
+                seed=self._seed + len(self.records),
+                before_step=self._before_step,
+            )
+        finally:
+            self.model.policy.set_training_mode(was_training)
         record = EvaluationRecord.at(self.num_timesteps, evaluation.as_dict())
         self.records.append(record)
         self._history.append((self.num_timesteps, evaluation))
@@ -91,6 +111,28 @@ class ProtocolEvaluation(BaseCallback):
             self._on_record(record)
         return record
 
+    def state(self) -> State:
+        """The evaluations so far, and which are due."""
+        return {
+            "passed": self._pace.passed,
+            "records": [asdict(record) for record in self.records],
+            "best": None if self.best is None else asdict(self.best),
+            "history": [[agent_steps, asdict(evaluation)] for agent_steps, evaluation in self._history],
+        }
+
+    def load_state(self, state: State) -> None:
+        """Go on from there: the next ``learn`` counts no multiple as passed that was not."""
+        self._goes_on = True
+        self._pace.passed = state["passed"]
+        self.records = [_record(each) for each in state["records"]]
+        self.best = None if state["best"] is None else _record(state["best"])
+        self._history = [(agent_steps, _evaluation(each)) for agent_steps, each in state["history"]]
+        if self._evaluations is not None:
+            if self._history:
+                self._write_history(self._evaluations)
+            else:
+                self._evaluations.unlink(missing_ok=True)
+
     def _write_history(self, path: Path) -> None:
         with replacing(path) as temporary, plain_os_errors(f"cannot write {path}"), temporary.open("wb") as file:
             np.savez(
@@ -99,3 +141,12 @@ class ProtocolEvaluation(BaseCallback):
                 results=[evaluation.scores for _, evaluation in self._history],
                 ep_lengths=[evaluation.lengths_in_agent_steps for _, evaluation in self._history],
             )
+
+
+def _record(fields: State) -> EvaluationRecord:
+    return EvaluationRecord(**{**fields, "episodes": tuple(fields["episodes"])})
+
+
+def _evaluation(fields: State) -> Evaluation:
+    lengths = tuple(fields["lengths_in_agent_steps"])
+    return Evaluation(**{**fields, "scores": tuple(fields["scores"]), "lengths_in_agent_steps": lengths})

@@ -6,15 +6,20 @@ class Pace:
 
     def __init__(self, every: int) -> None:
         self._every = every
-        self._passed = 0
+        self.passed = 0
+        """multiples that are over and done with"""
 
     def begin(self, agent_steps: int) -> None:
         """Count from here: multiples reached before are not due any more."""
-        self._passed = agent_steps // self._every if self._every > 0 else 0
+        self.passed = agent_steps // self._every if self._every > 0 else 0
+
+    def is_due(self, agent_steps: int) -> bool:
+        """Whether a multiple was reached since ``begin``."""
+        return self._every > 0 and agent_steps // self._every > self.passed
 
     def due(self, agent_steps: int) -> bool:
         """Whether a multiple was reached since the last time this was asked."""
-        if self._every <= 0 or agent_steps // self._every <= self._passed:
-            return False
-        self._passed = agent_steps // self._every
-        return True
+        due = self.is_due(agent_steps)
+        if due:
+            self.begin(agent_steps)
+        return due

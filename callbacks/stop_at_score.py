@@ -7,6 +7,7 @@ from pydantic import Field
 from stable_baselines3.common.callbacks import BaseCallback
 
 from dqn_zoo_ext.registry import register_callback
+from dqn_zoo_ext.state import State
 
 
 @register_callback("stop_at_score")
@@ -27,3 +28,11 @@ class StopAtScore(BaseCallback):
         ended = [info["episode"]["r"] for info in self.locals["infos"] if "episode" in info]
         self._last = [*self._last, *ended][-self._games :]
         return len(self._last) < self._games or float(np.mean(self._last)) < self._score
+
+    def state(self) -> State:
+        """The last games' scores."""
+        return {"last": self._last}
+
+    def load_state(self, state: State) -> None:
+        """Go on counting from there."""
+        self._last = list(state["last"])

@@ -1,7 +1,8 @@
 """What the verbs share: a parser whose complaints are one line, and the exit codes.
 
 0: done. 1: a failure that is not the user's to mend (a traceback says where). 2: a mistake that the user can mend,
-said in one line. 130: stopped by Ctrl-C.
+said in one line. 75: a training was stopped by SIGTERM or Ctrl-C after a checkpoint, and ``train --resume`` goes on
+exactly there (sysexits.h calls it EX_TEMPFAIL: try again). 130: stopped by Ctrl-C, and nothing to go on from.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from dqn_zoo_ext.experiment.agent import Agent, Which
 from dqn_zoo_ext.experiment.build import protocol_of
 
 EXIT_MISTAKE = 2
+EXIT_SAVED = 75
 EXIT_INTERRUPTED = 130
 
 

@@ -48,7 +48,7 @@ def check_arguments(
     names = {name for name in accepted.parameters if name not in machine}
     for name in given:
         if name in machine or (name not in names and not accepted.takes_any):
-            raise place.error(f"unknown keyword '{name}' of {what}{nearest(name, names)}", name)
+            raise place.error(f"unknown keyword {shown(name)} of {what}{nearest(name, names)}", name)
     for name in sorted(names):
         if name not in given and accepted.parameters[name].default is inspect.Parameter.empty:
             raise place.error(f"{what} needs '{name}'")
@@ -135,8 +135,11 @@ def finite(value: Any) -> bool:
 
 
 def integral(value: Any) -> Any:
-    """1e7 as 10000000: a float without a fraction, or a list of such, as whole numbers; anything else as it is."""
-    if isinstance(value, float) and value.is_integer():
+    """1e7 as 10000000: a float without a fraction, or a list of such, as whole numbers; anything else as it is.
+
+    Beyond 2**53 a float no longer tells one whole number from the next, and stays one.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53:
         return int(value)
     if isinstance(value, list):
         whole = [integral(each) for each in value]
@@ -154,6 +157,7 @@ _WORDING = (
     ("a valid mapping", "a mapping"),
     ("a valid array", "a list"),
     ("a valid list", "a list"),
+    ("an instance of Sequence", "a list"),
     ("a valid boolean", "true or false"),
     ("a valid integer", "a whole number"),
     ("a valid number", "a number"),
@@ -181,5 +185,11 @@ def shown(value: Any) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text as one line of at most 100 characters."""
-    return " ".join(text.split())[:100]
+    """Text as one line of at most 100 characters, with escapes for those that cannot be seen."""
+    characters = " ".join(text.split())[:100]
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in characters)[:100]
+
+
+def plain_name(text: str) -> bool:
+    """Whether `text` can stand in an error line as it is: short, on one line, all of it to be seen."""
+    return text == one_line(text)

@@ -6,30 +6,27 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from dqn_zoo_ext.command_line import (
     EXIT_INTERRUPTED,
-    check_device,
+    EXIT_SAVED,
     command_of,
-    key_values,
     prepare,
     python_to_type,
     run_verb,
-    seed_or_random,
 )
 from dqn_zoo_ext.config.load import load
-from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
-from dqn_zoo_ext.experiment.run import Finished, headline, train
+from dqn_zoo_ext.experiment.run import Finished, headline, resume, train
 from dqn_zoo_ext.experiment.search_options import SearchOptions, StudyOptions
 from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
-from dqn_zoo_ext.train_options import make_parser
+from dqn_zoo_ext.train_options import make_parser, overrides_of, run_options_of
+from dqn_zoo_ext.train_resume import run_to_resume
 
 if TYPE_CHECKING:
     from dqn_zoo_ext.experiment.search_space import Load
@@ -40,20 +37,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, train or search, say where everything lies."""
     options = make_parser().parse(arguments)
     prepare(options)
+    run, options = run_to_resume(options, arguments)
+    prepare(options)  # what was typed when the run was begun may name plug-ins too
     _refuse_what_does_not_go_together(options)
     overrides = _overrides(options)
     load_with = partial(load, options.algo, resolve(options.env), conf_file=options.conf_file)
     configuration = load_with(overrides=overrides)
-    run_options = _run_options(options, command_of("train", arguments))
+    run_options = run_options_of(options, command_of("train", arguments))
     console = Console(quiet=options.verbose < 1)
     with tracked(configuration, run_options.seed, _tracking(options)) if options.track else contextlib.nullcontext():
         if options.optimize_hyperparameters:
             _say(console, headline(configuration, run_options.seed))
             return _search(options, lambda given: load_with(overrides=given), overrides, run_options, console)
-        finished = train(configuration, run_options, console)
+        if run is None:
+            finished = train(configuration, run_options, console)
+        else:
+            finished = resume(run, configuration, run_options, options.allow_change, console)
     for line in _summary(finished, options.gym_packages):
         _say(console, line)
-    return EXIT_INTERRUPTED if finished.interrupted else 0
+    if finished.stopped_by is None:
+        return 0
+    return EXIT_SAVED if finished.saved else EXIT_INTERRUPTED
 
 
 def _say(console: Console, line: str) -> None:
@@ -76,6 +80,11 @@ def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
     if gym_packages:
         agent += f" --gym-packages {' '.join(gym_packages)}"
     python = python_to_type()
+    if finished.stopped_by is not None and finished.saved:
+        lines.append(f"stopped by {finished.stopped_by}; on: {python} -m dqn_zoo_ext.train --resume {run.path}")
+    elif finished.was_finished:
+        more = f"-n {2 * results.agent_steps} --allow-change n_timesteps"
+        lines.append(f"the run was finished; more: {python} -m dqn_zoo_ext.train --resume {run.path} {more}")
     return [
         *lines,
         f"everything lies in {run.path}",
@@ -86,11 +95,7 @@ def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
 
 def _overrides(options: Namespace) -> dict[str, object]:
     """What the command line lays over the files; its own words go before those of the trial that it names."""
-    overrides: dict[str, object] = dict(parse_params(options.hyperparams))
-    if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
-        overrides["n_timesteps"] = options.n_timesteps
-    for key, value in key_values(options.env_kwargs, "--env-kwargs").items():
-        overrides[f"env_kwargs.{key}"] = value
+    overrides = overrides_of(options)
     if options.trial_id is None:
         return overrides
     from dqn_zoo_ext.experiment.search_space import without
@@ -98,34 +103,6 @@ def _overrides(options: Namespace) -> dict[str, object]:
 
     values = trial_values(options.storage, options.study_name, options.trial_id)
     return {**without(values, overrides), **overrides}
-
-
-def _run_options(options: Namespace, command: str) -> RunOptions:
-    if options.trained_agent is not None and not options.trained_agent.is_file():
-        raise UserError(f"--trained-agent: no file {str(options.trained_agent)!r}")
-    log_interval = {-1: 4, -2: None}.get(options.log_interval, options.log_interval)
-    seed = seed_or_random(options.seed)
-    plain = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
-    return RunOptions(
-        log_folder=options.log_folder,
-        seed=seed,
-        device=check_device(options.device),
-        vec_env=options.vec_env,
-        eval_freq=options.eval_freq,
-        eval_episodes=options.eval_episodes,
-        n_eval_envs=options.n_eval_envs,
-        eval_env_kwargs=key_values(options.eval_env_kwargs, "--eval-env-kwargs"),
-        save_freq=options.save_freq,
-        save_replay_buffer=options.save_replay_buffer,
-        trained_agent=options.trained_agent,
-        tensorboard_log=options.tensorboard_log,
-        log_interval=log_interval,
-        unique_folder=options.uuid,
-        verbose=options.verbose,
-        live_progress=True if options.progress else None,
-        command=command,
-        arguments={**plain, "seed": seed},
-    )
 
 
 def _tracking(options: Namespace) -> TrackingOptions:

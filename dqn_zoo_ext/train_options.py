@@ -1,8 +1,12 @@
 """The options of ``train``: every one of RL-Zoo's, under its name and with its meaning."""
 
+from argparse import Namespace
 from pathlib import Path
 
-from dqn_zoo_ext.command_line import Parser, whole_number
+from dqn_zoo_ext.command_line import Parser, check_device, key_values, seed_or_random, whole_number
+from dqn_zoo_ext.config.overrides import parse_params
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.experiment.options import RunOptions
 
 _DESCRIPTION = """\
 Train an agent. The hyperparameters come from hyperparams/: the family's block, the algorithm's file, the game's file,
@@ -19,20 +23,66 @@ examples:
 The run lies in LOG_FOLDER/ALGO/ENV_N/: the agent (ENV.zip), the best evaluated one (best_model.zip), the evaluations,
 the games played (0.monitor.csv), TensorBoard's files, ENV/config.yml and results.json. A search (-optimize) leaves its
 trials and its winner in LOG_FOLDER/ALGO/report_ENV_...
-Ctrl-C saves the agent and ends the run with exit code 130; a mistake of yours is one line and exit code 2."""
+Ctrl-C and SIGTERM end the run after a checkpoint, with exit code 75: --resume goes on exactly there. A second one ends
+it at once. A mistake of yours is one line and exit code 2."""
 
 
 def make_parser() -> Parser:
     """The parser of ``train``."""
     parser = Parser("train", _DESCRIPTION, _EXAMPLES)
-    parser.add_algo_and_env()
-    _add_hyperparameter_options(parser)
-    _add_run_options(parser)
-    _add_evaluation_options(parser)
+    add_training_options(parser)
     _add_search_options(parser)
     _add_tracking_options(parser)
     parser.add_plug_in_options()
     return parser
+
+
+def add_training_options(parser: Parser) -> None:
+    """What one training is and where it lies: the options that `overrides_of` and `run_options_of` read."""
+    parser.add_algo_and_env()
+    _add_hyperparameter_options(parser)
+    _add_run_options(parser)
+    _add_evaluation_options(parser)
+
+
+def overrides_of(options: Namespace) -> dict[str, object]:
+    """What the command line itself lays over the files, by dotted key."""
+    overrides: dict[str, object] = dict(parse_params(options.hyperparams))
+    if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
+        overrides["n_timesteps"] = options.n_timesteps
+    for key, value in key_values(options.env_kwargs, "--env-kwargs").items():
+        overrides[f"env_kwargs.{key}"] = value
+    return overrides
+
+
+def run_options_of(options: Namespace, command: str) -> RunOptions:
+    """What a run is told besides its hyperparameters. command: the command line as typed."""
+    if options.trained_agent is not None and not options.trained_agent.is_file():
+        raise UserError(f"--trained-agent: no file {str(options.trained_agent)!r}")
+    log_interval = {-1: 4, -2: None}.get(options.log_interval, options.log_interval)
+    seed = seed_or_random(options.seed)
+    plain = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
+    return RunOptions(
+        log_folder=options.log_folder,
+        seed=seed,
+        device=check_device(options.device),
+        vec_env=options.vec_env,
+        eval_freq=options.eval_freq,
+        eval_episodes=options.eval_episodes,
+        n_eval_envs=options.n_eval_envs,
+        eval_env_kwargs=key_values(options.eval_env_kwargs, "--eval-env-kwargs"),
+        save_freq=options.save_freq,
+        keep_checkpoints=options.keep_checkpoints,
+        save_replay_buffer=options.save_replay_buffer,
+        trained_agent=options.trained_agent,
+        tensorboard_log=options.tensorboard_log,
+        log_interval=log_interval,
+        unique_folder=options.uuid,
+        verbose=options.verbose,
+        live_progress=True if options.progress else None,
+        command=command,
+        arguments={**plain, "seed": seed},
+    )
 
 
 def _add_hyperparameter_options(parser: Parser) -> None:
@@ -69,7 +119,28 @@ def _add_run_options(parser: Parser) -> None:
     group.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
     group.add_argument("-i", "--trained-agent", type=Path, metavar="ZIP", help="an agent to go on training from")
     group.add_argument(
-        "--save-freq", type=int, default=-1, metavar="STEPS", help="save the agent this often (default: never)"
+        "--save-freq",
+        type=int,
+        metavar="STEPS",
+        help="a checkpoint this often, and an agent file (default: every 50,000, without agent files; -1: none)",
+    )
+    group.add_argument(
+        "--keep-checkpoints", type=whole_number(1), default=2, metavar="N", help="the last ones to keep (default: 2)"
+    )
+    group.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        metavar="RUN_FOLDER",
+        help="go on exactly with the run in this folder, nothing else to type; without one, or with auto: with the "
+        "latest of this algorithm, environment and seed, or begin if there is none",
+    )
+    group.add_argument(
+        "--allow-change",
+        nargs="+",
+        default=[],
+        metavar="KEY",
+        help="what may differ on a resume, e.g. n_timesteps together with -n",
     )
     group.add_argument("--save-replay-buffer", action="store_true", help="save the replay buffer at the end")
     group.add_argument("-tb", "--tensorboard-log", type=Path, metavar="DIR", help="default: in the run's folder")

@@ -13,6 +13,7 @@ from dqn_zoo_ext.config.schema import SCHEDULES
 from dqn_zoo_ext.config.yaml_source import Located, read_mapping
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.keywords import shown
 
 COMPLETE = "complete"
 """``complete: true`` at the top of a file: it says everything, and nothing of ours lies beneath it."""
@@ -38,9 +39,13 @@ class Keys:
 
 @dataclass(frozen=True)
 class Layers:
-    """What the files say: layers of hyperparameters, lowest first, and the two blocks that are none."""
+    """What the files say: layers of hyperparameters, lowest first, and the two blocks that are none.
+
+    foundation: the file that is to blame, as messages show it, for a value that no layer has.
+    """
 
     hyperparameters: tuple[Layer, ...]
+    foundation: str
     search: Mapping[str, Any]
     game: Mapping[str, Any]
 
@@ -53,21 +58,31 @@ def shipped(name: str) -> tuple[Path, str]:
 def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
     """The layers beneath the command line, in the order that `load` states."""
     conf = read_mapping(conf_file, str(conf_file)) if conf_file is not None else {}
+    foundation = str(conf_file)
     algorithm = _read_algorithm(keys.algo)
-    game = _read_shipped(f"{env.family}/{env.config_name}.yml", optional=True)
+    game_file = f"{env.family}/{env.config_name}.yml"
+    game = _read_shipped(game_file, optional=True)
+    facts = _block(game, GAME)
     search = _search(keys.algo, algorithm, ())
     if is_rl_zoo(conf, (*keys.all, *SPELLINGS, *NOT_HYPERPARAMETERS, *registry.algorithms.names())):
-        layers = _rl_zoo_layers(env, keys, conf, algorithm, str(conf_file))
+        layers = _rl_zoo_layers(env, keys, conf, algorithm, foundation)
     elif _is_complete(conf):
-        layers = [one_layer(_values(conf), keys)]
+        layers = [one_layer(_without(conf, NOT_HYPERPARAMETERS), keys)]
         search = {}
     else:
-        family = one_layer(_read_shipped(f"families/{env.family}.yml"), keys)
-        defaults = one_layer(_values(algorithm), keys)
-        layers = [family, defaults, *_with_section(game, keys), *_with_section(conf, keys)]
+        family_file = f"families/{env.family}.yml"
+        foundation = shipped(family_file)[1]
+        family = one_layer(_read_shipped(family_file), keys)
+        defaults = one_layer(_without(algorithm, [SEARCH]), keys)
+        layers = [family, defaults, *_with_section(game, [GAME], keys), *_with_section(conf, NOT_HYPERPARAMETERS, keys)]
     if SEARCH in conf:
-        search = {**search, **_block(conf, SEARCH)}
-    return Layers(tuple(layers), search, _block(game, GAME))
+        search = {**search, **_search_of_conf(conf)}
+    if GAME in conf and _block(conf, GAME) != facts:
+        raise UserError(
+            f"{conf[GAME].source}: game: not what {shipped(game_file)[1]} says; facts on a game are no settings, so "
+            "leave this block out"
+        )
+    return Layers(tuple(layers), foundation, search, facts)
 
 
 def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]:
@@ -78,7 +93,9 @@ def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]
     known = (*keys.all, *SPELLINGS)
     for key, value in document.items():
         if key not in known:
-            raise UserError(f"{value.source}: unknown key '{key}' for algorithm '{keys.algo}'{nearest(key, known)}")
+            raise UserError(
+                f"{value.source}: unknown key {shown(key)} for algorithm '{keys.algo}'{nearest(key, known)}"
+            )
     layer = translate(document)
     for key in SCHEDULES:
         given = layer[key].data if key in layer else {}
@@ -90,29 +107,32 @@ def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]
     return layer
 
 
-def _values(document: Mapping[str, Located], others: Collection[str] = ()) -> dict[str, Located]:
-    """A document without the blocks that are no hyperparameters, and without the keys in `others`."""
-    return {key: value for key, value in document.items() if key not in NOT_HYPERPARAMETERS and key not in others}
+def _without(document: Mapping[str, Located], others: Collection[str]) -> dict[str, Located]:
+    return {key: value for key, value in document.items() if key not in others}
 
 
-def _with_section(document: Mapping[str, Located], keys: Keys) -> list[dict[str, Located]]:
-    flat = one_layer(_values(document, registry.algorithms.names()), keys)
-    section = document.get(keys.algo)
-    if section is None:
-        return [flat]
-    if not isinstance(section.data, dict):
-        raise UserError(f"{section.source}: {keys.algo}: the section of an algorithm must be a mapping")
-    return [flat, one_layer(section.data, keys)]
+def _with_section(document: Mapping[str, Located], blocks: Collection[str], keys: Keys) -> list[dict[str, Located]]:
+    """The flat keys, and the section of the algorithm; those of other algorithms are for them to check."""
+    sections = _without(document, set(document) - set(registry.algorithms.names()))
+    flat = one_layer(_without(document, {*blocks, *sections}), keys)
+    for name, section in sections.items():
+        if not isinstance(section.data, dict):
+            raise UserError(f"{section.source}: {name}: the section of an algorithm must be a mapping")
+    return [flat, one_layer(sections[keys.algo].data, keys)] if keys.algo in sections else [flat]
 
 
 def _rl_zoo_layers(
     env: EnvId, keys: Keys, conf: Mapping[str, Located], algorithm: Mapping[str, Located], shown: str
 ) -> list[dict[str, Located]]:
     document = _read_shipped("families/rl_zoo.yml")
-    on_atari = document.pop(ATARI).data
-    bases = [document, on_atari] if env.family == ATARI else [document]
+    on_atari = document.pop(ATARI, None)
+    bases = [document]
+    if on_atari is not None and not isinstance(on_atari.data, dict):
+        raise UserError(f"{on_atari.source}: {ATARI}: must be a mapping")
+    if on_atari is not None and env.family == ATARI:
+        bases.append(on_atari.data)
     # RL-Zoo cannot know the keys that only this algorithm has: those come from the algorithm's own file
-    own = {key: value for key, value in one_layer(_values(algorithm), keys).items() if key in keys.own}
+    own = {key: value for key, value in one_layer(_without(algorithm, [SEARCH]), keys).items() if key in keys.own}
     block = choose_block(conf, (env.gym_id, env.requested), env.family == ATARI, shown)
     return [*(one_layer(base, keys) for base in bases), own, one_layer(block, keys)]
 
@@ -140,15 +160,26 @@ def _read_algorithm(algo: str) -> dict[str, Located]:
 def _search(algo: str, document: Mapping[str, Located], children: Collection[str]) -> dict[str, Any]:
     """The search block, on top of the one of the algorithm that it names with ``inherit``."""
     block = _block(document, SEARCH)
-    parent = block.pop(INHERIT, None)
-    if parent is None:
+    if INHERIT not in block:
         return block
+    parent = block.pop(INHERIT)
     line = document[SEARCH].data[INHERIT].source
     if parent == algo or parent in children:
         raise UserError(f"{line}: the search block of '{algo}' inherits from itself")
-    if parent not in registry.algorithms:
-        raise UserError(f"{line}: unknown algorithm '{parent}'{nearest(str(parent), registry.algorithms.names())}")
+    if not isinstance(parent, str) or parent not in registry.algorithms:
+        near = nearest(str(parent), registry.algorithms.names())
+        raise UserError(f"{line}: unknown algorithm {shown(parent)}{near}")
     return _search(parent, _read_algorithm(parent), (*children, algo)) | block
+
+
+def _search_of_conf(conf: Mapping[str, Located]) -> dict[str, Any]:
+    block = _block(conf, SEARCH)
+    if INHERIT in block:
+        raise UserError(
+            f"{conf[SEARCH].data[INHERIT].source}: search.{INHERIT} is for an algorithm's own file; the block of a "
+            "-conf file lies over that one without it"
+        )
+    return block
 
 
 def _block(document: Mapping[str, Located], name: str) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def load(
     keys = Keys(algo, HYPERPARAMETERS, settings_names(algo))
     layers = collect(env, keys, conf_file)
     merged = Merged(merge([*layers.hyperparameters, one_layer(as_layer(overrides or {}), keys)]))
-    hyperparameters = hyperparameters_of(merged, blame=str(conf_file) if conf_file else f"hyperparams for {env.gym_id}")
+    hyperparameters = hyperparameters_of(merged, blame=layers.foundation)
     configuration = Configuration(
         algo=algo,
         env=env,

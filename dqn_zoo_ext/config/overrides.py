@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from dqn_zoo_ext.config.yaml_source import Located, Source, located, read_text
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import one_line, plain_name
 
 COMMAND_LINE = Source("-params")
 
@@ -18,7 +19,9 @@ def parse_params(words: Iterable[str], option: str = COMMAND_LINE.file) -> dict[
         key, colon, value = word.partition(":")
         key = key.strip()
         if not colon or not key:
-            raise UserError(f"{option}: '{word}' is not of the form key:value, e.g. learning_rate:1e-4")
+            raise UserError(f"{option}: '{one_line(word)}' is not of the form key:value, e.g. learning_rate:1e-4")
+        if not plain_name(key):
+            raise UserError(f"{option}: a key must be a plain name, got {ascii(key)[:100]}")
         if key in result:
             raise UserError(f"{option}: '{key}' is given twice")
         result[key] = value

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters, ScheduleSpec
 from dqn_zoo_ext.config.yaml_source import Located, Source
-from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.keywords import Place, check_arguments, problem, shown, signature_of
+from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.keywords import Place, check_arguments, check_value, problem, shown, signature_of
 
 DEFAULT = Source("default")
 """The source of what no file says: a hyperparameter's default, which means "off", or an algorithm's own default."""
@@ -148,10 +148,9 @@ def _numbers_of(arguments: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 
 
 def _find(kind: registry.Registry[Any], name: str, source: Source) -> Any:
-    try:
-        return kind.get(name)
-    except UserError as error:
-        raise UserError(f"{source}: {error}") from None
+    if name not in kind:
+        raise UserError(f"{source}: unknown {kind.kind} {shown(name)}{nearest(name, kind.names())}")
+    return kind.get(name)
 
 
 def _class_keywords(checked: Hyperparameters, merged: Merged) -> dict[str, Any]:
@@ -173,10 +172,11 @@ def _class_keywords(checked: Hyperparameters, merged: Merged) -> dict[str, Any]:
 def _env_kwargs(checked: Hyperparameters, merged: Merged) -> Mapping[str, Any]:
     """Checked by the preprocessing if it knows what its environments take; else they find out when they are made."""
     preprocessing = registry.preprocessings.get(checked.preprocessing)
+    place = merged.place("env_kwargs")
     check = getattr(preprocessing, "check_env_kwargs", None)
     if check is None:
-        return checked.env_kwargs
-    found: Mapping[str, Any] = check(checked.env_kwargs, merged.place("env_kwargs"))
+        return {name: check_value(name, Any, value, place) for name, value in checked.env_kwargs.items()}
+    found: Mapping[str, Any] = check(checked.env_kwargs, place)
     return found
 
 

@@ -8,13 +8,14 @@ epsilon is drawn for each environment. With ``n_envs: 1``, RL-Zoo's default for 
 import ast
 import json
 import re
+import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from dqn_zoo_ext.config.schema import SCHEDULES
-from dqn_zoo_ext.config.yaml_source import Located, located
+from dqn_zoo_ext.config.yaml_source import Located, located, read_text, to_yaml
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.keywords import shown
+from dqn_zoo_ext.keywords import one_line, shown
 
 EXPLORATION = {
     "exploration_fraction": "fraction",
@@ -87,7 +88,9 @@ def _schedule(key: str, given: Located) -> Located:
     start = _number(number)
     if isinstance(value, str) and underscore and start is not None:
         if prefix != "lin":
-            raise UserError(f"{given.source}: {key}: unknown schedule '{value}'; did you mean 'lin_{number}'?")
+            raise UserError(
+                f"{given.source}: {key}: unknown schedule {shown(value)}; did you mean 'lin_{one_line(number)}'?"
+            )
         return located({"schedule": "linear", "start": start, "end": 0.0, "fraction": 1.0}, given.source)
     raise UserError(
         f"{given.source}: {key}: {shown(value)} is not a schedule; write a number (1e-4), lin_1e-4, or "
@@ -163,8 +166,8 @@ def _translate_wrapper(wrapper: Located, result: dict[str, Located]) -> None:
     name, keywords = _single_wrapper(wrapper)
     if name.rpartition(".")[2] != ATARI_WRAPPER:
         raise UserError(
-            f"{wrapper.source}: env_wrapper '{name}' is refused: a file imports no code here; SB3's {ATARI_WRAPPER} is "
-            "known by name, anything else is a registered preprocessing"
+            f"{wrapper.source}: env_wrapper {shown(name)} is refused: a file imports no code here; SB3's "
+            f"{ATARI_WRAPPER} is known by name, anything else is a registered preprocessing"
         )
     if "preprocessing" in result:
         raise UserError(f"{wrapper.source}: 'env_wrapper' says again what 'preprocessing' says in the same place")
@@ -190,7 +193,9 @@ def _single_wrapper(wrapper: Located) -> tuple[str, dict[str, Any]]:
 def _literal(key: str, text: Located) -> Located:
     """``dict(net_arch=[256, 256])`` or ``{...}`` in quotes, as RL-Zoo has it, read without evaluating anything."""
     try:
-        parsed = ast.parse(text.data.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # '\\d', which Python takes with a warning, is a SyntaxError so
+            parsed = ast.parse(text.data.strip(), mode="eval").body
         if key == "policy_kwargs":
             _name_activation(parsed)
         value = _plain(parsed)
@@ -201,7 +206,7 @@ def _literal(key: str, text: Located) -> Located:
             f"{text.source}: {key}: {shown(text.data)} is not a mapping of literals; classes are given by their "
             "registered names, e.g. {net_arch: [256, 256], activation: relu}"
         )
-    return located(value, text.source)
+    return read_text(to_yaml(value), text.source, count_lines=False)  # what YAML may not say is refused here as well
 
 
 def _name_activation(parsed: ast.expr) -> None:
@@ -220,5 +225,8 @@ def _plain(node: ast.expr) -> Any:
             raise ValueError("a name stands twice")
         return {keyword.arg: _plain(keyword.value) for keyword in node.keywords}
     value = ast.literal_eval(node)
+    for each in ast.walk(node):
+        if isinstance(each, ast.Dict) and len({ast.dump(key) for key in each.keys if key}) < len(each.keys):
+            raise ValueError("a name stands twice")
     json.dumps(value)  # TypeError for literals that YAML does not have: bytes, sets, complex numbers
     return value

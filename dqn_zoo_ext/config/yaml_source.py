@@ -1,12 +1,13 @@
 """YAML read as plain data, every value with the file and line it came from.
 
 Safe by construction: only null, bool, int, float, str, lists and mappings with plain names as keys; every other tag
-(``!!python/...`` first of all) is refused, a key may stand only once in a mapping, and aliases cannot blow up.
+(``!!python/...`` first of all) is refused, a key may stand only once in a mapping, whole numbers have 64 bits, and
+neither aliases nor deep nesting can blow up.
 Two departures from YAML 1.1: ``1e-3`` is a number (PyYAML reads a string), and dates and ``10:30`` are strings.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,15 @@ from typing import Any
 import yaml
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.keywords import one_line, shown
+from dqn_zoo_ext.keywords import one_line, plain_name, shown
 
 MOST_NODES = 100_000
-"""A file may hold so many values, aliases counted each time: enough for any configuration, too few to fill memory."""
+"""A file may hold so many values, aliases counted each time: enough for any configuration, too few to fill memory.
+
+A long text counts as one more for every 100 characters.
+"""
+MOST_LEVELS = 50
+"""Mappings and lists within each other."""
 
 _TAG = "tag:yaml.org,2002:"
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)\Z|[-+]?0x[0-9a-fA-F][0-9a-fA-F_]*\Z")
@@ -25,6 +31,7 @@ _FLOAT = re.compile(
     r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+)\Z"
     r"|[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z"
 )
+_NULL = ("", "~", "null", "Null", "NULL")
 _TRUTH = {"yes": True, "no": False, "true": True, "false": False, "on": True, "off": False}
 
 
@@ -120,27 +127,30 @@ class _Reading:
         self.source = source
         self.count_lines = count_lines
         self.nodes = 0
+        self.levels = 0
 
     def read(self, text: str) -> Located:
-        try:
-            node = self._compose(text)
-            return Located(None, self.source) if node is None else self._value(node, self._at(node))
-        except RecursionError:
-            raise UserError(f"{self.source}: nested too deeply") from None
+        node = self._compose(text)
+        return Located(None, self.source) if node is None else self._value(node, self._at(node))
 
     def _compose(self, text: str) -> yaml.Node | None:
         try:
             loader = _Loader(text)
-            try:
-                return loader.get_single_node()
-            finally:
-                loader.dispose()
+        except yaml.reader.ReaderError as error:
+            line = self._line(text.count("\n", 0, error.position))
+            raise UserError(f"{line}: not valid YAML: unacceptable character #x{error.character:04x}") from None
+        try:
+            return loader.get_single_node()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             problem = error.problem or error.context or "broken"
             raise UserError(f"{self._line(mark.line if mark else 0)}: not valid YAML: {one_line(problem)}") from None
-        except yaml.YAMLError as error:
-            raise UserError(f"{self.source}: not valid YAML: {one_line(str(error))}") from None
+        except RecursionError:
+            raise UserError(f"{self._line(loader.line)}: nested too deeply") from None
+        except (ValueError, OverflowError):  # PyYAML lets them through, from "\U99999999" and %YAML 1.999...
+            raise UserError(f"{self._line(loader.line)}: not valid YAML: a number out of range") from None
+        finally:
+            loader.dispose()
 
     def _line(self, line: int) -> Source:
         return Source(self.source.file, line + 1) if self.count_lines else self.source
@@ -149,16 +159,24 @@ class _Reading:
         return self._line(node.start_mark.line)
 
     def _value(self, node: yaml.Node, at: Source) -> Located:
-        self.nodes += 1
+        self.nodes += 1 + (len(node.value) // 100 if isinstance(node, yaml.ScalarNode) else 0)
         if self.nodes > MOST_NODES:
             raise UserError(f"{at}: more than {MOST_NODES} values; aliases that multiply each other are refused")
+        self.levels += 1
+        if self.levels > MOST_LEVELS:
+            raise UserError(f"{at}: nested too deeply")
+        data = self._data(node, at)
+        self.levels -= 1
+        return Located(data, at)
+
+    def _data(self, node: yaml.Node, at: Source) -> Any:
         if isinstance(node, yaml.MappingNode):
             _demand_tag(node, {"map"}, at)
-            return Located(self._mapping(node), at)
+            return self._mapping(node)
         if isinstance(node, yaml.SequenceNode):
             _demand_tag(node, {"seq"}, at)
-            return Located([self._value(item, self._at(item)).plain() for item in node.value], at)
-        return Located(_scalar(node, at), at)
+            return [self._value(item, self._at(item)).plain() for item in node.value]
+        return _scalar(node, at)
 
     def _mapping(self, node: yaml.MappingNode) -> dict[str, Located]:
         own: dict[str, Located] = {}
@@ -168,18 +186,18 @@ class _Reading:
             if key_node.tag == f"{_TAG}merge":
                 merged |= self._merged(value_node, at)
                 continue
-            if key_node.tag != f"{_TAG}str":
-                raise UserError(f"{at}: a key must be a plain name, got {one_line(str(key_node.value))}")
-            if key_node.value in own:
-                raise UserError(
-                    f"{at}: key '{key_node.value}' stands twice; its first place is {own[key_node.value].source}"
-                )
-            own[key_node.value] = self._value(value_node, at)
+            key = _key(key_node, at)
+            if key in own:
+                raise UserError(f"{at}: key '{key}' stands twice; its first place is {own[key].source}")
+            own[key] = self._value(value_node, at)
         return merged | own
 
     def _merged(self, node: yaml.Node, at: Source) -> dict[str, Located]:
         """What ``<<: *name`` brings in; of several mappings the first one wins, as YAML has it."""
-        mappings = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        mappings = [node]
+        if isinstance(node, yaml.SequenceNode):
+            _demand_tag(node, {"seq"}, at)
+            mappings = node.value
         result: dict[str, Located] = {}
         for mapping in reversed(mappings):
             if not isinstance(mapping, yaml.MappingNode):
@@ -189,30 +207,68 @@ class _Reading:
         return result
 
 
-def _demand_tag(node: yaml.Node, allowed: set[str], at: Source) -> None:
+def _key(node: yaml.Node, at: Source) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
+        raise UserError(f"{at}: a key must be a plain name, got {kind}")
+    if node.tag != f"{_TAG}str":
+        raise UserError(f"{at}: a key must be a plain name, got {one_line(node.value)}")
+    if not plain_name(node.value):
+        raise UserError(f"{at}: a key must be a plain name, got {ascii(node.value)[:100]}")
+    return str(node.value)
+
+
+def _demand_tag(node: yaml.Node, allowed: Collection[str], at: Source) -> None:
     if node.tag.removeprefix(_TAG) not in allowed:
         raise UserError(f"{at}: tag '{_shown_tag(node.tag)}' is refused: a configuration is plain data")
 
 
 def _scalar(node: yaml.Node, at: Source) -> Any:
-    _demand_tag(node, {"null", "bool", "int", "float", "str"}, at)
+    _demand_tag(node, _READ, at)
     kind, text = node.tag.removeprefix(_TAG), str(node.value)
     try:
-        if kind == "null":
-            return None
-        if kind == "bool":
-            return _TRUTH[text.lower()]
-        if kind == "int":
-            return int(text.replace("_", ""), 0)
-        if kind == "float":
-            return float(re.sub(r"^([-+]?)\.(inf|nan)$", r"\1\2", text.replace("_", "").lower()))
+        return _READ[kind](text)
+    except OverflowError:
+        raise UserError(f"{at}: {one_line(text)} has more than the 64 bits of a whole number") from None
+    except UnicodeEncodeError:
+        raise UserError(f"{at}: '{one_line(text)}' holds half a character, which is no text") from None
     except (KeyError, ValueError):
         raise UserError(f"{at}: '{one_line(text)}' is not of the type that its tag '!!{kind}' names") from None
+
+
+def _null(text: str) -> None:
+    if text not in _NULL:
+        raise ValueError(text)
+
+
+def _whole(text: str) -> int:
+    digits = text.replace("_", "")
+    number = int(digits, 0) if len(digits) < 100 else 2**64
+    if not -(2**63) <= number < 2**63:
+        raise OverflowError(text)
+    return number
+
+
+def _float(text: str) -> float:
+    return float(re.sub(r"^([-+]?)\.(inf|nan)$", r"\1\2", text.replace("_", "").lower()))
+
+
+def _text(text: str) -> str:
+    text.encode()
     return text
 
 
+_READ: Mapping[str, Callable[[str], Any]] = {
+    "null": _null,
+    "bool": lambda text: _TRUTH[text.lower()],
+    "int": _whole,
+    "float": _float,
+    "str": _text,
+}
+
+
 def _shown_tag(tag: str) -> str:
-    return f"!!{tag.removeprefix(_TAG)}" if tag.startswith(_TAG) else tag
+    return one_line(f"!!{tag.removeprefix(_TAG)}" if tag.startswith(_TAG) else tag)
 
 
 def _kind(data: Any) -> str:

@@ -11,12 +11,13 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
-from dqn_zoo_ext.envs.colour_twin import ColourTwin
-from dqn_zoo_ext.envs.emulators import emulator_seeds, make_emulators
+from dqn_zoo_ext.envs.action_log import RESEED_AFTER, nth_seed
+from dqn_zoo_ext.envs.consoles import Consoles
 from dqn_zoo_ext.envs.game_log import GameLog
 from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.keywords import Place, check_arguments
+from dqn_zoo_ext.state import State
 
 Info = dict[str, Any]
 AleStep = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.bool_], list[Info]]
@@ -40,10 +41,14 @@ class AleVecEnv(VecEnv):
 
     Between ``step_async`` and ``step_wait`` the emulators work while the caller is free to do something else.
 
+    ``state`` and ``load_state`` save and bring back where every console is, exactly, by replaying its actions.
+
     game: a ROM name, e.g. ``space_invaders``. rules.repeat_action_probability None means 0 here.
     seed: see ``seed``. num_threads: 0 leaves the choice to ale-py (one per console, at most one per core).
     monitor_path: one csv file for the games of all consoles, readable by SB3's ``load_results``.
     render_mode: ``rgb_array`` makes ``get_images`` and ``render`` work, at twice the emulation.
+    reseed_after: agent steps of a console since its last seed, from which on the next game over brings a new one; it
+        bounds what ``load_state`` has to replay.
     """
 
     def __init__(
@@ -57,19 +62,37 @@ class AleVecEnv(VecEnv):
         num_threads: int = 0,
         monitor_path: Path | None = None,
         render_mode: str | None = None,
+        reseed_after: int = RESEED_AFTER,
     ) -> None:
         if n_envs < 1 or frame_stack < 1:
             raise UserError(f"n_envs and frame_stack must be at least 1, not {n_envs} and {frame_stack}")
+        if reseed_after < 1:
+            raise UserError(f"reseed_after must be at least 1 agent step, not {reseed_after}")
         if render_mode not in (None, "rgb_array"):
             raise UserError(f"render_mode '{render_mode}' is not available for Atari; choose 'rgb_array' or none")
         self.game = game
         given = vars(rules or AtariRules())
         self.rules = AtariRules(**check_arguments(f"the rules of '{game}'", AtariRules, given, Place("rules")))
         self.render_mode = render_mode
-        self._emulators = make_emulators(game, n_envs, self.rules, frame_stack=frame_stack, num_threads=num_threads)
-        self._twin = ColourTwin(game, n_envs, self.rules, num_threads=num_threads) if render_mode else None
-        self._n_actions = len(self._emulators.ale.get_action_set())
+        self._consoles = Consoles(
+            game,
+            n_envs,
+            self.rules,
+            frame_stack=frame_stack,
+            num_threads=num_threads,
+            reseed_after=reseed_after,
+            colour=render_mode is not None,
+        )
+        self._n_actions = self._consoles.n_actions
+        self._constructed_with = {
+            "game": game,
+            "n_envs": n_envs,
+            "frame_stack": frame_stack,
+            "reseed_after": reseed_after,
+            **vars(self.rules),
+        }
         self._log = GameLog(monitor_path, game)
+        self._seed_of_next_reset: int | None = None
         self._is_reset = False
         self._is_stepping = False
         self._lives = np.zeros(n_envs, dtype=np.int32)
@@ -77,32 +100,30 @@ class AleVecEnv(VecEnv):
         self._agent_steps = np.zeros(n_envs, dtype=np.int64)
         self._frames_before_episode: dict[int, int] = {}
         """Console -> how many of the oldest frames in its stack belong to the life before."""
-        super().__init__(n_envs, self._emulators.single_observation_space, self._emulators.single_action_space)
+        super().__init__(n_envs, self._consoles.observation_space, gymnasium.spaces.Discrete(self._n_actions))
         self.seed(seed)
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Set what the next ``reset`` seeds the consoles with; returns their seeds.
 
-        The first reset uses the seed given here; later resets, and the games that begin by themselves, continue its
-        random numbers. None draws one from the operating system: consoles are never left unseeded, because unseeded
-        ones draw the same sticky actions.
+        A later reset without a seed of its own takes the next seeds that follow from the seed given here, and so do
+        consoles seeded anew in between. None draws one from the operating system.
         """
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
-        self._seeds = emulator_seeds(seed, self.num_envs).tolist()
+        self._seed_of_next_reset = int(seed)
+        self._seeds = [nth_seed(seed, i, 0) for i in range(self.num_envs)]
         return self._seeds
 
     def reset(self) -> npt.NDArray[np.uint8]:
-        """Begin a new game in every console. Seeded, it takes 0.1 s a console (the ROM is loaded anew)."""
+        """Begin a new game in every console, always with a seed. It takes 0.1 s a console (the ROM is loaded anew)."""
         if self._is_stepping:
             self.step_wait()
-        seeds = None if self._seeds[0] is None else np.array(self._seeds, dtype=np.int64)
+        if self._seed_of_next_reset is not None:
+            self._consoles.restart_seeds(self._seed_of_next_reset)
+            self._seed_of_next_reset = None
         self._reset_seeds()
-        stacks: npt.NDArray[np.uint8]
-        stacks, emulator_infos = self._emulators.reset(seed=seeds)
-        if self._twin is not None:
-            self._twin.reset(seeds)
-        self._lives = emulator_infos["lives"]
+        stacks, self._lives = self._consoles.reset()
         self._scores[:] = 0
         self._agent_steps[:] = 0
         self._frames_before_episode.clear()
@@ -122,35 +143,30 @@ class AleVecEnv(VecEnv):
         """
         if not self._is_reset or self._is_stepping:
             raise RuntimeError("step_async() needs a reset() before it, and a step_wait() after the last step_async()")
-        checked = self._checked(np.asarray(actions))
-        self._emulators.send(checked)
-        if self._twin is not None:
-            self._twin.send(checked)
+        self._consoles.send(self._checked(np.asarray(actions)))
         self._is_stepping = True
 
     def step_wait(self) -> AleStep:
         """Finish the step: observations, rewards, dones (games over and lives lost), infos."""
         if not self._is_stepping:
             raise RuntimeError("step_wait() needs a step_async() before it")
-        stacks, raw_rewards, terminated, truncated, emulator_infos = self._emulators.recv()
+        stacks, raw_rewards, terminated, truncated, lives, final_stacks = self._consoles.recv()
         self._is_stepping = False
-        if self._twin is not None:
-            self._twin.recv()
         self._scores += raw_rewards
         self._agent_steps += 1
-        lives = emulator_infos["lives"]
         infos: list[Info] = [{"lives": count} for count in lives.tolist()]
         over = terminated | truncated
         done = over
         if self._frames_before_episode:
-            self._blank_frames_before_episode(stacks, emulator_infos.get("final_obs"), over)
+            self._blank_frames_before_episode(stacks, final_stacks, over)
         if self.rules.terminal_on_life_loss:
             lost_life = (lives > 0) & (lives < self._lives) & ~over
             done = over | lost_life
             for i in np.flatnonzero(lost_life).tolist():
                 self._begin_next_life(i, stacks, infos[i])
         for i in np.flatnonzero(over).tolist():
-            infos[i]["terminal_observation"] = emulator_infos["final_obs"][i].copy()
+            assert final_stacks is not None
+            infos[i]["terminal_observation"] = final_stacks[i].copy()
             infos[i]["TimeLimit.truncated"] = bool(truncated[i] and not terminated[i])
             infos[i]["episode"] = self._finish_game(i)
         self._lives = lives
@@ -161,19 +177,59 @@ class AleVecEnv(VecEnv):
         """Close the log and let the emulators go; their threads end with the last reference to them."""
         self._log.close()
         self._is_reset = self._is_stepping = False
-        self._twin = None
-        if hasattr(self, "_emulators"):
-            del self._emulators
+        if hasattr(self, "_consoles"):
+            del self._consoles
+
+    def state(self) -> State:
+        """Where every console is: seeds, actions since then, and this object's own counts; between steps only."""
+        if not self._is_reset or self._is_stepping:
+            raise RuntimeError("state() needs a reset() before it, and a step_wait() after the last step_async()")
+        return {
+            "constructed_with": dict(self._constructed_with),
+            "consoles": self._consoles.state(),
+            "seed_of_next_reset": self._seed_of_next_reset,
+            "lives": self._lives.tolist(),
+            "scores": self._scores.tolist(),
+            "agent_steps": self._agent_steps.tolist(),
+            "frames_before_episode": [self._frames_before_episode.get(i, 0) for i in range(self.num_envs)],
+            "game_log": self._log.state(),
+        }
+
+    def load_state(self, state: State) -> None:
+        """Bring every console where it was, by replaying what it was told: at most some 10,000 agent steps a second.
+
+        The log of games is cut back to what it held then. ValueError, one line, if the state is of another game, other
+        rules or another number of consoles, or if the consoles do not come back; this object then needs a ``reset``.
+        """
+        was, now = state["constructed_with"], self._constructed_with
+        differences = [f"{key} was {was.get(key)!r} and is {now[key]!r}" for key in now if was.get(key) != now[key]]
+        if differences:
+            raise ValueError(f"the saved state is of other environments: {', '.join(differences)}")
+        if self._is_stepping:
+            self.step_wait()
+        self._is_reset = False
+        self._consoles.load_state(state["consoles"])
+        self._log.load_state(state["game_log"])
+        self._seed_of_next_reset = state["seed_of_next_reset"]
+        if self._seed_of_next_reset is None:
+            self._reset_seeds()
+        else:
+            self.seed(self._seed_of_next_reset)
+        self._lives = np.array(state["lives"], dtype=np.int32)
+        self._scores = np.array(state["scores"], dtype=np.int64)
+        self._agent_steps = np.array(state["agent_steps"], dtype=np.int64)
+        self._frames_before_episode = {i: frames for i, frames in enumerate(state["frames_before_episode"]) if frames}
+        self._is_reset = True
 
     def get_images(self) -> Sequence[npt.NDArray[np.uint8]]:
         """What each console shows, in colour: (210, 160, 3) uint8. Only with ``render_mode="rgb_array"``."""
-        if self._twin is None:
+        if self._consoles.twin is None:
             raise RuntimeError("there are pictures only if AleVecEnv is made with render_mode='rgb_array'")
-        return self._twin.screens()
+        return self._consoles.twin.screens()
 
     def get_action_meanings(self) -> list[str]:
         """The names of the actions, in the order of their numbers."""
-        return [action.name for action in self._emulators.ale.get_action_set()]
+        return self._consoles.action_meanings()
 
     def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
         """True for Monitor: as if it were there, infos tell of whole games with raw scores. False for all others."""

@@ -1,5 +1,7 @@
 """Colour pictures of games that the agent sees in gray."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,9 +20,9 @@ class ColourTwin:
         self._emulators = make_emulators(game, n_envs, rules, frame_stack=1, num_threads=num_threads, colour=True)
         self._screens: npt.NDArray[np.uint8] | None = None
 
-    def reset(self, seeds: npt.NDArray[np.int64] | None) -> None:
-        """Reset as the emulators of the agent are reset."""
-        stacks, _ = self._emulators.reset(seed=seeds)
+    def reset(self, seeds: npt.NDArray[np.int64], options: dict[str, Any] | None) -> None:
+        """Reset as the emulators of the agent are reset, with the same arguments."""
+        stacks, _ = self._emulators.reset(seed=seeds, options=options)
         self._screens = stacks[:, 0]
 
     def send(self, actions: npt.NDArray[np.int64]) -> None:

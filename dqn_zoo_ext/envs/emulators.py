@@ -1,7 +1,5 @@
 """The emulators themselves: ale-py's vector of consoles, set up so that lives and scores stay ours to judge."""
 
-import numpy as np
-import numpy.typing as npt
 from ale_py.vector_env import AtariVectorEnv
 
 from dqn_zoo_ext.envs.ids import single_player_games
@@ -44,9 +42,3 @@ def make_emulators(
         grayscale=not colour,
         stack_num=frame_stack,
     )
-
-
-def emulator_seeds(seed: int, n_envs: int) -> npt.NDArray[np.int64]:
-    """One seed for each console. A console's seed depends on `seed` and its own number, not on how many there are."""
-    words = [np.random.SeedSequence(seed, spawn_key=(i,)).generate_state(1)[0] for i in range(n_envs)]
-    return np.array(words, dtype=np.int64) % (2**31 - 1)

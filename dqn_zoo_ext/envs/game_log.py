@@ -1,7 +1,10 @@
 """The log of finished games: SB3's ``monitor.csv``, with raw scores, and lengths in agent steps."""
 
+import contextlib
 import json
+import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, SupportsFloat
 
@@ -40,6 +43,40 @@ class GameLog:
             self._writer.write_row(game)
         return game
 
+    def state(self) -> int | None:
+        """How many bytes the file has, all of them on the disk; None without a file."""
+        if self._writer is None:
+            return None
+        file = self._writer.file_handler
+        file.flush()
+        os.fsync(file.fileno())
+        return os.fstat(file.fileno()).st_size
+
+    def load_state(self, state: int | None) -> None:
+        """Cut the file back to the bytes it had: games that ended later are to be played again.
+
+        ValueError if it has fewer, or is gone; then it is left as it is. A log that had no file has nothing to cut.
+        """
+        if state is None:
+            return
+        if self._writer is None:
+            raise ValueError(f"the log of games had a file of {state} bytes when the state was saved; now it has none")
+        file = self._writer.file_handler
+        size = os.fstat(file.fileno()).st_size
+        if size < state or not Path(file.name).exists():
+            raise ValueError(f"'{file.name}' is gone or was cut: it had {state} bytes when the state was saved")
+        file.seek(state)
+        file.truncate()
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """Within this block games are not written: they are replayed, and stand in the file already."""
+        writer, self._writer = self._writer, None
+        try:
+            yield
+        finally:
+            self._writer = writer
+
     def close(self) -> None:
         """Close the file; may be called twice."""
         if self._writer is not None:
@@ -48,7 +85,7 @@ class GameLog:
 
 
 class GameMonitor(gymnasium.Wrapper[ObsType, ActType, ObsType, ActType]):
-    """The outermost wrapper of one environment: logs games, and counts their length in agent steps.
+    """The wrapper above all that make the game: logs games, and counts their length in agent steps.
 
     SB3's Monitor stands beneath the Atari wrappers, so it sees raw scores, but counts frames, those of the no-op start
     included. This wrapper takes its score and counts the steps that the agent made.

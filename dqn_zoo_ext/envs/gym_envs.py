@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+from gymnasium.spaces import Discrete
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from dqn_zoo_ext.envs.game_log import GameLog, GameMonitor
+from dqn_zoo_ext.envs.replayable_env import ReplayableEnv
 from dqn_zoo_ext.envs.request import EnvRequest
 from dqn_zoo_ext.errors import UserError, nearest
 
@@ -34,7 +36,10 @@ def make_gym_env(gym_id: str, render_mode: str | None, env_kwargs: Mapping[str, 
 def make_gym_vector(
     request: EnvRequest, env_kwargs: Mapping[str, Any], wrap: Callable[[GymEnv], GymEnv] | None = None
 ) -> VecEnv:
-    """The environments of `request`, each with SB3's Monitor beneath `wrap` and our log of games above it."""
+    """The environments of `request`, each with SB3's Monitor beneath `wrap`, our log of games above it.
+
+    Where actions are discrete, the outermost wrapper is a ReplayableEnv, so that a run on them can be resumed exactly.
+    """
     if request.vec_env not in VECTORS:
         raise UserError(f"unknown vec_env '{request.vec_env}'{nearest(request.vec_env, VECTORS)}")
     if request.vec_env == "subproc":  # what cannot be made must fail here, with its reason, not in a child process
@@ -46,7 +51,8 @@ def make_gym_vector(
             env.action_space.seed(request.seed + rank)
             monitor = Monitor(env)
             log = GameLog(monitor_path_of(request.monitor_path, rank), request.env.gym_id)
-            return GameMonitor(wrap(monitor) if wrap else monitor, monitor, log)
+            logged = GameMonitor(wrap(monitor) if wrap else monitor, monitor, log)
+            return ReplayableEnv(logged, log) if isinstance(env.action_space, Discrete) else logged
 
         return make
 

@@ -56,12 +56,14 @@ def evaluate(
     episodes: int | None = None,
     seed: int = 0,
     on_game: Callable[[float, int], None] | None = None,
+    before_step: Callable[[], None] | None = None,
 ) -> Evaluation:
     """Play `episodes` games (None: as many as the protocol says) from a reset with `seed`.
 
     Each environment plays a share fixed beforehand, so that games which end soon are not counted more often than
     others: episodes // n_envs, and one more in the first episodes % n_envs. on_game is called with the score and the
-    agent steps of each game that counts. The environments must have been made with `protocol.rules`.
+    agent steps of each game that counts, before_step before every vector step; it may raise. The environments must have
+    been made with `protocol.rules`.
     """
     episodes = protocol.episodes if episodes is None else episodes
     if episodes < 1:
@@ -71,6 +73,8 @@ def evaluate(
     scores: list[float] = []
     lengths: list[int] = []
     while any(missing):
+        if before_step is not None:
+            before_step()
         for game in player.step():
             if missing[game.env_index]:
                 missing[game.env_index] -= 1

@@ -33,6 +33,7 @@ def evaluation_callback(
     on_record: Callable[[EvaluationRecord], None],
     best_model: Path | None,
     evaluations: Path | None,
+    before_step: Callable[[], None] | None = None,
 ) -> ProtocolEvaluation:
     """Evaluations by the configuration's protocol, every so many agent steps."""
     parameters = configuration.hyperparameters
@@ -56,4 +57,5 @@ def evaluation_callback(
         best_model=best_model,
         evaluations=evaluations,
         on_record=on_record,
+        before_step=before_step,
     )

@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+DEFAULT_SAVE_FREQ = 50_000
+"""Agent steps between checkpoints."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """Options of one run, as the command line gives them.
 
     seed: of everything random. eval_freq, eval_episodes: None leaves the configuration's; an eval_freq below 1 means no
-    evaluation. save_freq: agent steps between checkpoints, below 1 for none. n_eval_envs: None for as many as suit.
+    evaluation. save_freq: agent steps between checkpoints, below 1 for none; None: DEFAULT_SAVE_FREQ, and then without
+    an agent file for each. keep_checkpoints: how many of the last ones stay. n_eval_envs: None for as many as suit.
     trained_agent: a zip to go on from. tensorboard_log: None for the run's own folder. log_interval: games between log
     lines, None for none. verbose: 0 silent, 1 progress, 2 also Stable-Baselines3's tables.
     """
@@ -24,7 +28,8 @@ class RunOptions:
     eval_episodes: int | None = None
     n_eval_envs: int | None = None
     eval_env_kwargs: Mapping[str, Any] = field(default_factory=dict)
-    save_freq: int = -1
+    save_freq: int | None = None
+    keep_checkpoints: int = 2
     save_replay_buffer: bool = False
     trained_agent: Path | None = None
     tensorboard_log: Path | None = None

@@ -1,45 +1,49 @@
-"""One training run: configuration in, run folder out."""
+"""One training run: configuration in, run folder out; or on with a run that was stopped or killed."""
 
 import contextlib
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import yaml
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import (
-    CSVOutputFormat,
-    HumanOutputFormat,
-    KVWriter,
-    Logger,
-    TensorBoardOutputFormat,
-)
+from stable_baselines3.common.vec_env import VecEnv
 
-from dqn_zoo_ext.callbacks import Checkpoint, Progress, ProtocolEvaluation
+from dqn_zoo_ext.callbacks import ExactCheckpoint, Progress, ProtocolEvaluation, Stopped
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.build import build_model, build_venv, frames_per_agent_step
-from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback
+from dqn_zoo_ext.experiment.assemble import assemble
+from dqn_zoo_ext.experiment.breakdowns import plain_breakdowns
+from dqn_zoo_ext.experiment.build import frames_per_agent_step
+from dqn_zoo_ext.experiment.doctor import brief_lines, diagnose, refuse
+from dqn_zoo_ext.experiment.live_run import LiveRun
 from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.experiment.resume import finished_results, refuse_changes
+from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights, write_agent
 from dqn_zoo_ext.storage.atomic import write_atomically
+from dqn_zoo_ext.storage.checkpoints import CheckpointFolder, no_checkpoint
 from dqn_zoo_ext.storage.replay_file import read_replay, write_replay
 from dqn_zoo_ext.storage.results import EvaluationRecord, Machine, RunResults, Versions, write_results
 from dqn_zoo_ext.storage.run_folder import RunFolder
+from dqn_zoo_ext.storage.run_lock import locked
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that has ended. interrupted: by Ctrl-C, before its last agent step."""
+    """A run that has ended.
+
+    stopped_by: the signal that ended it early. saved: whether it can be resumed from there. was_finished: it had been
+    before, and nothing was done.
+    """
 
     run: RunFolder
     results: RunResults
-    interrupted: bool
+    stopped_by: str | None = None
+    saved: bool = True
+    was_finished: bool = False
 
 
 def train(configuration: Configuration, options: RunOptions, console: Console) -> Finished:
@@ -47,44 +51,75 @@ def train(configuration: Configuration, options: RunOptions, console: Console) -
 
     UserError for whatever the user can mend; if it comes before the first agent step, no folder is left.
     """
-    run = RunFolder.claim(options.log_folder, configuration.algo, configuration.env.folder_name, options.unique_folder)
-    with _discarded_on_error(run):
-        model = _prepare(configuration, options, run)
-        progress = Progress(console if options.verbose > 0 else Console(quiet=True), options.live_progress)
-        evaluation = _evaluation(configuration, options, run, progress)
-        callbacks = [*configured_callbacks(configuration), Checkpoint(options.save_freq, run.checkpoint), progress]
-        callbacks += [evaluation] if evaluation else []
-        if options.trained_agent is not None:
-            _continue_from(model, options)
-        model.set_logger(_logger(options, run))
-        _write_config(configuration, options, run)
-        progress.say(headline(configuration, options.seed))
-    started, clock, first_step = datetime.now(UTC), time.monotonic(), model.num_timesteps
-    with _discarded_on_error(run, unless=lambda: model.num_timesteps > first_step), _kept_on_error(model, run):
-        interrupted = _learn(model, configuration, options, callbacks, progress)
-    seconds = time.monotonic() - clock
-    write_agent(model, run.final_model)
-    results = RunResults(
-        versions=Versions.here(),
-        machine=Machine.here(),
-        algo=configuration.algo,
-        env=configuration.env.gym_id,
-        seed=options.seed,
-        command=options.command,
-        started=started,
-        seconds=seconds,
-        agent_steps=model.num_timesteps,
-        frames=model.num_timesteps * frames_per_agent_step(configuration),
-        updates=model._n_updates,
-        agent_steps_per_second=(model.num_timesteps - first_step) / seconds,
-        evaluations=tuple(evaluation.records) if evaluation else (),
-        best=evaluation.best if evaluation else None,
-        final=_at_the_end(evaluation, model),
+    folder = RunFolder.claim(
+        options.log_folder, configuration.algo, configuration.env.folder_name, options.unique_folder
     )
-    write_results(results, run.results)
-    if options.save_replay_buffer:
-        _save_replay(model, run)
-    return Finished(run, results, interrupted)
+    progress = _progress(options, console)
+    with locked(folder.path), stop_requests(progress.say) as stop:
+        with _discarded_on_error(folder):
+            doctor = _Doctor(configuration, options)
+            run, exact, callbacks = assemble(configuration, options, folder, progress, stop.asked, doctor.look_at)
+            if options.trained_agent is not None:
+                _continue_from(run.model, options)
+            _write_config(run)
+            for line in [headline(configuration, options.seed), *doctor.lines]:
+                progress.say(line)
+            _check_resumable(run, exact, progress)
+            run.first_step = run.model.num_timesteps
+        begun = run.model.num_timesteps
+        with _discarded_on_error(folder, unless=lambda: run.model.num_timesteps > begun):
+            return _learn(run, exact, callbacks, progress, stop)
+
+
+def resume(
+    folder: RunFolder, configuration: Configuration, options: RunOptions, allowed: list[str], console: Console
+) -> Finished:
+    """Go on with a run from its newest whole checkpoint, as if it had never been stopped.
+
+    allowed: what of the configuration may differ from then. UserError if there is no such checkpoint, if anything else
+    differs, if the run has reached its last agent step, or if another process is at work on it.
+    """
+    progress = _progress(options, console)
+    with locked(folder.path), stop_requests(progress.say) as stop:
+        checkpoints = CheckpointFolder(folder.checkpoint_folder, options.keep_checkpoints)
+        checkpoint, wrong = checkpoints.newest()
+        if checkpoint is None:
+            raise no_checkpoint(folder.path, wrong)
+        for line in wrong:
+            progress.say(f"left aside: {line}")
+        stored = checkpoint.state()["run"]
+        changes = refuse_changes(stored, configuration, options, allowed)
+        steps = configuration.hyperparameters.n_timesteps
+        if not changes and (results := finished_results(folder, checkpoint)) is not None:
+            return Finished(folder, results, was_finished=True)
+        run, exact, callbacks = assemble(configuration, options, folder, progress, stop.asked)
+        run.restore(checkpoint)
+        if "n_timesteps" in changes:
+            run.model._total_timesteps = run.first_step + steps
+        checkpoints.set_aside_newer(checkpoint)
+        exact.go_on_from(checkpoint)
+        for key, (there, here) in changes.items():
+            progress.say(f"changed: {key} was {there!r} and is {here!r}")
+        progress.say(f"going on after {checkpoint.agent_steps:,} agent steps: {headline(configuration, options.seed)}")
+        if changes:
+            _write_config(run)
+        return _learn(run, exact, callbacks, progress, stop)
+
+
+class _Doctor:
+    """A brief look at a run before it begins. lines: what there is to say of it."""
+
+    def __init__(self, configuration: Configuration, options: RunOptions) -> None:
+        self._configuration = configuration
+        self._options = options
+        self.lines: list[str] = []
+
+    def look_at(self, venv: VecEnv) -> None:
+        """UserError if the run is bound to come to nothing."""
+        spaces_seen = (venv.observation_space, venv.action_space)
+        found = diagnose(self._configuration, self._options, measure=False, spaces_seen=spaces_seen)
+        refuse(found)
+        self.lines = brief_lines(found)
 
 
 def headline(configuration: Configuration, seed: int) -> str:
@@ -95,31 +130,17 @@ def headline(configuration: Configuration, seed: int) -> str:
     return f"{configuration.algo} on {configuration.env.gym_id}, {steps}, seed {seed}"
 
 
-def _prepare(configuration: Configuration, options: RunOptions, run: RunFolder) -> DeepQ:
-    venv = build_venv(
-        configuration,
-        configuration.hyperparameters.n_envs,
-        options.seed,
-        monitor_path=run.monitor,
-        vec_env=options.vec_env,
-    )
-    return build_model(configuration, venv, options.seed, options.device)
+def _progress(options: RunOptions, console: Console) -> Progress:
+    return Progress(console if options.verbose > 0 else Console(quiet=True), options.live_progress)
 
 
-def _evaluation(
-    configuration: Configuration, options: RunOptions, run: RunFolder, progress: Progress
-) -> ProtocolEvaluation | None:
-    every = configuration.hyperparameters.eval_freq if options.eval_freq is None else options.eval_freq
-    if every < 1:
-        return None
-
-    def say(record: EvaluationRecord) -> None:
-        progress.say(
-            f"evaluation after {record.agent_steps:,} agent steps: {record.mean:.1f} +/- {record.std:.1f} "
-            f"({len(record.episodes)} games, {record.protocol})"
-        )
-
-    return evaluation_callback(configuration, options, every, say, run.best_model, run.evaluations)
+def _check_resumable(run: LiveRun, exact: ExactCheckpoint, progress: Progress) -> None:
+    reason = run.why_not_resumable()
+    if reason is not None and exact.is_on:
+        exact.turn_off()
+        progress.say(f"no checkpoints for exact resume: {reason}")
+    for name in run.forgetful():
+        progress.say(f"the callback {name} has no state(): it begins afresh when the run is resumed")
 
 
 def _continue_from(model: DeepQ, options: RunOptions) -> None:
@@ -146,53 +167,67 @@ def _continue_from(model: DeepQ, options: RunOptions) -> None:
         read_replay(model.replay_buffer, stored)
 
 
-def _save_replay(model: DeepQ, run: RunFolder) -> None:
-    if isinstance(model.replay_buffer, FrameRing):
-        write_replay(model.replay_buffer, run.replay_buffer)
-    else:  # Stable-Baselines3's own way, a pickle, for its own buffers; nothing here ever reads one
-        model.save_replay_buffer(run.path / "replay_buffer.pkl")
-
-
-def _logger(options: RunOptions, run: RunFolder) -> Logger:
-    tensorboard = options.tensorboard_log / run.algo / run.path.name if options.tensorboard_log else run.tensorboard
-    outputs: list[KVWriter] = [
-        TensorBoardOutputFormat(str(tensorboard)),
-        CSVOutputFormat(str(run.path / "progress.csv")),
-    ]
-    if options.verbose > 1:
-        outputs.append(HumanOutputFormat(sys.stdout))
-    return Logger(str(run.path), outputs)
-
-
-def _write_config(configuration: Configuration, options: RunOptions, run: RunFolder) -> None:
-    write_atomically(run.config, yaml.safe_dump(configuration.as_plain_data(), sort_keys=False))
-    write_atomically(run.args, yaml.safe_dump(dict(options.arguments), sort_keys=True))
-    write_atomically(run.command, options.command + "\n")
+def _write_config(run: LiveRun) -> None:
+    write_atomically(run.folder.config, yaml.safe_dump(run.configuration.as_plain_data(), sort_keys=False))
+    write_atomically(run.folder.args, yaml.safe_dump(dict(run.options.arguments), sort_keys=True))
+    if not run.folder.command.is_file():
+        write_atomically(run.folder.command, run.options.command + "\n")
 
 
 def _learn(
-    model: DeepQ,
-    configuration: Configuration,
-    options: RunOptions,
-    callbacks: list[BaseCallback],
-    progress: Progress,
-) -> bool:
-    """True if Ctrl-C ended it early; what has been learned is then kept, as RL-Zoo does."""
-    try:
-        model.learn(
-            configuration.hyperparameters.n_timesteps,
-            callback=callbacks,
-            log_interval=options.log_interval,
-            reset_num_timesteps=options.trained_agent is None,
-        )
-    except KeyboardInterrupt:
-        return True
-    finally:
-        progress.stop()
-        model.logger.close()
+    run: LiveRun, exact: ExactCheckpoint, callbacks: list[BaseCallback], progress: Progress, stop: StopRequest
+) -> Finished:
+    stopped = False
+    with plain_breakdowns(run, exact):
+        try:
+            run.model.learn(
+                run.configuration.hyperparameters.n_timesteps,
+                callback=callbacks,
+                log_interval=run.options.log_interval,
+                reset_num_timesteps=run.options.trained_agent is None,
+            )
+        except Stopped:
+            stopped = True
+        finally:
+            progress.stop()
+            run.model.logger.close()
+            exact.close()
+            _close_environments(run.model)
+    results = _results(run)
+    write_agent(run.model, run.folder.final_model)
+    write_results(results, run.folder.results)
+    if run.options.save_replay_buffer:
+        _save_replay(run)
+    stopped_by = stop.signal.name if stopped and stop.signal is not None else None
+    return Finished(run.folder, results, stopped_by, saved=exact.saved_at == run.model.num_timesteps)
+
+
+def _close_environments(model: DeepQ) -> None:
+    with contextlib.suppress(OSError, EOFError):  # a process of theirs may have died
         if model.env is not None:
             model.env.close()
-    return False
+
+
+def _results(run: LiveRun) -> RunResults:
+    model, evaluation, configuration = run.model, run.evaluation, run.configuration
+    seconds = run.seconds
+    return RunResults(
+        versions=Versions.here(),
+        machine=Machine.here(),
+        algo=configuration.algo,
+        env=configuration.env.gym_id,
+        seed=run.options.seed,
+        command=run.folder.command.read_text(encoding="utf-8").strip(),
+        started=run.started,
+        seconds=seconds,
+        agent_steps=model.num_timesteps,
+        frames=model.num_timesteps * frames_per_agent_step(configuration),
+        updates=model._n_updates,
+        agent_steps_per_second=(model.num_timesteps - run.first_step) / seconds,
+        evaluations=tuple(evaluation.records) if evaluation else (),
+        best=evaluation.best if evaluation else None,
+        final=_at_the_end(evaluation, model),
+    )
 
 
 def _at_the_end(evaluation: ProtocolEvaluation | None, model: DeepQ) -> EvaluationRecord | None:
@@ -200,24 +235,18 @@ def _at_the_end(evaluation: ProtocolEvaluation | None, model: DeepQ) -> Evaluati
     return last if last is not None and last.agent_steps == model.num_timesteps else None
 
 
+def _save_replay(run: LiveRun) -> None:
+    if isinstance(run.model.replay_buffer, FrameRing):
+        write_replay(run.model.replay_buffer, run.folder.replay_buffer)
+    else:  # Stable-Baselines3's own way, a pickle, for its own buffers; nothing here ever reads one
+        run.model.save_replay_buffer(run.folder.path / "replay_buffer.pkl")
+
+
 @contextlib.contextmanager
-def _discarded_on_error(run: RunFolder, unless: Callable[[], bool] = lambda: False) -> Iterator[None]:
+def _discarded_on_error(folder: RunFolder, unless: Callable[[], bool] = lambda: False) -> Iterator[None]:
     try:
         yield
     except BaseException:
         if not unless():
-            run.discard()
-        raise
-
-
-@contextlib.contextmanager
-def _kept_on_error(model: DeepQ, run: RunFolder) -> Iterator[None]:
-    """If training breaks down after hours, what it has learned is in a checkpoint."""
-    begun = model.num_timesteps
-    try:
-        yield
-    except Exception:
-        if model.num_timesteps > begun:
-            with contextlib.suppress(Exception):  # the first error is the one to tell
-                write_agent(model, run.checkpoint(model.num_timesteps))
+            folder.discard()
         raise

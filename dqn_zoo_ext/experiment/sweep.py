@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import optuna
-import torch
 from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
@@ -164,8 +163,7 @@ class _Sweep:
         with _built(configuration, options) as model:
 
             def report(record: EvaluationRecord) -> None:
-                if not (math.isfinite(record.mean) and _is_finite(model)):
-                    raise ValueError(f"after {record.agent_steps:,} agent steps, the weights are no finite numbers")
+                model.learner.check()
                 trial.report(record.mean, len(evaluation.records))
                 if self.options.verbose > 1:
                     self._print(f"trial {trial.number}, {record.agent_steps:,} agent steps: {record.mean:.1f}")
@@ -235,7 +233,3 @@ def _built(configuration: Configuration, options: RunOptions) -> Iterator[DeepQ]
         yield build_model(configuration, venv, options.seed, options.device)
     finally:
         venv.close()
-
-
-def _is_finite(model: DeepQ) -> bool:
-    return all(bool(torch.isfinite(weight).all()) for weight in model.policy.parameters())

@@ -78,6 +78,10 @@ class DeepQ(SB3DQN):
         self.target_update_unit = target_update_unit
         self.loss_name = loss
         self.settings = settings if settings is not None or self.Settings is None else self.Settings()
+        self.rows_stored = 0
+        """Vector steps stored in the replay since it was made."""
+        self.goes_on = False
+        """Whether the next ``learn`` goes on exactly where a restored state left off (``deep_q_state.restore``)."""
         self._transitions_to_learn_from = 0
         self._first_update_after = 0
         self._learner: Learner | None = None
@@ -145,6 +149,8 @@ class DeepQ(SB3DQN):
         tb_log_name: str = "run",
         progress_bar: bool = False,
     ) -> tuple[int, BaseCallback]:
+        if self.goes_on:
+            return self._setup_going_on(callback, tb_log_name, progress_bar)
         if isinstance(self.replay_buffer, FrameRing) and (reset_num_timesteps or self._last_obs is None):
             self.replay_buffer.cut()
         total, callbacks = super()._setup_learn(
@@ -157,6 +163,17 @@ class DeepQ(SB3DQN):
         assert isinstance(self.lr_schedule, AsProgress)  # set by _setup_lr_schedule
         self.lr_schedule.total_agent_steps = total
         self.exploration_rate = self._exploration_now()
+        return total, callbacks
+
+    def _setup_going_on(
+        self, callback: MaybeCallback, tb_log_name: str, progress_bar: bool
+    ) -> tuple[int, BaseCallback]:
+        """Nothing is counted from anew: only the callbacks and the total of the schedules are set up."""
+        self.goes_on = False
+        steps_left = self._total_timesteps - self.num_timesteps
+        total, callbacks = super()._setup_learn(steps_left, callback, False, tb_log_name, progress_bar)
+        assert isinstance(self.lr_schedule, AsProgress)  # set by _setup_lr_schedule
+        self.lr_schedule.total_agent_steps = total
         return total, callbacks
 
     # -- acting ------------------------------------------------------------------------------------------------------
@@ -255,17 +272,27 @@ class DeepQ(SB3DQN):
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         learner = self._make_learner()
+        learner.updates_made = self._n_updates
         for _ in range(gradient_steps):
             learner.update(self._draw(batch_size))
             self._n_updates += 1
             if self.target_update_unit == "updates" and self._n_updates % self.target_update_interval == 0:
                 copy_weights(self.q_net, self.q_net_target, self.tau)
 
+    def _store_transition(self, *arguments: Any, **named: Any) -> None:
+        super()._store_transition(*arguments, **named)
+        self.rows_stored += 1
+
     def _draw(self, batch_size: int) -> Batch:
         if isinstance(self.replay_buffer, FrameRing):
             return self.replay_buffer.sample_batch(batch_size)
         assert self.replay_buffer is not None
         return from_sb3_samples(self.replay_buffer.sample(batch_size, env=self._vec_normalize_env), self.gamma)
+
+    @property
+    def learner(self) -> Learner:
+        """What makes the updates; made when it is first asked for."""
+        return self._make_learner()
 
     def _make_learner(self) -> Learner:
         if self._learner is None:

@@ -1,24 +1,45 @@
 """One update, the same for every algorithm: loss -> weighted mean -> gradient -> clip -> optimizer step.
 
-An algorithm only says how a batch becomes a loss for each sample; everything after that happens here, once.
+An algorithm only says how a batch becomes a loss for each sample; everything after that happens here, once. So does the
+watch for numbers that are not finite.
 """
 
-from collections.abc import Callable
+import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from dqn_zoo_ext.learning.batch import Batch
+from dqn_zoo_ext.learning.finite import LossOfBatch, NotFinite, What, names_not_finite, not_finite
 from dqn_zoo_ext.learning.losses import Loss
+from dqn_zoo_ext.state import State
 
-LossOfBatch = Callable[[nn.Module, nn.Module, Batch], Loss]
+_UPDATES_PER_READING = 32  # their batches are held meanwhile: 58 MB of Atari's at 32 samples
+
+
+class _Unread(NamedTuple):
+    """An update whose numbers are still on the device: mean loss, mean priority, the norm of each layer's gradient."""
+
+    update: int
+    batch: Batch
+    layers: list[str]
+    values: Tensor
 
 
 class Learner:
-    """Improves an online network on batches.
+    """Improves an online network on batches, and stops with ``NotFinite`` when a number goes wrong.
 
     loss: an algorithm's ``loss(online, target, batch)``. max_grad_norm: the gradient's Euclidean norm is scaled down to
-    this; None leaves it alone. Sums for the log stay on the device until somebody reads them.
+    this; None leaves it alone.
+
+    updates_per_reading: after how many updates their numbers are read from the device. None: after each on the CPU,
+    where that is free, and after 32 elsewhere, where the program would wait for the device.
+
+    - At 1, a loss that is not finite stops the update before anything has changed, and so does a gradient where its
+      norm is limited, as the norm is known then. Any other gradient is found by the next loss, in ``weight.grad``.
+    - Above 1, the norms of all layers' gradients are kept for each update, and its batch, until they are read; by then
+      the networks have been improved on later batches too.
     """
 
     def __init__(
@@ -28,40 +49,147 @@ class Learner:
         target: nn.Module,
         optimizer: torch.optim.Optimizer,
         max_grad_norm: float | None,
+        *,
+        updates_per_reading: int | None = None,
     ) -> None:
         self._loss = loss
         self._online = online
         self._target = target.requires_grad_(False)  # its values are targets: no graph is built for them
         self._optimizer = optimizer
         self._max_grad_norm = max_grad_norm
-        self._weights = [weight for weight in online.parameters() if weight.requires_grad]
-        self._sums: Tensor | None = None
-        self._updates = 0
+        self._weights = {name: weight for name, weight in online.named_parameters() if weight.requires_grad}
+        if updates_per_reading is None:
+            on_cpu = all(weight.device.type == "cpu" for weight in self._weights.values())
+            updates_per_reading = 1 if on_cpu else _UPDATES_PER_READING
+        self.updates_per_reading = updates_per_reading
+        self.updates_made = 0
+        """Updates before the next one, which has the number after it; whoever counts over several learners sets it."""
+        self._last_batch: Batch | None = None
+        self._unread: list[_Unread] = []
+        self._sums = [0.0, 0.0]  # of mean losses and mean priorities, since the last reading for the log
+        self._updates_summed = 0
 
     def update(self, batch: Batch) -> Loss:
-        """One step on `batch`; returns its losses and priorities."""
+        """One step on `batch`; returns its losses and priorities. NotFinite, see above."""
         loss = self._loss(self._online, self._target, batch)
         mean_loss = (batch.weights * loss.per_sample).mean()
+        if self._reads_at_once and not math.isfinite(mean_loss.item()):
+            raise self._cause_of_loss(batch)
         self._optimizer.zero_grad()
         mean_loss.backward()
+        norms = self._norms_of_gradients()
         if self._max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self._weights, self._max_grad_norm)
+            self._clip(self._max_grad_norm, norms, batch)
         self._optimizer.step()
-        self._note(mean_loss, loss.priority)
+        self.updates_made += 1
+        self._last_batch = batch
+        self._note(mean_loss.detach(), loss.priority.mean(), norms)
         return loss
 
+    def check(self) -> None:
+        """Read what is still unread, and look at all weights; NotFinite if anything is wrong."""
+        self._read()
+        wrong = self._weights_not_finite()
+        if wrong:
+            raise self._cause_of_weights(wrong)
+
     def read_means(self) -> dict[str, float]:
-        """Mean loss and mean priority (DQN: size of the TD error) since the last reading; empty without updates."""
-        if self._sums is None:
+        """Mean loss and mean priority (DQN: size of the TD error) since the last reading; empty without updates.
+
+        NotFinite as in ``check``.
+        """
+        self.check()
+        if self._updates_summed == 0:
             return {}
-        mean_loss, mean_priority = (self._sums / self._updates).tolist()
-        self._sums, self._updates = None, 0
+        mean_loss, mean_priority = (total / self._updates_summed for total in self._sums)
+        self._sums, self._updates_summed = [0.0, 0.0], 0
         return {"loss": mean_loss, "td_error": mean_priority}
 
-    def _note(self, mean_loss: Tensor, priority: Tensor) -> None:
-        values = torch.stack([mean_loss.detach(), priority.mean()])
-        self._sums = values if self._sums is None else self._sums + values
-        self._updates += 1
+    def state(self) -> State:
+        """What ``load_state`` takes: the sums for the log and the count of updates. NotFinite as in ``check``."""
+        self.check()
+        return {
+            "sums": list(self._sums),
+            "updates_summed": self._updates_summed,
+            "updates_made": self.updates_made,
+        }
+
+    def load_state(self, state: State) -> None:
+        """Count and sum on from `state`; networks and optimizer are for others to restore. KeyError if incomplete."""
+        sums, summed, made = state["sums"], state["updates_summed"], state["updates_made"]
+        self._sums, self._updates_summed, self.updates_made = list(sums), summed, made
+        self._unread, self._last_batch = [], None
+
+    @property
+    def _reads_at_once(self) -> bool:
+        return self.updates_per_reading == 1
+
+    def _gradients(self) -> dict[str, Tensor]:
+        return {name: weight.grad for name, weight in self._weights.items() if weight.grad is not None}
+
+    def _norms_of_gradients(self) -> dict[str, Tensor]:
+        """Of each layer's gradient, where somebody needs them; they stay on the device."""
+        if self._reads_at_once and self._max_grad_norm is None:
+            return {}
+        gradients = self._gradients()
+        return dict(zip(gradients, torch._foreach_norm(list(gradients.values())), strict=True))
+
+    def _clip(self, max_grad_norm: float, norms: dict[str, Tensor], batch: Batch) -> None:
+        """What ``clip_grad_norm_`` does, from norms that are known; it would spread a NaN over all layers."""
+        norm = torch.linalg.vector_norm(torch.stack(list(norms.values())))
+        if self._reads_at_once and not math.isfinite(norm.item()):
+            wrong = [name for name, size in norms.items() if not math.isfinite(size.item())] or list(norms)
+            raise self._error("gradient", wrong[::-1], self.updates_made + 1, batch)
+        nn.utils.clip_grads_with_norm_(self._weights.values(), max_grad_norm, norm)
+
+    def _note(self, mean_loss: Tensor, mean_priority: Tensor, norms: dict[str, Tensor]) -> None:
+        if self._reads_at_once:
+            self._add(mean_loss.item(), mean_priority.item())
+            return
+        assert self._last_batch is not None  # the one of this update
+        values = torch.stack([mean_loss, mean_priority, *norms.values()])
+        self._unread.append(_Unread(self.updates_made, self._last_batch, list(norms), values))
+        if len(self._unread) >= self.updates_per_reading:
+            self._read()
+
+    def _add(self, mean_loss: float, mean_priority: float) -> None:
+        self._sums = [self._sums[0] + mean_loss, self._sums[1] + mean_priority]
+        self._updates_summed += 1
+
+    def _read(self) -> None:
+        if not self._unread:
+            return
+        unread, self._unread = self._unread, []
+        numbers = iter(torch.cat([update.values for update in unread]).tolist())
+        for update in unread:
+            mean_loss, mean_priority = next(numbers), next(numbers)
+            norms = {name: next(numbers) for name in update.layers}
+            if not math.isfinite(mean_loss):
+                raise self._error("loss", [], update.update, update.batch)
+            wrong = [name for name, norm in norms.items() if not math.isfinite(norm)]
+            if wrong:
+                raise self._error("gradient", wrong[::-1], update.update, update.batch)
+            self._add(mean_loss, mean_priority)
+
+    def _weights_not_finite(self) -> list[str]:
+        targets = [(f"target.{name}", weight) for name, weight in self._target.named_parameters()]
+        return names_not_finite([*targets, *self._weights.items()])
+
+    def _cause_of_loss(self, batch: Batch) -> NotFinite:
+        wrong = self._weights_not_finite()
+        if wrong:
+            return self._cause_of_weights(wrong, batch)
+        return self._error("loss", [], self.updates_made + 1, batch)
+
+    def _cause_of_weights(self, wrong: list[str], batch: Batch | None = None) -> NotFinite:
+        """Of weights that are not finite: the last update's gradient, if that was not; it is still there."""
+        gradients = names_not_finite(self._gradients().items())
+        if gradients:
+            return self._error("gradient", gradients, self.updates_made, self._last_batch or batch)
+        return self._error("weight", wrong, self.updates_made, batch or self._last_batch)
+
+    def _error(self, what: What, layers: list[str], update: int, batch: Batch | None) -> NotFinite:
+        return not_finite(what, layers, update, batch, self._online, self._target, self._optimizer)
 
 
 def copy_weights(online: nn.Module, target: nn.Module, tau: float) -> None:

@@ -16,7 +16,9 @@ from dqn_zoo_ext.registry import register_replay_buffer, replay_buffers
 
 replay_buffers.add("sb3", ReplayBuffer)
 
-_KEPT = ("frames", "actions_taken", "rewards_received", "ends", "cuts", "ages")
+_STAYING = ("frames", "actions_taken", "rewards_received", "ends", "ages")  # as they were added, until overwritten
+_KEPT = (*_STAYING, "cuts")
+_BYTES_BESIDE_A_FRAME = 4 + 4 + 1 + 1 + 1  # action, reward, end, cut, age
 _ROWS_CHECKED = 32  # how many of the first rows are compared with the stacks they came from
 
 
@@ -57,13 +59,11 @@ class FrameRing(ReplayBuffer):
             raise ValueError(
                 f"FrameRing needs Box observations and Discrete actions, not {observation_space}, {action_space}"
             )
-        shape = observation_space.shape
-        self.stack = shape[0] if len(shape) == 3 and observation_space.dtype == np.uint8 else 1
-        self.frame_shape = shape[1:] if self.stack > 1 else shape
+        self.stack, self.frame_shape = _stack_and_frame(observation_space)
         self.n_steps = n_steps
         self.gamma = gamma
         self.handle_timeout_termination = True  # Stable-Baselines3 asks when it loads a buffer
-        self.rows = max(-(-buffer_size // n_envs), self.stack + n_steps + 1)
+        self.rows = _rows_of(buffer_size, n_envs, self.stack, n_steps)
         self.buffer_size = self.rows  # Stable-Baselines3 counts a buffer's rows under this name
         cells = self.rows * n_envs
         frame_type = torch.from_numpy(np.empty(0, observation_space.dtype)).dtype
@@ -82,6 +82,14 @@ class FrameRing(ReplayBuffer):
         # a generator of its own, so that nothing else a program draws changes what is replayed; the run's seed reaches
         # it through numpy's global state, which Stable-Baselines3 seeds before it makes the buffer
         self.generator = torch.Generator().manual_seed(int(np.random.randint(2**31)))  # noqa: NPY002
+
+    @classmethod
+    def bytes_needed(cls, buffer_size: int, observation_space: spaces.Box, n_envs: int = 1, n_steps: int = 1) -> int:
+        """Bytes of all arrays of such a ring, once it is full. Arguments as of the constructor."""
+        stack, frame_shape = _stack_and_frame(observation_space)
+        cells = _rows_of(buffer_size, n_envs, stack, n_steps) * n_envs
+        frame = int(np.prod(frame_shape)) * np.dtype(observation_space.dtype).itemsize
+        return (cells + 1) * frame + cells * _BYTES_BESIDE_A_FRAME
 
     def add(
         self,
@@ -137,14 +145,7 @@ class FrameRing(ReplayBuffer):
     def state(self) -> dict[str, Tensor]:
         """Everything that is kept, as plain tensors: what ``load_state`` takes. They share the ring's memory."""
         written = min(self.rows_added, self.rows) * self.n_envs
-        return {
-            **{name: getattr(self, name)[:written] for name in _KEPT},
-            "size": self._size(),
-            "rows_added": torch.tensor(self.rows_added),
-            "next_age": torch.from_numpy(self._age),
-            "cut_cells": torch.from_numpy(self._cut_cells),
-            "generator": self.generator.get_state(),
-        }
+        return {**{name: getattr(self, name)[:written] for name in _KEPT}, **self.rest()}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Become the ring that `state` was taken from.
@@ -152,17 +153,52 @@ class FrameRing(ReplayBuffer):
         ValueError if its rows, environments, stack or frames differ, or if it contradicts itself; this ring then stays
         as it was. KeyError if a part is missing.
         """
-        rows_added, written = self._check_state(state)
-        generator = torch.Generator()
-        try:
-            generator.set_state(state["generator"])
-        except (RuntimeError, TypeError) as error:
-            raise ValueError("'generator' is not the state of a random generator") from error
+        rows_added, generator = self._check_rest(state)
+        written = min(rows_added, self.rows) * self.n_envs
+        self._check_rows({name: state[name] for name in _KEPT}, written)
         for name in _KEPT:
             getattr(self, name)[:written].copy_(state[name])
+        self._take_rest(state, rows_added, generator)
+
+    def pieces(self, first: int, last: int) -> dict[str, list[Tensor]]:
+        """Rows `first` to `last` (exclusive), counted from the first ever added, in one or two pieces of each array.
+
+        They share the ring's memory. Without ``cuts``, which ``cut`` may still change: they are among ``rest``.
+        """
+        begin, end = first % self.rows, (last - 1) % self.rows + 1
+        rows = [(begin, end)] if begin < end else [(begin, self.rows), (0, end)]
+        cells = [slice(row * self.n_envs, until * self.n_envs) for row, until in rows]
+        return {name: [getattr(self, name)[part] for part in cells] for name in _STAYING}
+
+    def load_rows(self, first: int, arrays: dict[str, Tensor]) -> None:
+        """Put rows back from `first` on: the ``pieces``, joined. KeyError or ValueError if they do not fit."""
+        written = len(arrays["frames"])
+        self._check_rows({name: arrays[name] for name in _STAYING}, written)
+        places = self._place(torch.arange(first * self.n_envs, first * self.n_envs + written))
+        for name in _STAYING:
+            getattr(self, name)[places] = arrays[name]
+        self.cuts[places] = False  # until ``load_rest`` says which are
+
+    def rest(self) -> dict[str, Tensor]:
+        """All that is not in ``pieces``: small, and what ``load_rest`` takes once the rows are back."""
+        return {
+            "size": self._size(),
+            "rows_added": torch.tensor(self.rows_added),
+            "next_age": torch.from_numpy(self._age),
+            "cut_cells": torch.from_numpy(self._cut_cells),
+            "generator": self.generator.get_state(),
+        }
+
+    def load_rest(self, rest: dict[str, Tensor]) -> None:
+        """Take over what is not in rows. ValueError and KeyError as in ``load_state``."""
+        rows_added, generator = self._check_rest(rest)
+        self.cuts[self._place(rest["cut_cells"])] = True
+        self._take_rest(rest, rows_added, generator)
+
+    def _take_rest(self, rest: dict[str, Tensor], rows_added: int, generator: torch.Generator) -> None:
         self.rows_added = rows_added
-        self._age = state["next_age"].numpy().copy()
-        self._cut_cells = state["cut_cells"].numpy().copy()
+        self._age = rest["next_age"].numpy().copy()
+        self._cut_cells = rest["cut_cells"].numpy().copy()
         self.generator = generator
         self.pos = self.rows_added % self.rows
         self.full = self.rows_added >= self.rows
@@ -170,24 +206,29 @@ class FrameRing(ReplayBuffer):
     def _size(self) -> Tensor:
         return torch.tensor([self.rows, self.n_envs, self.stack])
 
-    def _check_state(self, state: dict[str, Tensor]) -> tuple[int, int]:
-        """Rows ever added and cells written, of a state that fits."""
+    def _check_rest(self, state: dict[str, Tensor]) -> tuple[int, torch.Generator]:
+        """Rows ever added and the generator, of a state that fits and does not contradict itself."""
         if not torch.equal(state["size"], self._size()):
             there, here = state["size"].tolist(), self._size().tolist()
             raise ValueError(f"rows, environments and stack are {there} there and {here} here")
         rows_added = int(state["rows_added"])
-        written = min(rows_added, self.rows) * self.n_envs
-        wanted = {name: (getattr(self, name).dtype, (written, *getattr(self, name).shape[1:])) for name in _KEPT}
-        wanted["next_age"] = (torch.uint8, (self.n_envs,))
-        wanted["cut_cells"] = (torch.int64, (len(state["cut_cells"]),))
-        for name, (dtype, shape) in wanted.items():
-            if state[name].dtype != dtype or tuple(state[name].shape) != shape or rows_added < 0:
-                raise ValueError(f"'{name}' is {tuple(state[name].shape)} {state[name].dtype}, not {shape} {dtype}")
         cuts, first = state["cut_cells"], max(0, rows_added - self.rows) * self.n_envs
+        _check_like(state, "next_age", torch.uint8, (self.n_envs,))
+        _check_like(state, "cut_cells", torch.int64, (len(cuts),))
         in_order = bool((cuts.diff() > 0).all()) and bool(((cuts >= first) & (cuts < rows_added * self.n_envs)).all())
-        if not in_order or bool((state["next_age"] >= self.stack).any()):
-            raise ValueError("'cut_cells' or 'next_age' name what cannot be")
-        return rows_added, written
+        if rows_added < 0 or not in_order or bool((state["next_age"] >= self.stack).any()):
+            raise ValueError("'rows_added', 'cut_cells' or 'next_age' name what cannot be")
+        generator = torch.Generator()
+        try:
+            generator.set_state(state["generator"])
+        except (RuntimeError, TypeError) as error:
+            raise ValueError("'generator' is not the state of a random generator") from error
+        return rows_added, generator
+
+    def _check_rows(self, arrays: dict[str, Tensor], cells: int) -> None:
+        for name in arrays:
+            mine: Tensor = getattr(self, name)
+            _check_like(arrays, name, mine.dtype, (cells, *mine.shape[1:]))
 
     def sample_batch(self, batch_size: int) -> Batch:
         """Draw `batch_size` windows uniformly, with replacement. ValueError while there is nothing to draw."""
@@ -284,9 +325,27 @@ class FrameRing(ReplayBuffer):
             )
 
 
+def _stack_and_frame(observation_space: spaces.Box) -> tuple[int, tuple[int, ...]]:
+    """How many frames an observation stacks, and the shape of what is kept of it."""
+    shape = observation_space.shape
+    stack = shape[0] if len(shape) == 3 and observation_space.dtype == np.uint8 else 1
+    return stack, shape[1:] if stack > 1 else shape
+
+
+def _rows_of(buffer_size: int, n_envs: int, stack: int, n_steps: int) -> int:
+    """Rows for so many transitions, and at least one whole stack and window."""
+    return max(-(-buffer_size // n_envs), stack + n_steps + 1)
+
+
 def _step_over(cuts: Tensor, ranks: Tensor) -> Tensor:
     """Ranks among the cells that are not cut, as cells: nothing is drawn and rejected.
 
     With cut cells c_0 < c_1 < ..., the cell of rank u lies as many places after u as there are i with c_i - i <= u.
     """
     return ranks + torch.searchsorted(cuts - torch.arange(len(cuts)), ranks, right=True)
+
+
+def _check_like(arrays: dict[str, Tensor], name: str, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+    there = arrays[name]
+    if there.dtype != dtype or tuple(there.shape) != shape:
+        raise ValueError(f"'{name}' is {tuple(there.shape)} {there.dtype}, not {shape} {dtype}")

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from dqn_zoo_ext.errors import UserError, nearest
 
+_RUN = re.compile(r"(.+)_\d+(?:_[0-9a-f-]{36})?")
 _CHECKPOINT = re.compile(r"rl_model_(\d+)_steps\.zip")
 _SHOWN = 10  # names in an error line
 
@@ -73,6 +74,25 @@ class RunFolder:
         wanted = "no run" if exp_id == 0 else f"no run {exp_id}"
         there = _what_lies_in(log_folder, algo, env, exp_id)
         raise UserError(f"{wanted} of '{algo}' on '{env}' in {str(log_folder)!r}{there}")
+
+    @classmethod
+    def at(cls, path: Path) -> "RunFolder":
+        """The run that lies in this folder. UserError if its name or what is in it is not that of a run."""
+        if not path.is_dir():
+            there = [folder.name for folder in path.parent.iterdir()] if path.parent.is_dir() else []
+            raise UserError(f"no run folder {str(path)!r}{nearest(path.name, there)}")
+        path = path.resolve()
+        name = _RUN.fullmatch(path.name)
+        run = cls(path, path.parent.name, name[1] if name else path.name)
+        if name is None or not run.config_folder.is_dir():
+            raise UserError(f"{str(path)!r} is not the folder of a run, such as logs/dqn/PongNoFrameskip-v4_1")
+        return run
+
+    @classmethod
+    def all_of(cls, log_folder: Path, algo: str, env: str) -> "list[RunFolder]":
+        """All runs of `algo` on `env`, the newest first."""
+        runs = [run for run in _numbered(log_folder / algo, env) if run.path.is_dir()]
+        return [cls(run.path, algo, env) for run in sorted(runs, key=_Numbered.age)]
 
     def discard(self) -> None:
         """Remove the folder with all that is in it, and those above it that `claim` made and nobody else uses."""
@@ -147,6 +167,11 @@ class RunFolder:
         return self.path / self.replay_buffer_name
 
     @property
+    def checkpoint_folder(self) -> Path:
+        """Where the checkpoints for exact resume lie (storage/checkpoints.py)."""
+        return self.path / "checkpoints"
+
+    @property
     def video(self) -> Path:
         """A recorded game, under the name that the Hub's widget looks for."""
         return self.path / "replay.mp4"
@@ -177,6 +202,9 @@ class _Numbered:
     path: Path
     number: int
     plain: bool  # no UUID behind the number
+
+    def age(self) -> tuple[int, float]:
+        return -self.number, -self.path.stat().st_mtime
 
     def rank(self) -> tuple[bool, int, float]:
         return self.plain, self.number, self.path.stat().st_mtime

@@ -1,5 +1,6 @@
 """Mistakes of a user: each one line, with file and line, the rule, the value and the nearest valid name."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import dqn_zoo_ext.envs
 import dqn_zoo_ext.evaluation.protocols
 import dqn_zoo_ext.learning  # noqa: F401  # importing the four registers what the files name
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.layers import shipped
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.envs.ids import resolve
@@ -134,6 +136,28 @@ IN_A_FILE = [
     ),
     ("callback: [{talkative: 3}]", "callback: the keywords of 'talkative' must be a mapping, not 3"),
     ("dqn: 3", "dqn: the section of an algorithm must be a mapping"),
+    ("double_dqn: 3", "double_dqn: the section of an algorithm must be a mapping"),
+    (
+        "game: {lives: 9}",
+        "game: not what hyperparams/atari/pong.yml says; facts on a game are no settings, so leave this block out",
+    ),
+    (
+        "search: {inherit: double_dqn}",
+        "search.inherit is for an algorithm's own file; the block of a -conf file lies over that one without it",
+    ),
+    ("n_timesteps: 1e30", "n_timesteps: must be a whole number, not 1e+30"),
+    ("policy_kwargs: {net_arch: [1e30]}", "policy_kwargs.net_arch: must be a whole number, not 1e+30"),
+    ("exploration: {end: 99999999999999999999}", "99999999999999999999 has more than the 64 bits of a whole number"),
+    (
+        'optimizer: "ad\\nam"',
+        "unknown optimizer 'ad am'; did you mean 'adam'?",
+    ),
+    (
+        'loss: "\\e[31mhuber"',
+        "unknown loss '\\x1b[31mhuber'; did you mean 'huber'?",
+    ),
+    ('learning_rate: "cos\\n_1e-4"', "learning_rate: unknown schedule 'cos _1e-4'; did you mean 'lin_1e-4'?"),
+    ("callback: null", "callback: must be a list, not null"),
     ("search: 3", "search: must be a mapping"),
     ("complete: maybe", "complete: must be true or false"),
 ]
@@ -169,6 +193,8 @@ def test_in_the_section_of_the_algorithm(tmp_path: Path) -> None:
     [
         (["gama:0.9"], "-params: unknown key 'gama' for algorithm 'dqn'; did you mean 'gamma'?"),
         (["gamma"], "-params: 'gamma' is not of the form key:value, e.g. learning_rate:1e-4"),
+        (["gam\nma"], "-params: 'gam ma' is not of the form key:value, e.g. learning_rate:1e-4"),
+        (["gam\nma:1"], "-params: a key must be a plain name, got 'gam\\nma'"),
         ([":3"], "-params: ':3' is not of the form key:value, e.g. learning_rate:1e-4"),
         (["gamma:0.9", "gamma:0.8"], "-params: 'gamma' is given twice"),
         (["gamma:high"], "-params: gamma: must be a number, not 'high'"),
@@ -233,6 +259,47 @@ def test_a_mistake_in_a_shipped_file_names_it_from_the_hyperparams_folder(
         "hyperparams/families/atari.yml:2: unknown key 'learning_start' for algorithm 'dqn'; "
         "did you mean 'learning_starts'?"
     )
+
+
+def with_a_shipped_file(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    """A copy of the shipped files in which one has another text."""
+    shutil.copytree(shipped("")[0], folder / "hyperparams")
+    (folder / "hyperparams" / name).write_text(text)
+    monkeypatch.setattr("importlib.resources.files", lambda _: folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("algorithms/dqn.yml", "game: {lives: 3}\n", ":1: unknown key 'game' for algorithm 'dqn'"),
+        ("algorithms/dqn.yml", "complete: true\n", ":1: unknown key 'complete' for algorithm 'dqn'"),
+        ("atari/pong.yml", "n_envs: 4\nsearch: {}\n", ":2: unknown key 'search' for algorithm 'dqn'"),
+        ("algorithms/dqn.yml", "search:\n  inherit: [dqn]\n", ':2: unknown algorithm ["dqn"]'),
+        ("algorithms/dqn.yml", "search:\n  inherit:\n", ":2: unknown algorithm null"),
+        ("families/atari.yml", "gamma: 1\n", ": no value for 'n_timesteps', neither in a file nor on the command line"),
+    ],
+)
+def test_what_a_shipped_file_may_not_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, message: str
+) -> None:
+    with_a_shipped_file(tmp_path, monkeypatch, name, text)
+    with pytest.raises(UserError) as caught:
+        load("dqn", PONG)
+    assert str(caught.value).startswith(f"hyperparams/{name}{message}")
+
+
+def test_what_lies_beneath_rl_zoos_files_may_lack_its_block_for_atari(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = shipped("families/rl_zoo.yml")[0].read_text().partition("\natari:")[0]
+    with_a_shipped_file(tmp_path, monkeypatch, "families/rl_zoo.yml", text)
+    conf = tmp_path / "conf.yml"
+    conf.write_text("atari: {n_timesteps: 10, policy: CnnPolicy}\n")
+    assert load("dqn", PONG, conf_file=conf).hyperparameters.eval_protocol == "greedy"
+    with_no_mapping = tmp_path / "hyperparams" / "families" / "rl_zoo.yml"
+    with_no_mapping.write_text(f"{text}\natari: 3\n")
+    with pytest.raises(UserError, match=r"hyperparams/families/rl_zoo.yml:\d+: atari: must be a mapping"):
+        load("dqn", PONG, conf_file=conf)
 
 
 def test_a_family_that_leaves_a_value_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import dqn_zoo_ext.evaluation.protocols
 import dqn_zoo_ext.learning  # noqa: F401  # with algorithms, these register what the files name
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN
+from dqn_zoo_ext.config.layers import shipped
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.envs.ids import resolve
@@ -150,6 +151,18 @@ def test_another_optimizer_does_not_inherit_foreign_keywords() -> None:
 
 def test_env_kwargs_that_no_preprocessing_declares_are_left_to_the_environment() -> None:
     assert load("dqn", CARTPOLE, overrides={"env_kwargs.foo": "3"}).hyperparameters.env_kwargs == {"foo": 3}
+
+
+def test_env_kwargs_are_finite_whoever_takes_them(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"conf.yml:2: env_kwargs.gravity: must be a finite number"):
+        load("dqn", resolve("LunarLander-v3"), conf_file=conf(tmp_path, "env_kwargs:\n  gravity: .nan\n"))
+
+
+@pytest.mark.parametrize("name", ["atari/pong.yml", "classic_control/CartPole-v1.yml"])
+def test_a_copy_of_a_games_file_may_be_given_as_it_is(tmp_path: Path, name: str) -> None:
+    env = PONG if "pong" in name else CARTPOLE
+    found = load("dqn", env, conf_file=conf(tmp_path, shipped(name)[0].read_text()))
+    assert same(found, load("dqn", env))
 
 
 def test_an_outside_protocol_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,6 +161,10 @@ def test_policy_kwargs_in_quotes_are_literals(tmp_path: Path, written: str, read
         "dict([1])",
         "list()",
         "dict(torso=b'nips')",
+        "dict(net_arch=[64], net_arch=[32])",
+        "{'net_arch': [64], 'net_arch': [32]}",
+        "dict(torso_kwargs={'features_dim': 64, 'features_dim': 32})",
+        r"dict(torso='\\d')",
         "{1, 2}",
         "[64]",
         "dict(net_arch=[64]",
@@ -171,6 +175,16 @@ def test_what_is_not_a_literal_is_refused_and_never_run(tmp_path: Path, written:
     text = f'CartPole-v1:\n  n_timesteps: 10\n  policy_kwargs: "{written}"\n'
     with pytest.raises(UserError, match=r"conf.yml:3: policy_kwargs: '.*' is not a mapping of literals"):
         configured(text, tmp_path, "CartPole-v1")
+
+
+def test_a_literal_may_say_what_yaml_may_say_and_no_more(tmp_path: Path) -> None:
+    for written, message in [
+        ("{1: 2}", "a key must be a plain name, got 1"),
+        ("dict(torso=" + "9" * 30 + ")", "9" * 30 + " has more than the 64 bits of a whole number"),
+    ]:
+        with pytest.raises(UserError) as caught:
+            configured(f'CartPole-v1:\n  policy_kwargs: "{written}"\n', tmp_path, "CartPole-v1")
+        assert str(caught.value) == f"{tmp_path / 'conf.yml'}:2: {message}"
 
 
 @pytest.mark.parametrize(
@@ -215,6 +229,12 @@ def test_what_is_not_a_literal_is_refused_and_never_run(tmp_path: Path, written:
             "atari:\n  env_wrapper: [a, b]\n",
             "PongNoFrameskip-v4",
             ':2: env_wrapper: must be one class path, or {path: keywords}, not ["a", "b"]',
+        ),
+        (
+            'atari:\n  env_wrapper: "a\\nb"\n',
+            "PongNoFrameskip-v4",
+            ":2: env_wrapper 'a b' is refused: a file imports no code here; SB3's AtariWrapper is known by name, "
+            "anything else is a registered preprocessing",
         ),
         (
             "atari:\n  optimize_memory_usage: 1\n",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dqn_zoo_ext.config.yaml_source import Located, Source, located, read_mapping, read_text, to_yaml
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import plain_name
 
 FILE = Source("f.yml")
 
@@ -99,13 +100,30 @@ def test_anchors_and_merge_keys_as_in_rl_zoo_files() -> None:
         ("a: !!float abc\n", "f.yml:1: 'abc' is not of the type that its tag '!!float' names"),
         ("a: !!int 1.5\n", "f.yml:1: '1.5' is not of the type that its tag '!!int' names"),
         ("1: a\n", "f.yml:1: a key must be a plain name, got 1"),
-        ("? [a, b]\n: c\n", "f.yml:1: a key must be a plain name, got [ScalarNode("),
+        ("? [a, b]\n: c\n", "f.yml:1: a key must be a plain name, got a list"),
+        ("? !!str [a]\n: c\n", "f.yml:1: a key must be a plain name, got a list"),
+        ("x: 1\n? {a: b}\n: c\n", "f.yml:2: a key must be a plain name, got a mapping"),
+        ('"a\\nb": 1\n', "f.yml:1: a key must be a plain name, got 'a\\nb'"),
+        ('"a\\nb": 1\n"a\\nb": 1\n', "f.yml:1: a key must be a plain name, got 'a\\nb'"),
+        ("\xa0gamma: 1\n", "f.yml:1: a key must be a plain name, got '\\xa0gamma'"),
+        ("x: 1\n\ufeffgamma: 1\n", "f.yml:2: a key must be a plain name, got '\\ufeffgamma'"),
+        ("k" * 101 + ": 1\n", "f.yml:1: a key must be a plain name, got 'kkkk"),
         ("a: *nowhere\n", "f.yml:1: not valid YAML: found undefined alias 'nowhere'"),
         ("a: 1\n---\nb: 2\n", "f.yml:2: not valid YAML: but found another document"),
         ("a:\n  <<: 3\n", "f.yml:2: '<<' takes a mapping, or a list of mappings"),
-        ("a: &a [*a]\n", "f.yml: nested too deeply"),
-        ("[" * 5000, "f.yml: nested too deeply"),
-        ("a: \x07\n", "f.yml: not valid YAML: unacceptable character #x0007"),
+        ("a:\n  <<: !!set [{}]\n", "f.yml:2: tag '!!set' is refused: a configuration is plain data"),
+        ("a: 1\nb: !x%0Ay z\n", "f.yml:2: tag '!x y' is refused: a configuration is plain data"),
+        ("a: 1\nb: !!null 5\n", "f.yml:2: '5' is not of the type that its tag '!!null' names"),
+        ("a: 1\nb: 9223372036854775808\n", "f.yml:2: 9223372036854775808 has more than the 64 bits of a whole number"),
+        ("a: 0x" + "f" * 5000, "f.yml:1: 0xffff"),
+        ('a: 1\nb: "\\uD800"\n', "f.yml:2: '\\ud800' holds half a character, which is no text"),
+        ('a: 1\nb: "\\U00110000"\n', "f.yml:2: not valid YAML: a number out of range"),
+        ('a: 1\nb: "\\UFFFFFFFF"\n', "f.yml:2: not valid YAML: a number out of range"),
+        ("%YAML 1." + "9" * 5000 + "\n---\na: 1\n", "f.yml:1: not valid YAML: a number out of range"),
+        ("a: 1\nb: &a [*a]\n", "f.yml:2: nested too deeply"),
+        ("\n" + "[" * 5000, "f.yml:2: nested too deeply"),
+        ("a:\n  " + "[" * 60 + "]" * 60, "f.yml:2: nested too deeply"),
+        ("a: \x07\n", "f.yml:1: not valid YAML: unacceptable character #x0007"),
     ],
 )
 def test_what_is_refused_names_the_line(text: str, line: str) -> None:
@@ -167,9 +185,10 @@ scalars = (
     | text_without_controls
     | spellings
 )
+names = (text_without_controls | spellings).filter(plain_name)
 plain_data = st.recursive(
     scalars,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text_without_controls | spellings, inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
     max_leaves=20,
 )
 

@@ -117,7 +117,7 @@ def test_an_episode_that_ends_within_one_stack_shows_nothing_of_the_life_before(
     venv.reset()
     venv._lives[:] = 3
     second = 10 + gap
-    venv._emulators = ScriptedEmulator(second, ends_game)  # type: ignore[assignment]
+    venv._consoles.emulators = ScriptedEmulator(second, ends_game)  # type: ignore[assignment]
     for frame in range(8, second + 6):
         obs, _, dones, infos = venv.step(np.zeros(1, dtype=np.int64))
         begun = 0 if frame < 10 else 10 if frame < second else second
@@ -133,7 +133,7 @@ def test_the_last_life_is_no_episodes_end_before_the_game_is_over() -> None:
     venv = AleVecEnv("pong", 1, seed=0)
     venv.reset()
     venv._lives[:] = 1
-    venv._emulators = ScriptedEmulator(second=14, ends_game=True, lives=1)  # type: ignore[assignment]
+    venv._consoles.emulators = ScriptedEmulator(second=14, ends_game=True, lives=1)  # type: ignore[assignment]
     dones = [bool(venv.step(np.zeros(1, dtype=np.int64))[2][0]) for _ in range(8, 15)]
     assert dones == [False] * 6 + [True]
 
@@ -183,7 +183,7 @@ def test_a_game_starts_with_up_to_noop_max_frames_and_fire(noop_max: int, fire: 
     venv.reset()
     seen: set[int] = set()
     for _ in range(12):
-        seen |= set(venv._emulators.reset()[1]["episode_frame_number"].tolist())
+        seen |= set(venv._consoles.emulators.reset()[1]["episode_frame_number"].tolist())
     assert seen == frames
     venv.close()
 
@@ -213,7 +213,7 @@ def test_wrong_actions_are_refused_before_the_emulator_sees_them(
     venv = AleVecEnv("pong", 2, seed=0)
     venv.reset()
     with monkeypatch.context() as patch:
-        patch.setattr(venv._emulators, "send", lambda _: pytest.fail("the emulator was given wrong actions"))
+        patch.setattr(venv._consoles.emulators, "send", lambda _: pytest.fail("the emulator was given wrong actions"))
         with pytest.raises(ValueError, match="actions"):
             venv.step_async(actions)
     venv.step(np.array([0, 5], dtype=np.int32))

@@ -45,3 +45,46 @@ def test_a_file_that_is_no_log_is_refused_and_left_alone(content: str, tmp_path:
     with pytest.raises(UserError, match="is not a monitor file"):
         GameLog(path, "pong")
     assert path.read_text() == content
+
+
+@pytest.mark.parametrize("continued", [False, True])
+def test_it_is_cut_back_to_its_state_and_goes_on_from_there(continued: bool, tmp_path: Path) -> None:
+    path = tmp_path / "0.monitor.csv"
+    log = GameLog(path, "pong")
+    log.finish(1.0, 10)
+    state = log.state()
+    kept = path.read_bytes()
+    assert state == len(kept)
+    log.finish(2.0, 20)
+    if continued:
+        log.close()
+        log = GameLog(path, "pong")
+        log.finish(3.0, 30)
+    log.load_state(state)
+    assert path.read_bytes() == kept
+    log.load_state(log.state())
+    log.finish(4.0, 40)
+    with log.silent():
+        assert log.finish(5.0, 50)["r"] == 5.0
+    log.finish(6.0, 60)
+    rows = path.read_bytes().removeprefix(kept).decode().splitlines()
+    assert [row.split(",")[:2] for row in rows] == [["4.0", "40"], ["6.0", "60"]]
+
+
+def test_a_file_that_lost_games_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "0.monitor.csv"
+    log = GameLog(path, "pong")
+    log.finish(1.0, 10)
+    state = log.state()
+    assert state is not None
+    for lost in (path.read_bytes()[: state - 1], None):
+        if lost is None:
+            path.unlink()
+        else:
+            path.write_bytes(lost)
+        with pytest.raises(ValueError, match=f"is gone or was cut: it had {state} bytes"):
+            log.load_state(state)
+        assert path.exists() == (lost is not None)
+    with pytest.raises(ValueError, match="now it has none"):
+        GameLog(None, "pong").load_state(state)
+    GameLog(None, "pong").load_state(GameLog(None, "pong").state())

@@ -1,5 +1,7 @@
 """One update by hand, on nets of one or two weights, and what stays of many updates for the log."""
 
+import json
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -40,9 +42,12 @@ def batch(obs: list[list[float]], weights: list[float], discount: float = 0.0) -
     )
 
 
-def learner(online: nn.Linear, rate: float = 0.1, max_grad_norm: float | None = None) -> Learner:
+def learner(
+    online: nn.Linear, rate: float = 0.1, max_grad_norm: float | None = None, updates_per_reading: int | None = None
+) -> Learner:
     target = net(*[5.0] * online.in_features)
-    return Learner(squared, online, target, torch.optim.SGD(online.parameters(), lr=rate), max_grad_norm)
+    sgd = torch.optim.SGD(online.parameters(), lr=rate)
+    return Learner(squared, online, target, sgd, max_grad_norm, updates_per_reading=updates_per_reading)
 
 
 # at weight 1: errors 1 and 2, losses 1 and 4; weighted 1 and 2, mean 1.5; gradients 2 and 8, weighted 2 and 4, mean 3
@@ -70,11 +75,13 @@ def test_a_gradient_is_forgotten_after_its_step() -> None:
     # one sample (3, 4) at weights (0.1, 0.05): value 0.5, gradient 2 * 0.5 * (3, 4) = (3, 4), of norm 5
     [(None, [0.1 - 3, 0.05 - 4]), (6.0, [0.1 - 3, 0.05 - 4]), (2.5, [0.1 - 1.5, 0.05 - 2.0])],
 )
+@pytest.mark.parametrize("updates_per_reading", [1, 3])
 def test_the_gradients_norm_is_limited_and_its_direction_kept(
-    max_grad_norm: float | None, expected: list[float]
+    max_grad_norm: float | None, expected: list[float], updates_per_reading: int
 ) -> None:
     online = net(0.1, 0.05)
-    learner(online, rate=1.0, max_grad_norm=max_grad_norm).update(batch([[3.0, 4.0]], weights=[1.0]))
+    limited = learner(online, 1.0, max_grad_norm, updates_per_reading)
+    limited.update(batch([[3.0, 4.0]], weights=[1.0]))
     assert weights_of(online) == pytest.approx(expected, rel=1e-5)
 
 
@@ -88,14 +95,49 @@ def test_the_target_net_is_asked_and_never_changed() -> None:
     assert target.weight.grad is None
 
 
-def test_means_for_the_log_are_over_the_updates_since_the_last_reading() -> None:
-    learning = learner(net(1.0), rate=0.0)
+@pytest.mark.parametrize("updates_per_reading", [1, 2, 32])
+def test_means_for_the_log_are_over_the_updates_since_the_last_reading(updates_per_reading: int) -> None:
+    learning = learner(net(1.0), rate=0.0, updates_per_reading=updates_per_reading)
     assert learning.read_means() == {}
     learning.update(TWO)  # loss 1.5, mean error 1.5
     learning.update(batch([[1.0], [4.0]], weights=[1.0, 1.0]))  # loss (1 + 16) / 2, mean error 2.5
     assert learning.read_means() == pytest.approx({"loss": (1.5 + 8.5) / 2, "td_error": (1.5 + 2.5) / 2})
     assert learning.read_means() == {}
     learning.update(TWO)
+    assert learning.read_means() == pytest.approx({"loss": 1.5, "td_error": 1.5})
+
+
+@pytest.mark.parametrize("updates_per_reading", [1, 3])
+def test_a_learner_that_goes_on_from_a_state_has_the_same_means(updates_per_reading: int) -> None:
+    torch.manual_seed(0)
+    batches = [batch(torch.randn(4, 2).tolist(), weights=[1.0, 0.3, 0.7, 0.1]) for _ in range(11)]
+
+    def fresh(online: nn.Linear) -> Learner:
+        return learner(online, rate=0.01, updates_per_reading=updates_per_reading)
+
+    whole_net, net_of_parts = net(0.3, -0.2), net(0.3, -0.2)
+    whole, first_part, second_part = fresh(whole_net), fresh(net_of_parts), fresh(net_of_parts)
+    second_part.update(batch([[9.0, 9.0]], weights=[1.0]))  # forgotten with load_state
+    net_of_parts.load_state_dict(whole_net.state_dict())
+    for each in batches:
+        whole.update(each)
+    for each in batches[:7]:
+        first_part.update(each)
+    second_part.load_state(json.loads(json.dumps(first_part.state())))
+    for each in batches[7:]:
+        second_part.update(each)
+    assert second_part.updates_made == whole.updates_made == 11
+    assert second_part.read_means() == whole.read_means()  # to the last bit: they stand in the log
+    assert second_part.read_means() == {}
+
+
+def test_a_state_that_lacks_a_part_changes_nothing() -> None:
+    learning = learner(net(1.0), rate=0.0)
+    learning.update(TWO)
+    state = learning.state()
+    del state["updates_made"]
+    with pytest.raises(KeyError):
+        learning.load_state({**state, "sums": [9.0, 9.0]})
     assert learning.read_means() == pytest.approx({"loss": 1.5, "td_error": 1.5})
 
 

@@ -27,7 +27,14 @@ def test_the_run_folder_is_laid_out_as_rl_zoo_does(logs: Path) -> None:
     files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
     tensorboard = {name for name in files if name.startswith("tensorboard/")}
     assert len(tensorboard) == 1
-    assert files - tensorboard == {
+    checkpoints = {name for name in files if name.startswith("checkpoints/")}
+    assert {name.split("/")[1] for name in checkpoints} == {
+        "agent_steps_000000000400",
+        "agent_steps_000000000600",
+        "replay",
+    }
+    assert files - tensorboard - checkpoints == {
+        ".lock",
         "PongNoFrameskip-v4.zip",
         "best_model.zip",
         "rl_model_400_steps.zip",

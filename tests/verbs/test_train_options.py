@@ -18,6 +18,7 @@ OTHER_DEFAULTS = {
     "eval_env_kwargs",
     "tensorboard_log",  # the run's folder
     "trained_agent",  # None
+    "save_freq",  # checkpoints are on by default
 }
 
 

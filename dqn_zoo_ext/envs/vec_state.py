@@ -1,0 +1,141 @@
+"""The exact state of a vector of environments: what can be saved and brought back, whatever it is made of."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.spaces import Discrete
+from stable_baselines3.common.vec_env import (
+    DummyVecEnv,
+    SubprocVecEnv,
+    VecEnv,
+    VecEnvWrapper,
+    VecFrameStack,
+    VecTransposeImage,
+)
+
+from dqn_zoo_ext.envs.replayable_env import ReplayableEnv
+from dqn_zoo_ext.state import Resumable, State
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.vec_env.stacked_observations import StackedObservations
+
+# by exact class: a subclass may keep anything
+WRAPPERS_KNOWN = (VecFrameStack, VecTransposeImage)
+VECTORS_KNOWN = (DummyVecEnv, SubprocVecEnv)
+
+
+def can_resume(venv: VecEnv) -> str | None:
+    """None if `venv` can be saved and brought back exactly; else why not, in words."""
+    wrappers, base = _unwrapped(venv)
+    for wrapper in wrappers:
+        if type(wrapper) not in WRAPPERS_KNOWN:
+            return f"the wrapper {type(wrapper).__name__} cannot be brought back where it was"
+    if type(base) not in VECTORS_KNOWN:
+        if isinstance(base, Resumable):
+            return None
+        return f"{type(base).__name__} has no state() and load_state(), so it cannot be brought back where it was"
+    if not isinstance(base.action_space, Discrete):
+        return f"only discrete actions are logged and replayed, not {base.action_space}"
+    if not all(base.env_is_wrapped(ReplayableEnv)):
+        return "its environments keep no log of their actions; make them with dqn_zoo_ext.envs.make.make_vec_env"
+    return None
+
+
+def state_of(venv: VecEnv) -> State:
+    """All that ``restore`` needs. Between steps, after a first reset. ValueError if `venv` cannot be resumed."""
+    wrappers, base = _checked(venv)
+    return {
+        "wrappers": [type(wrapper).__name__ for wrapper in wrappers],
+        "frame_stacks": {
+            str(depth): _stacks_of(wrapper.stacked_obs)
+            for depth, wrapper in enumerate(wrappers)
+            if isinstance(wrapper, VecFrameStack)
+        },
+        "environments": _state_of_gym_vector(base) if type(base) in VECTORS_KNOWN else _resumable(base).state(),
+    }
+
+
+def restore(venv: VecEnv, state: State) -> None:
+    """Bring `venv`, newly made in the same way, where the one was whose `state` it is; no reset is needed.
+
+    ValueError, one line, if it is made otherwise, or if it does not come back to the same observation.
+    """
+    wrappers, base = _checked(venv)
+    names = [type(wrapper).__name__ for wrapper in wrappers]
+    if names != state["wrappers"]:
+        raise ValueError(f"the saved environments were wrapped in {state['wrappers']}; these are in {names}")
+    if type(base) in VECTORS_KNOWN:
+        _restore_gym_vector(base, state["environments"])
+    else:
+        _resumable(base).load_state(state["environments"])
+    for depth, wrapper in enumerate(wrappers):
+        if isinstance(wrapper, VecFrameStack):
+            _restore_stacks(wrapper.stacked_obs, state["frame_stacks"][str(depth)])
+
+
+def _unwrapped(venv: VecEnv) -> tuple[list[VecEnvWrapper], VecEnv]:
+    """The wrappers, outermost first, and what they wrap."""
+    wrappers = []
+    while isinstance(venv, VecEnvWrapper):
+        wrappers.append(venv)
+        venv = venv.venv
+    return wrappers, venv
+
+
+def _checked(venv: VecEnv) -> tuple[list[VecEnvWrapper], VecEnv]:
+    reason = can_resume(venv)
+    if reason is not None:
+        raise ValueError(f"cannot resume exactly: {reason}")
+    return _unwrapped(venv)
+
+
+def _resumable(base: VecEnv) -> Resumable:
+    assert isinstance(base, Resumable)
+    return base
+
+
+def _state_of_gym_vector(base: VecEnv) -> State:
+    states = base.env_method("replay_state")
+    return {
+        "seeds_of_next_reset": list(base._seeds),
+        "replays": {str(i): state for i, state in enumerate(states)},
+    }
+
+
+def _restore_gym_vector(base: VecEnv, state: State) -> None:
+    replays = state.get("replays", {})
+    if len(replays) != base.num_envs:
+        raise ValueError(f"the saved state is of {len(replays)} environments; here are {base.num_envs}")
+
+    def replay(i: int) -> str | None:
+        reason: str | None = base.env_method("load_replay_state", replays[str(i)], indices=i)[0]
+        return reason
+
+    # processes replay at the same time: each has a pipe of its own
+    at_once = base.num_envs if isinstance(base, SubprocVecEnv) else 1
+    with ThreadPoolExecutor(max_workers=at_once) as threads:
+        reasons = list(threads.map(replay, range(base.num_envs)))
+    for i, reason in enumerate(reasons):
+        if reason is not None:
+            raise ValueError(f"environment {i}: {reason}")
+    base._seeds = list(state["seeds_of_next_reset"])
+
+
+def _stacks_of(stacked: "StackedObservations[Any]") -> State:
+    return {key: part.stacked_obs.copy() for key, part in _parts(stacked).items()}
+
+
+def _restore_stacks(stacked: "StackedObservations[Any]", saved: State) -> None:
+    for key, part in _parts(stacked).items():
+        array: npt.NDArray[Any] = np.array(saved[key])
+        if array.shape != part.stacked_obs.shape:
+            raise ValueError(f"the saved frame stacks are {array.shape}; here they are {part.stacked_obs.shape}")
+        part.stacked_obs = array
+
+
+def _parts(stacked: "StackedObservations[Any]") -> "dict[str, StackedObservations[Any]]":
+    """By key of the observation; one named "" where it is a single array."""
+    parts: dict[str, StackedObservations[Any]] = getattr(stacked, "sub_stacked_observations", {"": stacked})
+    return parts

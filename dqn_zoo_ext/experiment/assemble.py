@@ -1,0 +1,95 @@
+"""The parts of one training run, put together: environments, model, callbacks, logs."""
+
+import sys
+from collections.abc import Callable
+
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import HumanOutputFormat, KVWriter, Logger
+from stable_baselines3.common.vec_env import VecEnv
+
+from dqn_zoo_ext.callbacks import Checkpoint, ExactCheckpoint, HealthWarnings, Progress, ProtocolEvaluation
+from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.experiment.build import build_model, build_venv
+from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback
+from dqn_zoo_ext.experiment.live_run import LiveRun
+from dqn_zoo_ext.experiment.options import DEFAULT_SAVE_FREQ, RunOptions
+from dqn_zoo_ext.storage.checkpoints import CheckpointFolder
+from dqn_zoo_ext.storage.event_files import EventFiles
+from dqn_zoo_ext.storage.progress_csv import ProgressCsv
+from dqn_zoo_ext.storage.results import EvaluationRecord
+from dqn_zoo_ext.storage.run_folder import RunFolder
+
+
+def assemble(
+    configuration: Configuration,
+    options: RunOptions,
+    folder: RunFolder,
+    progress: Progress,
+    stop_asked: Callable[[], bool],
+    look_at: Callable[[VecEnv], None] = lambda _: None,
+) -> tuple[LiveRun, ExactCheckpoint, list[BaseCallback]]:
+    """The run, what makes its checkpoints, and all callbacks in the order in which they are to be called.
+
+    look_at: sees the environments before a model is made for them; it may refuse them. UserError for whatever cannot be
+    built.
+    """
+    venv = build_venv(
+        configuration,
+        configuration.hyperparameters.n_envs,
+        options.seed,
+        monitor_path=folder.monitor,
+        vec_env=options.vec_env,
+    )
+    look_at(venv)
+    model = build_model(configuration, venv, options.seed, options.device)
+    checkpoints = CheckpointFolder(folder.checkpoint_folder, options.keep_checkpoints)
+    every = DEFAULT_SAVE_FREQ if options.save_freq is None else options.save_freq
+    exact = ExactCheckpoint(
+        every, checkpoints, snapshot=lambda: run.snapshot(checkpoints), stop_asked=stop_asked, say=progress.say
+    )
+    evaluation = _evaluation(configuration, options, folder, progress, exact.stop_if_asked)
+    with_state = [
+        *configured_callbacks(configuration),
+        HealthWarnings(progress.say),
+        *([evaluation] if evaluation else []),
+    ]
+    run = LiveRun(
+        configuration=configuration,
+        options=options,
+        folder=folder,
+        model=model,
+        callbacks=with_state,
+        evaluation=evaluation,
+        progress_csv=ProgressCsv(folder.path / "progress.csv"),
+        event_files=EventFiles(
+            options.tensorboard_log / folder.algo / folder.path.name if options.tensorboard_log else folder.tensorboard
+        ),
+    )
+    outputs: list[KVWriter] = [run.event_files, run.progress_csv]
+    if options.verbose > 1:
+        outputs.append(HumanOutputFormat(sys.stdout))
+    model.set_logger(Logger(str(folder.path), outputs))
+    agent_files = Checkpoint(options.save_freq or -1, folder.checkpoint)
+    return run, exact, [exact, agent_files, *with_state, progress]
+
+
+def _evaluation(
+    configuration: Configuration,
+    options: RunOptions,
+    folder: RunFolder,
+    progress: Progress,
+    before_step: Callable[[], None],
+) -> ProtocolEvaluation | None:
+    every = configuration.hyperparameters.eval_freq if options.eval_freq is None else options.eval_freq
+    if every < 1:
+        return None
+
+    def say(record: EvaluationRecord) -> None:
+        progress.say(
+            f"evaluation after {record.agent_steps:,} agent steps: {record.mean:.1f} +/- {record.std:.1f} "
+            f"({len(record.episodes)} games, {record.protocol})"
+        )
+
+    return evaluation_callback(
+        configuration, options, every, say, folder.best_model, folder.evaluations, before_step=before_step
+    )

@@ -1,0 +1,56 @@
+"""A finding: something that a run would silently suffer from, and the change that mends it."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dqn_zoo_ext.config.load import Configuration
+
+TRIAL_RUN = 10_000
+"""A run of fewer agent steps tries the machinery out: that it learns nothing is a warning then, and no stop."""
+
+Level = Literal["stop", "warning"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """name: for programs, e.g. ``never_learns``. rule: what should be so. value: what is so. where: the file and line,
+    or the option, that says it. suggestion: the change that mends it.
+
+    level: ``stop`` is certain harm, which nothing would show for hours; ``warning`` is what one may want.
+    """
+
+    level: Level
+    name: str
+    rule: str
+    value: str
+    where: str
+    suggestion: str
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        return f"{self.where}: {self.rule}; {self.value}; {self.suggestion}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return dict(vars(self))
+
+
+def where(configuration: Configuration, *keys: str) -> str:
+    """The file and line that each of these keys stands in; of one that holds others, the first line in each file."""
+    found: dict[str, None] = {}
+    for key in keys:
+        sources = [source for name, source in configuration.sources.items() if f"{name}.".startswith(f"{key}.")]
+        first_in_file = {source.file: source for source in reversed(sources)}
+        found |= dict.fromkeys(str(source) for source in sources if first_in_file[source.file] == source)
+    return ", ".join(found) or "default"
+
+
+def stop_unless_trial(agent_steps: int) -> Level:
+    """For harm that only matters to runs of which learning is expected."""
+    return "stop" if agent_steps >= TRIAL_RUN else "warning"
+
+
+def flags(**changes: object) -> str:
+    """``-params`` words for these changes; a double underscore stands for a dot."""
+    return " ".join(["-params", *(f"{key.replace('__', '.')}:{value}" for key, value in changes.items())])

@@ -1,0 +1,157 @@
+"""A run in progress: its parts, and all of their state, to be saved and brought back."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from stable_baselines3.common.callbacks import BaseCallback
+
+from dqn_zoo_ext.callbacks import ProtocolEvaluation
+from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.envs import vec_state
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.learning import deep_q_state
+from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.stored_rows import rows_of
+from dqn_zoo_ext.state import Resumable, State
+from dqn_zoo_ext.storage.atomic import replacing
+from dqn_zoo_ext.storage.checkpoints import Checkpoint, CheckpointFolder, Snapshot
+from dqn_zoo_ext.storage.event_files import EventFiles
+from dqn_zoo_ext.storage.progress_csv import ProgressCsv
+from dqn_zoo_ext.storage.run_folder import RunFolder
+from dqn_zoo_ext.storage.state_file import copied
+
+DECISIVE_OPTIONS = ("seed", "vec_env", "log_interval", "eval_freq", "eval_episodes", "n_eval_envs", "eval_env_kwargs")
+"""The options of a run, besides its configuration, on which its results depend."""
+
+
+@dataclass
+class LiveRun:
+    """The parts of a run.
+
+    callbacks: those with a state of their own. started: of the first process that worked on it. seconds_before: spent
+    by earlier processes, up to their last checkpoint. first_step: agent steps of the agent that it began with.
+    """
+
+    configuration: Configuration
+    options: RunOptions
+    folder: RunFolder
+    model: DeepQ
+    callbacks: list[BaseCallback]
+    evaluation: ProtocolEvaluation | None
+    progress_csv: ProgressCsv
+    event_files: EventFiles
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    seconds_before: float = 0.0
+    first_step: int = 0
+    _clock: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent so far, over all processes."""
+        return self.seconds_before + time.monotonic() - self._clock
+
+    def why_not_resumable(self) -> str | None:
+        """Why no checkpoint can hold all of this run, in words; None if it can."""
+        if rows_of(self.model) is None:
+            return f"the replay buffer {type(self.model.replay_buffer).__name__} has no rows that can be saved"
+        assert self.model.env is not None
+        return vec_state.can_resume(self.model.env)
+
+    def forgetful(self) -> list[str]:
+        """The callbacks from outside that will begin afresh on a resume, as they have no ``state``."""
+        return [type(each).__name__ for each in self.callbacks if not isinstance(each, Resumable)]
+
+    def snapshot(self, folder: CheckpointFolder) -> Snapshot:
+        """The run as it is between two vector steps. OSError if the logs cannot be written."""
+        rows = rows_of(self.model)
+        assert rows is not None  # why_not_resumable was asked
+        first = max(0, rows.rows_added - rows.rows)
+        return Snapshot(
+            agent_steps=self.model.num_timesteps,
+            state=copied(self._state() | {"replay": rows.rest()}),
+            rows=rows,
+            first_row=first,
+            unsaved_row=max(first, folder.rows_saved),
+            last_row=rows.rows_added,
+            best_model=folder.hold(self.folder.best_model),
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Become the run that the checkpoint was taken of. UserError if that cannot be."""
+        state, rows = checkpoint.state(), rows_of(self.model)
+        assert self.model.env is not None
+        try:
+            if rows is None:
+                raise ValueError(self.why_not_resumable())
+            deep_q_state.restore(self.model, state["model"])
+            checkpoint.load_rows(rows)
+            rows.load_rest(state["replay"])
+            self._restore_callbacks(state["callbacks"])
+            self.progress_csv.load_state(state["progress_csv"])
+            self.event_files.load_state(state["event_files"])
+            vec_state.restore(self.model.env, state["environments"])
+        except UserError:
+            raise
+        except (ValueError, KeyError, RuntimeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()
+            raise UserError(f"checkpoint {checkpoint.path} does not fit this program: {reason}") from error
+        self.started = datetime.fromisoformat(state["run"]["started"])
+        self.seconds_before = state["run"]["seconds"]
+        self.first_step = state["run"]["first_step"]
+        self._restore_best_model(checkpoint)
+
+    def _state(self) -> State:
+        assert self.model.env is not None
+        return {
+            "run": {
+                **identity(self.configuration, self.options),
+                "started": self.started.isoformat(),
+                "seconds": self.seconds,
+                "first_step": self.first_step,
+            },
+            "model": deep_q_state.state_of(self.model),
+            "environments": vec_state.state_of(self.model.env),
+            "callbacks": [
+                {
+                    "name": type(each).__name__,
+                    "n_calls": each.n_calls,
+                    "state": each.state() if isinstance(each, Resumable) else None,
+                }
+                for each in self.callbacks
+            ],
+            "progress_csv": self.progress_csv.state(),
+            "event_files": self.event_files.state(),
+        }
+
+    def _restore_callbacks(self, states: list[State]) -> None:
+        names, there = [type(each).__name__ for each in self.callbacks], [state["name"] for state in states]
+        if names != there:
+            raise ValueError(f"the callbacks were {', '.join(there)} there and are {', '.join(names)} here")
+        for callback, state in zip(self.callbacks, states, strict=True):
+            callback.n_calls = state["n_calls"]
+            if isinstance(callback, Resumable) and state["state"] is not None:
+                callback.load_state(state["state"])
+
+    def _restore_best_model(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.best_model is None:
+            self.folder.best_model.unlink(missing_ok=True)
+            return
+        with replacing(self.folder.best_model) as temporary:
+            temporary.write_bytes(checkpoint.best_model.read_bytes())
+
+
+def identity(configuration: Configuration, options: RunOptions) -> dict[str, Any]:
+    """What must be the same for a run to go on as it would have."""
+    return {
+        "algo": configuration.algo,
+        "env": configuration.env.gym_id,
+        "configuration": configuration.as_plain_data(),
+        "options": {name: _plain(getattr(options, name)) for name in DECISIVE_OPTIONS},
+    }
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if hasattr(value, "keys") else value

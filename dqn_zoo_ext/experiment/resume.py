@@ -1,0 +1,95 @@
+"""Finding a run to go on with, and what has changed since."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dqn_zoo_ext.config.load import Configuration, flatten
+from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.experiment.live_run import identity
+from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.state import State
+from dqn_zoo_ext.storage.atomic import plain_os_errors
+from dqn_zoo_ext.storage.checkpoints import Checkpoint, CheckpointFolder
+from dqn_zoo_ext.storage.results import RunResults, read_results
+from dqn_zoo_ext.storage.run_folder import RunFolder
+
+_ABSENT = "nothing"
+
+
+def stored_arguments(run: RunFolder) -> dict[str, Any]:
+    """The command line's arguments with which the run was begun. UserError if they cannot be read."""
+    with plain_os_errors(f"cannot read {run.args}"):
+        text = run.args.read_text(encoding="utf-8")
+    try:
+        arguments = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{run.args} is not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(arguments, dict):
+        raise UserError(f"{run.args} holds no arguments of a run")
+    return arguments
+
+
+def latest_run(log_folder: Path, algo: str, env: str, seed: int | None) -> RunFolder | None:
+    """The newest run of `algo` on `env` that has a checkpoint, of that seed if one is given."""
+    for run in RunFolder.all_of(log_folder, algo, env):
+        if CheckpointFolder(run.checkpoint_folder).is_there() and seed in (None, stored_arguments(run).get("seed")):
+            return run
+    return None
+
+
+def finished_results(run: RunFolder, checkpoint: Checkpoint) -> RunResults | None:
+    """What came of the run, if it had reached its end and everything was written; None if there is something to do."""
+    if checkpoint.agent_steps < checkpoint.state()["model"]["counters"]["_total_timesteps"]:
+        return None
+    if not run.results.is_file() or not run.final_model.is_file():
+        return None
+    results = read_results(run.results)
+    unfinished = results.agent_steps != checkpoint.agent_steps or (results.evaluations and results.final is None)
+    return None if unfinished else results
+
+
+def refuse_changes(
+    stored: State, configuration: Configuration, options: RunOptions, allowed: Collection[str]
+) -> dict[str, tuple[Any, Any]]:
+    """The differences between a run as it was saved and as it is to go on, by key: there and here.
+
+    UserError, listing them with the words that would allow them, if some are not among `allowed`.
+    """
+    found = _differences(stored, identity(configuration, options))
+    for name in allowed:
+        known = [*configuration.flat(), *found]
+        if name not in known and not any(key.startswith(f"{name}.") for key in known):
+            raise UserError(f"--allow-change: there is no '{name}'{nearest(name, known)}")
+    refused = {key: values for key, values in found.items() if not _is_allowed(key, allowed)}
+    if refused:
+        listed = ", ".join(f"{key} was {there!r} and is {here!r}" for key, (there, here) in refused.items())
+        raise UserError(f"--resume: the run has changed: {listed}; to allow it: --allow-change {' '.join(refused)}")
+    return found
+
+
+def _differences(stored: State, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    there, here = (
+        {
+            **{key: part[key] for key in ("algo", "env")},
+            **flatten({key: value for key, value in part["configuration"].items() if key != "search"}),
+            **flatten(part["options"]),
+        }
+        for part in (stored, given)
+    )
+    keys = [*there, *(key for key in here if key not in there)]
+    pairs = {key: (there.get(key, _ABSENT), here.get(key, _ABSENT)) for key in keys}
+    return {key: values for key, values in pairs.items() if _as_saved(values[0]) != _as_saved(values[1])}
+
+
+def _as_saved(value: Any) -> Any:
+    """Tuples come back from JSON as lists."""
+    if isinstance(value, Mapping):
+        return {key: _as_saved(each) for key, each in value.items()}
+    return [_as_saved(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _is_allowed(key: str, allowed: Collection[str]) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in allowed)

@@ -1,0 +1,58 @@
+"""TensorBoard's files, which can be cut back to an earlier state, so that a resumed run has no point twice."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.logger import TensorBoardOutputFormat
+
+from dqn_zoo_ext.state import State
+from dqn_zoo_ext.storage.atomic import plain_os_errors
+
+
+class EventFiles(TensorBoardOutputFormat):
+    """Stable-Baselines3's output for TensorBoard into `folder`, which belongs to this run alone.
+
+    Every process that goes on with the run adds a file of its own; TensorBoard shows them as one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with plain_os_errors(f"cannot write event files in {folder}"):
+            super().__init__(str(folder))
+        self._folder = folder
+        # the thread that writes them prints a traceback when it fails; its error comes out of `write` all the same
+        self._events._async_writer._worker._invoke_excepthook = lambda _: None
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        """Record and write out. UserError if that fails."""
+        with plain_os_errors(f"cannot write event files in {self._folder}"):
+            super().write(key_values, key_excluded, step)
+
+    def close(self) -> None:
+        """Close the files; what could not be written is left."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+    def state(self) -> State:
+        """The files there and their sizes in bytes, with all that was recorded written out."""
+        self.writer.flush()
+        return {path.name: path.stat().st_size for path in self._files()}
+
+    def load_state(self, state: State) -> None:
+        """Cut the files back to what they were; later ones are removed. One that is shorter or gone is left so."""
+        mine = Path(self._events._file_name).name
+        for path in self._files():
+            size = state.get(path.name, 0)
+            if 0 < size < path.stat().st_size:
+                with path.open("r+b") as file:
+                    file.truncate(size)
+            elif size == 0 and path.name != mine:
+                path.unlink()
+
+    @property
+    def _events(self) -> Any:
+        assert self.writer.file_writer is not None  # there is one until it is closed
+        return self.writer.file_writer.event_writer
+
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("events.out.tfevents.*"))

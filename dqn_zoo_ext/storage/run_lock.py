@@ -1,0 +1,38 @@
+"""A run folder belongs to one process at a time."""
+
+import contextlib
+import fcntl
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.storage.atomic import plain_os_errors
+
+_NAME = ".lock"
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder within the block. UserError that names the process which has it already.
+
+    The operating system lets go of the lock when the process ends, however it ends.
+    """
+    path = folder / _NAME
+    with plain_os_errors(f"cannot lock {folder}"):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(descriptor, 200).decode(errors="replace").strip()
+            raise UserError(f"{str(folder)!r} is being trained in by {owner or 'another process'}") from None
+        except OSError as error:
+            raise UserError(f"cannot lock {folder}: {error.strerror}") from error
+        with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

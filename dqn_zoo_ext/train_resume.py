@@ -1,0 +1,42 @@
+"""``train --resume``: which run is meant, and the command line with which it was begun."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.experiment.resume import latest_run, stored_arguments
+from dqn_zoo_ext.storage.run_folder import RunFolder
+from dqn_zoo_ext.train_options import make_parser
+
+_AUTO = "auto"
+# what was said about the beginning of the run, and is over; config.yml holds what came of it
+_ABOUT_THE_BEGINNING = ("resume", "allow_change", "trained_agent", "conf_file", "trial_id", "storage", "study_name")
+
+
+def run_to_resume(options: Namespace, arguments: Sequence[str] | None) -> tuple[RunFolder | None, Namespace]:
+    """The run that ``--resume`` means, None to begin a new one, and the options as they are to be read.
+
+    For a folder: what is typed now, over what was typed when the run was begun. UserError if there is no such run.
+    """
+    if options.resume is None:
+        if options.allow_change:
+            raise UserError("--allow-change: says what may differ on a --resume; it means nothing without")
+        return None, options
+    if options.trained_agent is not None or options.optimize_hyperparameters or options.trial_id is not None:
+        raise UserError("--resume: goes on with a run as it is; leave out --trained-agent, -optimize and --trial-id")
+    if options.resume == _AUTO:
+        seed = options.seed if options.seed >= 0 else None
+        run = latest_run(options.log_folder, options.algo, resolve(options.env).folder_name, seed)
+        if run is not None:
+            options.seed = stored_arguments(run)["seed"]
+        return run, options
+    run = RunFolder.at(Path(options.resume))
+    parser = make_parser()
+    known = {action.dest for action in parser._actions} - set(_ABOUT_THE_BEGINNING)
+    parser.set_defaults(**{name: value for name, value in stored_arguments(run).items() if name in known})
+    options = parser.parse(arguments)
+    if options.conf_file is None:
+        options.conf_file = run.config
+    return run, options
