@@ -1,5 +1,6 @@
 """The slow path: gymnasium environments, one Python object each, in SB3's vectors."""
 
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ def make_gym_vector(
 
     def maker_of(rank: int) -> Callable[[], GymEnv]:
         def make() -> GymEnv:
+            if request.vec_env == "subproc":  # Ctrl-C is for the training process, which then ends in order
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
             env = make_gym_env(request.env.gym_id, request.render_mode, env_kwargs)
             env.action_space.seed(request.seed + rank)
             monitor = Monitor(env)

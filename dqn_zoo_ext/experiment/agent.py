@@ -13,6 +13,7 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.build import build_policy, build_venv, frames_per_agent_step
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
+from dqn_zoo_ext.storage.checkpoints import read_weights
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
 _ATARI_FRAMES_PER_SECOND = 60
@@ -57,7 +58,7 @@ class Agent:
 
     def policy(self, venv: VecEnv, device: str) -> BasePolicy:
         """The agent's policy with its weights, for the spaces of `venv`. UserError if the weights do not fit."""
-        weights = read_policy_weights(self.file)
+        weights = read_weights(self.file) if self.file.is_dir() else read_policy_weights(self.file)
         policy = build_policy(self.configuration, venv.observation_space, venv.action_space, device)
         try:
             policy.load_state_dict(weights)

@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.learning.stored_rows import StoredRows
 from dqn_zoo_ext.state import State
@@ -153,10 +155,9 @@ class CheckpointFolder:
         """Whether anything lies there that looks like a checkpoint."""
         return bool(self._complete())
 
-    def agent_steps(self) -> int | None:
-        """Of the newest checkpoint, unchecked; None if there is none."""
-        complete = self._complete()
-        return int(complete[-1].name.removeprefix("agent_steps_")) if complete else None
+    def unchecked(self) -> dict[int, Path]:
+        """All that look complete, by their agent steps, ascending."""
+        return {int(path.name.removeprefix("agent_steps_")): path for path in self._complete()}
 
     def set_aside_newer(self, checkpoint: Checkpoint) -> None:
         """Rename all checkpoints newer than this one, which are damaged, so that their places are free."""
@@ -269,6 +270,19 @@ def _flush_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The policy's weights in the checkpoint at `path`, all that is needed to play. UserError if it is damaged."""
+    try:
+        manifest = read_manifest(path / manifests.NAME)
+        for name, content in manifest.files.items():
+            if (wrong := what_is_wrong(path / name, content)) is not None:
+                raise ValueError(wrong)
+        weights: dict[str, Tensor] = read_state(path)["model"]["policy"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"checkpoint {path} cannot be used: {error}") from error
+    return weights
 
 
 def no_checkpoint(run: Path, wrong: list[str]) -> UserError:

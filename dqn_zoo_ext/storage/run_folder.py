@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.storage.checkpoints import CheckpointFolder
 
 _RUN = re.compile(r"(.+)_\d+(?:_[0-9a-f-]{36})?")
 _CHECKPOINT = re.compile(r"rl_model_(\d+)_steps\.zip")
@@ -105,22 +106,28 @@ class RunFolder:
         self, load_best: bool = False, load_checkpoint: int | None = None, load_last_checkpoint: bool = False
     ) -> Path:
         """The agent that RL-Zoo's flags ask for: the best one, the one at so many agent steps, the last checkpoint, or
-        by default the one saved at the end. UserError that names the agents which are there, if that one is not.
+        by default the one saved at the end. A zip, or the folder of a checkpoint for exact resume. UserError that names
+        the agents which are there, if that one is not.
         """
         if load_best:
             wanted = self.best_model
-        elif load_checkpoint is not None:
-            wanted = self.checkpoint(load_checkpoint)
-        elif load_last_checkpoint:
-            checkpoints = self.checkpoints()
-            wanted = self.checkpoint(max(checkpoints)) if checkpoints else self.path / "rl_model_*_steps.zip"
+        elif load_checkpoint is not None or load_last_checkpoint:
+            wanted = self._checkpoint_file(load_checkpoint)
         else:
             wanted = self.final_model
-        if wanted.is_file():
+        if wanted.exists():
             return wanted
-        there = sorted(file.name for file in self.path.glob("*.zip") if not file.name.startswith("."))
-        tail = f"; there are {_listed(there)}" if there else "; there is no agent in it"
+        names = sorted(file.name for file in self.path.glob("*.zip") if not file.name.startswith("."))
+        tail = f"; there are {_listed(names)}" if names else "; there is no agent in it"
         raise UserError(f"no agent '{wanted.name}' in {str(self.path)!r}{tail}")
+
+    def _checkpoint_file(self, agent_steps: int | None) -> Path:
+        """The checkpoint at so many agent steps, None for the last one; a zip where there is one."""
+        zips = {steps: self.checkpoint(steps) for steps in self.checkpoints()}
+        there = CheckpointFolder(self.checkpoint_folder).unchecked() | zips
+        if agent_steps is not None:
+            return there.get(agent_steps, self.checkpoint(agent_steps))
+        return there[max(there)] if there else self.path / "rl_model_*_steps.zip"
 
     @property
     def final_model(self) -> Path:

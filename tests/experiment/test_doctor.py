@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from conftest import SMALL_ATARI
 from gymnasium import spaces
 from stable_baselines3.common.atari_wrappers import AtariWrapper
 
@@ -21,7 +22,6 @@ from dqn_zoo_ext.experiment import doctor
 from dqn_zoo_ext.experiment.doctor import Diagnosis, diagnosis
 from dqn_zoo_ext.experiment.doctor.resources import Memory
 from dqn_zoo_ext.experiment.options import RunOptions
-from tests.conftest import SMALL_ATARI
 
 GB = 10**9
 ROOT = shipped("")[0]

@@ -238,7 +238,7 @@ def test_where_nothing_lies_there_is_none(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "not there"):
         folder = CheckpointFolder(path)
         assert folder.newest() == (None, [])
-        assert folder.agent_steps() is None
+        assert folder.unchecked() == {}
         assert not folder.is_there()
     assert not (tmp_path / "not there").exists()
     (tmp_path / "agent_steps_12").mkdir()
@@ -270,7 +270,7 @@ def test_the_newest_whole_one_is_found_and_those_that_are_not_are_named(three: P
         "agent_steps_000000000044: state.json is missing",
         f"agent_steps_000000000030: state.safetensors has {size} bytes, and should have {size + 1}",
     ]
-    assert CheckpointFolder(three).agent_steps() == 44
+    assert list(CheckpointFolder(three).unchecked())[-1] == 44
     assert CheckpointFolder(three).is_there()
 
 

@@ -1,0 +1,77 @@
+"""The first signal is noted, the second ends the process; outside the block they mean what they meant before."""
+
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
+
+SIGNALS = [signal.SIGTERM, signal.SIGINT]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_noted_and_said_and_the_block_goes_on(number: signal.Signals) -> None:
+    said: list[str] = []
+    with stop_requests(said.append) as stop:
+        assert not stop.asked()
+        signal.raise_signal(number)
+        assert stop.asked()
+        assert stop.signal is number
+    assert said == [f"{number.name}: finishing this step and saving; a second signal stops at once"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_afterwards_signals_mean_what_they_meant_before(fails: bool) -> None:
+    seen: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: seen.append(number)) for number in SIGNALS}
+    try:
+        try:
+            with stop_requests(lambda _: None):
+                if fails:
+                    raise RuntimeError("inside")
+        except RuntimeError:
+            pass
+        for number in SIGNALS:
+            signal.raise_signal(number)
+        assert seen == SIGNALS
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+_TWICE = """
+import signal, sys
+from dqn_zoo_ext.experiment.signals import stop_requests
+with stop_requests(lambda line: print(line, flush=True)):
+    signal.raise_signal(int(sys.argv[1]))
+    print("on", flush=True)
+    signal.raise_signal(int(sys.argv[2]))
+    print("never here", flush=True)
+"""
+
+
+@pytest.mark.parametrize("first", SIGNALS)
+@pytest.mark.parametrize("second", SIGNALS)
+def test_a_second_one_of_either_kind_ends_the_process_at_once(first: signal.Signals, second: signal.Signals) -> None:
+    words = [sys.executable, "-c", _TWICE, str(int(first)), str(int(second))]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 128 + second
+    assert done.stdout.splitlines()[1:] == ["on"]
+
+
+def test_in_another_thread_nothing_is_caught_and_nothing_fails() -> None:
+    seen: list[StopRequest] = []
+    before = [signal.getsignal(number) for number in SIGNALS]
+
+    def run() -> None:
+        with stop_requests(lambda _: None) as stop:
+            seen.append(stop)
+            assert [signal.getsignal(number) for number in SIGNALS] == before
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert [stop.asked() for stop in seen] == [False]

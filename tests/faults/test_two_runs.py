@@ -1,0 +1,68 @@
+"""Two trainings that meet: each has a folder of its own, and none goes on with what another is at work on."""
+
+import time
+from pathlib import Path
+
+import pytest
+from short_runs import CART_POLE, differences, finish, start, the_run
+
+from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.storage.checkpoints import CheckpointFolder
+from dqn_zoo_ext.storage.run_lock import locked
+from dqn_zoo_ext.train import main as train
+
+
+def test_started_at_the_same_moment_they_never_mix(tmp_path: Path) -> None:
+    """Equal words, equal seeds: so both must end as one that was alone."""
+    assert train([*CART_POLE, "-f", str(tmp_path / "alone")]) == 0
+    processes = [start(*CART_POLE, "-f", tmp_path / "together") for _ in range(2)]
+    for process in processes:
+        code, output = finish(process)
+        assert code == 0, output
+    runs = sorted((tmp_path / "together" / "double_dqn").iterdir())
+    assert [run.name for run in runs] == ["CartPole-v1_1", "CartPole-v1_2"]
+    for run in runs:
+        assert differences(the_run(tmp_path / "alone"), run) == []
+        checkpoint, wrong = CheckpointFolder(run / "checkpoints").newest()
+        assert checkpoint is not None
+        assert (checkpoint.agent_steps, wrong) == (600, [])
+
+
+def test_a_run_at_work_is_not_gone_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    process = start(*CART_POLE, "-n", "100000", "-f", tmp_path)
+    while not any(tmp_path.glob("*/*/checkpoints/agent_steps_000000000150")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+    run = the_run(tmp_path)
+    progress = (run / "progress.csv").read_bytes()
+    for words in (["--resume", str(run)], [*CART_POLE, "-n", "100000", "-f", str(tmp_path), "--resume"]):
+        with pytest.raises(SystemExit) as ended:
+            run_verb(train, words)
+        assert ended.value.code == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {str(run)!r} is being trained in by process {process.pid} on ")
+    assert (run / "progress.csv").read_bytes().startswith(progress)
+    process.kill()
+    finish(process)
+    with locked(run):  # it has let go
+        pass
+
+
+@pytest.mark.slow
+def test_a_killed_run_with_environments_in_processes_can_be_gone_on_with_at_once(tmp_path: Path) -> None:
+    """Its children live a moment longer; they must not hold the lock."""
+    words = [*CART_POLE, "n_envs:2", "--vec-env", "subproc"]
+    process = start(*words, "-f", tmp_path / "killed")
+    while not any(tmp_path.glob("killed/*/*/checkpoints/agent_steps_000000000150")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    run = the_run(tmp_path / "killed")
+    with locked(run):
+        pass
+    assert train(["--resume", str(run)]) == 0
+    assert train([*words, "-f", str(tmp_path / "alone")]) == 0
+    assert differences(the_run(tmp_path / "alone"), run) == []
+    if process.stdout is not None:
+        process.stdout.close()
