@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 GAME := SpaceInvadersNoFrameskip-v4
 AGENT := --algo dqn --env $(GAME) -f logs
 
-.PHONY: train test test-all lint clean
+.PHONY: train test test-all kills lint clean
 
 train: $(VENV)/.installed
 	@echo "Training for 30,000 agent steps; on two cores with little else to do that takes about five minutes."
@@ -22,6 +22,10 @@ test: lint
 
 test-all: lint
 	$(BIN)/python -m pytest
+
+# A hundred kills of real trainings, each run resumed to its end and compared; half an hour on two cores.
+kills: $(VENV)/.installed
+	$(BIN)/python tests/faults/kill_runs.py --kills 100 --out benchmarks/results/kills.json
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

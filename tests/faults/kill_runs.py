@@ -1,7 +1,6 @@
 """Kill real trainings at random moments, resume them, and compare what comes out with a run that was never killed.
 
-``python tests/faults/kill_runs.py --folder NEW --kills 100`` kills a hundred times; the tests use the same functions
-for a few kills.
+``make kills`` kills a hundred times; the tests use the same functions for a few kills.
 """
 
 import argparse
@@ -11,6 +10,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -156,17 +156,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, required=True, help="where the runs are to lie; must not exist")
     parser.add_argument("--out", type=Path, help="a JSON file for what was found")
     options = parser.parse_args()
-    options.folder.mkdir(parents=True)
     began, chance, killed = time.monotonic(), random.Random(options.seed), Killed()
-    reference = uninterrupted(options.folder / "reference")
-    while killed.kills < options.kills:
-        kill_until_done(options.folder / f"run_{killed.runs}", reference, chance, killed, options.kills)
-        print(f"{killed.kills} kills, {killed.runs} runs, {len(killed.differences)} differences", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        reference = uninterrupted(folder / "reference")
+        while killed.kills < options.kills:
+            kill_until_done(folder / f"run_{killed.runs}", reference, chance, killed, options.kills)
+            print(f"{killed.kills} kills, {killed.runs} runs, {len(killed.differences)} differences", flush=True)
     found = {
-        "command": "python tests/faults/kill_runs.py",
+        "command": f"python tests/faults/kill_runs.py --kills {options.kills} --seed {options.seed}",
         "training": " ".join(_ARGUMENTS),
         "machine": asdict(Machine.here()),
         "versions": asdict(Versions.here()),

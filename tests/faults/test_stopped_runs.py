@@ -66,9 +66,10 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     assert differences(undisturbed, run) == []
 
 
+@pytest.mark.slow
 def test_stopped_twice_and_resumed_by_the_same_words(undisturbed: Path, tmp_path: Path) -> None:
     """As a scheduler requeues it: one command line, again and again."""
-    words = [*LONGER, "-f", tmp_path, "--resume"]
+    words = [*LONGER, "-f", str(tmp_path), "--resume"]
     for agent_steps in (300, 750):
         process = start(*words)
         wait_for(checkpoint_at(tmp_path, agent_steps), process)
@@ -101,10 +102,13 @@ def test_stopped_amid_an_evaluation_the_evaluation_is_made_anew(
 
 
 def test_a_second_signal_ends_it_at_once_and_the_last_checkpoint_is_good(tmp_path: Path) -> None:
-    large = [*LONGER, "policy_kwargs.net_arch:[1500,1500]", "batch_size:2"]  # half a second to write
+    large = [*LONGER, "policy_kwargs.net_arch:[1500,1500]"]  # a good part of a second to write
     process = start(*large, "-f", tmp_path)
     wait_for(checkpoint_at(tmp_path, 300), process)
     process.terminate()
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("SIGTERM: finishing this step"):
+        assert process.poll() is None
     wait_for(lambda: any(tmp_path.glob("*/*/checkpoints/.writing_*")), process)
     process.send_signal(signal.SIGINT)
     code, output = finish(process)
