@@ -61,14 +61,15 @@ def _as_json(configuration: Configuration) -> str:
 
 
 def _as_table(configuration: Configuration) -> str:
-    rows = [
-        (key, value if isinstance(value, str) else json.dumps(value), str(configuration.sources[key]))
-        for key, value in configuration.flat().items()
-    ]
+    rows = [(key, _in_a_cell(value), str(configuration.sources[key])) for key, value in configuration.flat().items()]
     rows = [("key", "value", "from"), *rows]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     title = f"{configuration.algo} on {configuration.env.gym_id}"
     return "\n".join([title, "", *(f"{key:{widths[0]}}  {value:{widths[1]}}  {source}" for key, value, source in rows)])
+
+
+def _in_a_cell(value: object) -> str:
+    return value if isinstance(value, str) and value.isprintable() else json.dumps(value)
 
 
 if __name__ == "__main__":

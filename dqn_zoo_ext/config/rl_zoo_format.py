@@ -133,7 +133,7 @@ def _train_freq(given: Located) -> Located:
     if not isinstance(given.data, list):
         return given
     if len(given.data) == 2 and given.data[1] == "step":
-        return Located(given.data[0], given.source)
+        return located(given.data[0], given.source)
     raise UserError(
         f"{given.source}: train_freq: must be a whole number of transitions, or [number, step], not "
         f"{shown(given.data)}: episodes that differ in length would give each transition another share of updates"

@@ -93,6 +93,7 @@ def resume(
         if not changes and (results := finished_results(folder, checkpoint)) is not None:
             return Finished(folder, results, was_finished=True)
         run, exact, callbacks = assemble(configuration, options, folder, progress, stop.asked)
+        progress.say("playing the environments' last actions again, which may take a minute")
         run.restore(checkpoint)
         if "n_timesteps" in changes:
             run.model._total_timesteps = run.first_step + steps

@@ -1,6 +1,7 @@
 """TensorBoard's files, which can be cut back to an earlier state, so that a resumed run has no point twice."""
 
 import contextlib
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ class EventFiles(TensorBoardOutputFormat):
 
     def __init__(self, folder: Path) -> None:
         with plain_os_errors(f"cannot write event files in {folder}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_and_remove(folder / f".{secrets.token_hex(4)}")  # else a thread would fail, with a traceback
             super().__init__(str(folder))
         self._folder = folder
-        # the thread that writes them prints a traceback when it fails; its error comes out of `write` all the same
-        self._events._async_writer._worker._invoke_excepthook = lambda _: None
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
         """Record and write out. UserError if that fails."""
@@ -40,7 +41,8 @@ class EventFiles(TensorBoardOutputFormat):
 
     def load_state(self, state: State) -> None:
         """Cut the files back to what they were; later ones are removed. One that is shorter or gone is left so."""
-        mine = Path(self._events._file_name).name
+        assert self.writer.file_writer is not None  # there is one until it is closed
+        mine = Path(self.writer.file_writer.event_writer._file_name).name
         for path in self._files():
             size = state.get(path.name, 0)
             if 0 < size < path.stat().st_size:
@@ -49,10 +51,12 @@ class EventFiles(TensorBoardOutputFormat):
             elif size == 0 and path.name != mine:
                 path.unlink()
 
-    @property
-    def _events(self) -> Any:
-        assert self.writer.file_writer is not None  # there is one until it is closed
-        return self.writer.file_writer.event_writer
-
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("events.out.tfevents.*"))
+
+
+def _write_and_remove(path: Path) -> None:
+    try:
+        path.write_bytes(bytes(4096))
+    finally:
+        path.unlink(missing_ok=True)

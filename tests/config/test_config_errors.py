@@ -77,6 +77,7 @@ IN_A_FILE = [
         "differ in length would give each transition another share of updates",
     ),
     ("train_freq: [0, step]", "train_freq: must be at least 1, not 0"),
+    ("train_freq: [{x: 4}, step]", 'train_freq: must be a whole number, not {"x": 4}'),
     ("train_freq: [4.5, step]", "train_freq: must be a whole number, not 4.5"),
     ("eval_protocol: natur-2015", "unknown evaluation protocol 'natur-2015'; did you mean 'nature-2015'?"),
     ("eval_protocol: 3", "eval_protocol: must be a name, not 3"),

@@ -34,6 +34,12 @@ def test_the_table_has_key_value_and_source(capsys: pytest.CaptureFixture[str]) 
     assert rows["tau"] == ["1.0", "default"]
 
 
+def test_a_text_of_several_lines_stays_on_the_line_of_its_key(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--env", "FrozenLake-v1", "-params", 'env_kwargs.desc:"SF\\nFG"']) == 0
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if "env_kwargs.desc" in line)
+    assert row.split() == ["env_kwargs.desc", '"SF\\nFG"', "-params"]
+
+
 def test_json_is_one_object_on_the_last_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--env", "CartPole-v1", "--json", "-params", "gamma:0.9", "-params", "tau:0.5"]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])

@@ -14,6 +14,7 @@ from going_on import equal_states, fingerprint, go_on, leaves
 from gymnasium.envs.registration import EnvSpec
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecFrameStack, VecMonitor, VecNormalize
 
+from dqn_zoo_ext.envs.action_log import nth_seed
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.envs.make import make_vec_env
 from dqn_zoo_ext.envs.replayable_env import ReplayableEnv
@@ -22,6 +23,8 @@ from dqn_zoo_ext.envs.vec_state import can_resume, restore, state_of
 SB3_BREAKOUT: dict[str, Any] = {
     "preprocessing": "sb3_atari", "frame_stack": 4, "env_kwargs": {"repeat_action_probability": 0.25},
 }  # fmt: skip
+
+SB3_PONG = {**SB3_BREAKOUT, "preprocessing_kwargs": {"max_frames_per_game": 400}}  # two games for each seed
 
 
 def make(env: str, n_envs: int = 3, reseed_after: int = 100, seed: int = 7, **changes: Any) -> VecEnv:
@@ -51,11 +54,7 @@ def counts(state: dict[str, Any]) -> list[int]:
         ("CartPole-v1", {"frame_stack": 3}, 600),
         ("LunarLander-v3", {}, 600),
         ("BreakoutNoFrameskip-v4", {**SB3_BREAKOUT, "n_envs": 2, "reseed_after": 50}, 800),
-        (
-            "PongNoFrameskip-v4",
-            {**SB3_BREAKOUT, "n_envs": 1, "preprocessing_kwargs": {"max_frames_per_game": 600}},
-            300,
-        ),
+        ("PongNoFrameskip-v4", {**SB3_PONG, "n_envs": 1, "reseed_after": 150}, 700),
     ],
 )
 def test_a_restored_vector_goes_on_as_the_one_that_never_stopped(
@@ -77,6 +76,8 @@ def test_a_restored_vector_goes_on_as_the_one_that_never_stopped(
             states[t + 1] = copy.deepcopy(state_of(venv))
     last = state_of(venv)
     assert min(counts(last)) >= 3
+    for i, replay in enumerate(last["environments"]["replays"].values()):
+        assert replay["log"]["seeds"] == [nth_seed(7 + i, 0, replay["log"]["counts"][0] - 1)]
     assert bool(lives_lost) == (env == "BreakoutNoFrameskip-v4")
     for t, state in states.items():
         restored = make(env, **changes, seed=t + 50)
@@ -103,6 +104,20 @@ def test_resets_by_hand_are_replayed_whatever_they_did() -> None:
         restore(restored, state_of(venv))
         assert go_on(restored, actions) == go_on(venv, actions)
         assert obs.any()  # type: ignore[union-attr]
+
+
+def test_resets_by_hand_are_forgotten_with_a_new_seed() -> None:
+    venv, restored = (make("CartPole-v1", n_envs=1, reseed_after=60) for _ in range(2))
+    actions = actions_for(venv, 200)
+    venv.reset()
+    go_on(venv, actions[:10])
+    venv.reset()
+    go_on(venv, actions[:100])
+    state = copy.deepcopy(state_of(venv))
+    assert counts(state) == [2]
+    assert len(state["environments"]["replays"]["0"]["log"]["actions"]) > 10
+    restore(restored, state)
+    assert go_on(restored, actions) == go_on(venv, actions)
 
 
 def test_seeds_given_and_not_given() -> None:

@@ -34,14 +34,16 @@ def test_a_run_at_work_is_not_gone_on_with(tmp_path: Path, capsys: pytest.Captur
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.01)
     run = the_run(tmp_path)
-    progress = (run / "progress.csv").read_bytes()
+    written_at_the_start = [run / ".lock", *(run / "CartPole-v1").iterdir()]
+    before = [path.read_bytes() for path in written_at_the_start]
     for words in (["--resume", str(run)], [*CART_POLE, "-n", "100000", "-f", str(tmp_path), "--resume"]):
         with pytest.raises(SystemExit) as ended:
             run_verb(train, words)
         assert ended.value.code == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(f"error: {str(run)!r} is being trained in by process {process.pid} on ")
-    assert (run / "progress.csv").read_bytes().startswith(progress)
+    assert [path.read_bytes() for path in written_at_the_start] == before
+    assert process.poll() is None
     process.kill()
     finish(process)
     with locked(run):  # it has let go

@@ -56,6 +56,7 @@ def entries(node: Any) -> dict[str, tuple[Any, int]]:
             for part in reversed(parts):
                 merged |= entries(part)
         else:
+            assert key.value not in own, f"'{key.value}' stands twice, and the file was taken"
             own[key.value] = (value, key.start_mark.line + 1)
     return merged | own
 
@@ -127,8 +128,8 @@ def leaves(mapping: Mapping[str, tuple[Any, int]]) -> dict[str, Leaf]:
             result[key] = (node.value[0], line)
         elif key == "callback" and not isinstance(node, yaml.SequenceNode):
             result[key] = ([node], line)
-        elif key.endswith("_kwargs") and isinstance(node, yaml.ScalarNode) and not says(node, None):
-            result |= {f"{key}.{name}": (value, line) for name, value in _flat(_literal(node.value)).items()}
+        elif key.endswith("_kwargs") and isinstance(node, yaml.ScalarNode):
+            result |= _literal(key, node, line)
         else:
             result |= _below(key, node, line)
     result.pop("replay_buffer_kwargs.handle_timeout_termination", None)
@@ -175,16 +176,30 @@ def _wrapper(node: Any, line: int) -> dict[str, Leaf]:
     return {"preprocessing": ("atari", line), **result}
 
 
-def _literal(text: str) -> Any:
+def _literal(key: str, node: yaml.ScalarNode, line: int) -> dict[str, Leaf]:
+    """What RL-Zoo's ``"dict(...)"`` says; anything else stands for itself, which a file above must replace."""
+    try:
+        said = _evaluated(node.value)
+    except (SyntaxError, ValueError):
+        said = None
+    if not isinstance(said, dict):
+        return {key: (node, line)}
+    return {f"{key}.{name}": (value, line) for name, value in _flat(said).items()}
+
+
+def _evaluated(text: str) -> Any:
     parsed = ast.parse(text.strip(), mode="eval").body
-    if isinstance(parsed, ast.Call):
-        names = {"activation_fn": "activation"}
-        pairs = ((keyword.arg, ast.unparse(keyword.value)) for keyword in parsed.keywords)
-        return {
-            names.get(str(name), name): value[3:].lower() if value.startswith("nn.") else _literal(value)
-            for name, value in pairs
-        }
-    return ast.literal_eval(parsed)
+    if not isinstance(parsed, ast.Call):
+        return ast.literal_eval(parsed)
+    result: dict[str, Any] = {}
+    for keyword in parsed.keywords:
+        name, value = str(keyword.arg), ast.unparse(keyword.value)
+        assert name not in result, f"'{name}' stands twice, and the file was taken"
+        if value.startswith("nn."):
+            result["activation"] = value.removeprefix("nn.").lower()
+        else:
+            result[name] = _evaluated(value)
+    return result
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -128,7 +128,9 @@ def files_limited_to(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("stack", [1, 3])
-@pytest.mark.parametrize("saved_at", [[4], [20], [21], [3, 19, 20], [7, 20, 33, 39, 40], [30, 60, 90, 95], [5, 300]])
+@pytest.mark.parametrize(
+    "saved_at", [[4], [20], [21], [3, 19, 20], [7, 20, 33, 39, 40], [30, 60, 90, 95], [7, 26], [5, 300]]
+)
 def test_a_ring_comes_back_and_goes_on_as_if_nothing_had_happened(
     saved_at: list[int], stack: int, tmp_path: Path
 ) -> None:

@@ -96,7 +96,7 @@ from stable_baselines3.common.logger import Logger
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.event_files import EventFiles
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
 files = EventFiles(Path(sys.argv[1]))
 logger = Logger(None, [files])
 try:
