@@ -34,13 +34,19 @@ class GameLog:
         if not new:
             self._clock_began = _clock_of(path)
         header: dict[str, float | str] = {"t_start": self._clock_began, "env_id": env_id}
-        self._writer = ResultsWriter(str(path), header=header, override_existing=new)
+        try:
+            self._writer = ResultsWriter(str(path), header=header, override_existing=new)
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror}") from error
 
     def finish(self, score: float, agent_steps: int) -> dict[str, float]:
         """Note a finished game. Returns Monitor's entry: r the raw score, l agent steps, t seconds since the start."""
         game = {"r": round(score, 6), "l": agent_steps, "t": round(time.time() - self._clock_began, 6)}
         if self._writer is not None:
-            self._writer.write_row(game)
+            try:
+                self._writer.write_row(game)
+            except OSError as error:
+                raise UserError(f"cannot write {self._writer.file_handler.name}: {error.strerror}") from error
         return game
 
     def state(self) -> int | None:

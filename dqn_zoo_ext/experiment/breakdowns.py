@@ -28,6 +28,8 @@ def plain_breakdowns(run: LiveRun, exact: ExactCheckpoint) -> Iterator[None]:
         advice = "a smaller batch_size, fewer n_envs, or --device cpu may help"
         raise UserError(f"the GPU's memory is full: {advice}{_how_to_go_on(run, exact)}") from error
     except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+        if run.options.vec_env != "subproc":
+            raise  # the reader of our own output has gone
         raise UserError(f"the process of an environment has died{_how_to_go_on(run, exact)}") from error
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""
@@ -46,6 +48,8 @@ def plain_breakdowns(run: LiveRun, exact: ExactCheckpoint) -> Iterator[None]:
 def _how_to_go_on(run: LiveRun, exact: ExactCheckpoint) -> str:
     if run.model.num_timesteps == run.first_step:
         return ""  # nothing has been learned: the run's folder is removed again
+    if not run.folder.path.is_dir():
+        return "; the run's folder is gone"
     if exact.saved_at is None:
         return "; there is no checkpoint to go on from"
     return f"; the last checkpoint is of {exact.saved_at:,} agent steps: train --resume {run.folder.path}"

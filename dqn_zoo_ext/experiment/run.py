@@ -194,11 +194,12 @@ def _learn(
             run.model.logger.close()
             exact.close()
             _close_environments(run.model)
-    results = _results(run)
-    write_agent(run.model, run.folder.final_model)
-    write_results(results, run.folder.results)
-    if run.options.save_replay_buffer:
-        _save_replay(run)
+        run.model.learner.check()
+        results = _results(run)
+        write_agent(run.model, run.folder.final_model)
+        write_results(results, run.folder.results)
+        if run.options.save_replay_buffer:
+            _save_replay(run)
     stopped_by = stop.signal.name if stopped and stop.signal is not None else None
     return Finished(run.folder, results, stopped_by, saved=exact.saved_at == run.model.num_timesteps)
 

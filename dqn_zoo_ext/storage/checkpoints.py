@@ -127,7 +127,8 @@ class CheckpointFolder:
             raise
         _flush_folder(self._folder)
         self._segments = (*kept, *added)
-        self._remove_old()
+        with contextlib.suppress(OSError):  # the checkpoint is there; what is too much goes the next time
+            self._remove_old()
 
     @property
     def rows_saved(self) -> int:

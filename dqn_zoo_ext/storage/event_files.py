@@ -20,9 +20,12 @@ class EventFiles(TensorBoardOutputFormat):
     def __init__(self, folder: Path) -> None:
         with plain_os_errors(f"cannot write event files in {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
-            _write_and_remove(folder / f".{secrets.token_hex(4)}")  # else a thread would fail, with a traceback
+            _write_and_remove(folder / f".{secrets.token_hex(4)}")
             super().__init__(str(folder))
         self._folder = folder
+        # the thread that writes them would print a traceback when it fails; its error comes out of `write` all the
+        # same. It has begun already, so whether there is space was tried before
+        self._events._async_writer._worker._invoke_excepthook = lambda _: None
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
         """Record and write out. UserError if that fails."""
@@ -41,8 +44,7 @@ class EventFiles(TensorBoardOutputFormat):
 
     def load_state(self, state: State) -> None:
         """Cut the files back to what they were; later ones are removed. One that is shorter or gone is left so."""
-        assert self.writer.file_writer is not None  # there is one until it is closed
-        mine = Path(self.writer.file_writer.event_writer._file_name).name
+        mine = Path(self._events._file_name).name
         for path in self._files():
             size = state.get(path.name, 0)
             if 0 < size < path.stat().st_size:
@@ -50,6 +52,11 @@ class EventFiles(TensorBoardOutputFormat):
                     file.truncate(size)
             elif size == 0 and path.name != mine:
                 path.unlink()
+
+    @property
+    def _events(self) -> Any:
+        assert self.writer.file_writer is not None  # there is one until it is closed
+        return self.writer.file_writer.event_writer
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("events.out.tfevents.*"))

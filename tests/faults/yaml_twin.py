@@ -132,7 +132,10 @@ def leaves(mapping: Mapping[str, tuple[Any, int]]) -> dict[str, Leaf]:
             result |= _literal(key, node, line)
         else:
             result |= _below(key, node, line)
-    result.pop("replay_buffer_kwargs.handle_timeout_termination", None)
+    timeouts = "replay_buffer_kwargs.handle_timeout_termination"
+    saves_memory = "optimize_memory_usage" in mapping and says(mapping["optimize_memory_usage"][0], True)
+    if timeouts in result and (saves_memory or says(result[timeouts][0], True)):  # needless, or what SB3 does anyway
+        del result[timeouts]
     if says(result.get("preprocessing", ("", 0))[0], "atari") and "env_wrapper" in mapping:
         result.setdefault("replay_buffer_class", ("frame_ring", result["preprocessing"][1]))
     return result

@@ -96,23 +96,27 @@ from stable_baselines3.common.logger import Logger
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.event_files import EventFiles
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
-files = EventFiles(Path(sys.argv[1]))
-logger = Logger(None, [files])
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+files = None
 try:
+    files = EventFiles(Path(sys.argv[1]))
+    logger = Logger(None, [files])
     for step in range(1000):
         logger.record("x", float(step))
         logger.dump(step)
 except UserError as error:
     print(error)
-files.close()
+if files is not None:
+    files.close()
+time.sleep(1)  # for a thread that has something to print
 """
 
 
-def test_an_error_of_the_disk_is_one_line_and_no_traceback_of_a_thread(tmp_path: Path) -> None:
+@pytest.mark.parametrize("limit", [10, 9000])  # bytes: nothing fits, some points fit
+def test_an_error_of_the_disk_is_one_line_and_no_traceback_of_a_thread(limit: int, tmp_path: Path) -> None:
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", _TO_A_LIMIT, str(tmp_path)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", _TO_A_LIMIT, str(tmp_path), str(limit)], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"cannot write event files in {tmp_path}: File too large\n"
