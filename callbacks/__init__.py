@@ -4,7 +4,7 @@ if __name__ != "dqn_zoo_ext.callbacks":
     # under two names every class here would exist twice, and isinstance would fail in silence
     raise ImportError("import dqn_zoo_ext.callbacks, not the folder that it is kept in")
 
-from dqn_zoo_ext.callbacks.checkpoint import Checkpoint
+from dqn_zoo_ext.callbacks.agent_files import AgentFiles
 from dqn_zoo_ext.callbacks.evaluation import ProtocolEvaluation
 from dqn_zoo_ext.callbacks.exact_checkpoint import ExactCheckpoint, Stopped
 from dqn_zoo_ext.callbacks.health import HealthWarnings
@@ -13,7 +13,7 @@ from dqn_zoo_ext.callbacks.progress import Progress
 from dqn_zoo_ext.callbacks.stop_at_score import StopAtScore
 
 __all__ = [
-    "Checkpoint",
+    "AgentFiles",
     "ExactCheckpoint",
     "HealthWarnings",
     "Pace",

@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from dqn_zoo_ext.callbacks.pace import Pace
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
 from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.learning.random_state import random_state, set_random_state
 from dqn_zoo_ext.state import State
 from dqn_zoo_ext.storage.agent_file import write_agent
 from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing
@@ -79,11 +80,11 @@ class ProtocolEvaluation(BaseCallback):
 
     def measure(self) -> EvaluationRecord:
         """Evaluate the agent as it is now."""
-        if self._venv is None:
-            self._venv = self._make_venv()
-        was_training = self.model.policy.training
+        was_training, generators = self.model.policy.training, random_state(self.model.device)
         self.model.policy.set_training_mode(False)
         try:
+            if self._venv is None:  # a run that goes on makes them at another moment, so making them is undone as well
+                self._venv = self._make_venv()
             evaluation = evaluate(
                 self.model.policy,
                 self._venv,
@@ -94,6 +95,7 @@ class ProtocolEvaluation(BaseCallback):
             )
         finally:
             self.model.policy.set_training_mode(was_training)
+            set_random_state(generators, self.model.device)
         record = EvaluationRecord.at(self.num_timesteps, evaluation.as_dict())
         self.records.append(record)
         self._history.append((self.num_timesteps, evaluation))

@@ -65,13 +65,13 @@ class ExactCheckpoint(BaseCallback):
         return True
 
     def _on_training_end(self) -> None:
-        if self.model._last_obs is not None:  # else it ended in the middle of a step
-            self.save()
+        self.save()
         self.wait()
 
     def stop_if_asked(self) -> None:
         """Between two vector steps: if the run is to stop, save it and raise `Stopped`."""
         if self._stop_asked():
+            self._say("stopping after this step" + (", with a checkpoint" if self.is_on else ""))
             self.save()
             self.wait()
             raise Stopped
@@ -85,11 +85,11 @@ class ExactCheckpoint(BaseCallback):
         """Make none: this run cannot be resumed."""
         self._every = 0
 
-    def go_on_from(self, checkpoint: Checkpoint) -> None:
-        """The run goes on from this one."""
+    def go_on_from(self, checkpoint: Checkpoint, with_replay: bool = True) -> None:
+        """The run goes on from this one, with its replay or with an empty one."""
         self._begun = True
         self.saved_at = checkpoint.agent_steps
-        self._folder.go_on_from(checkpoint)
+        self._folder.go_on_from(checkpoint, with_replay)
 
     def close(self) -> None:
         """Wait for what is being written, and let go of the thread."""
@@ -97,14 +97,16 @@ class ExactCheckpoint(BaseCallback):
         self._thread.shutdown()
 
     def save(self) -> None:
-        """Take a snapshot and begin to write it, unless there is one of this moment."""
+        """Take a snapshot and begin to write it, unless there is one of this moment, or the run ended amid a step."""
         self.wait()
-        if not self.is_on or self.saved_at == self.model.num_timesteps:
+        if not self.is_on or self.saved_at == self.model.num_timesteps or self.model._last_obs is None:
             return
         began = time.monotonic()
         try:
             snapshot = self._snapshot()
             self._writing = (snapshot, self._thread.submit(self._folder.write, snapshot))
+        except FileNotFoundError:
+            raise
         except OSError as error:
             self._report(error)
         self.seconds_waited += time.monotonic() - began
@@ -118,7 +120,9 @@ class ExactCheckpoint(BaseCallback):
         try:
             written.result()
             self.saved_at = snapshot.agent_steps
-        except OSError as error:
+        except FileNotFoundError:  # the run's folder has vanished: all that follows would be lost
+            raise
+        except Exception as error:  # a run of days does not end because it could not be saved
             self._report(error)
         finally:
             self._writing = None
@@ -128,8 +132,7 @@ class ExactCheckpoint(BaseCallback):
         rows = snapshot.rows
         return rows is not None and rows.rows_added - rows.rows >= snapshot.unsaved_row
 
-    def _report(self, error: OSError) -> None:
-        if isinstance(error, FileNotFoundError):  # the run's folder has vanished: all that follows would be lost
-            raise error
+    def _report(self, error: Exception) -> None:
         last = "there is none" if self.saved_at is None else f"the last one is of {self.saved_at:,} agent steps"
-        self._say(f"warning: cannot write a checkpoint: {error.strerror or error}; {last}; training goes on")
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        self._say(f"warning: cannot write a checkpoint: {reason}; {last}")

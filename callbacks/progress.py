@@ -1,6 +1,8 @@
 """How far the training is: a live bar on a terminal, a line now and then in a log file."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 
 import numpy as np
@@ -52,17 +54,23 @@ class Progress(BaseCallback):
         self.stop()
 
     def say(self, line: str) -> None:
-        """Print a line above the bar."""
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        """Print a line above the bar. Nothing, if the reader of our output has gone: the training goes on."""
+        with _quiet_without_reader(self._console):
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def stop(self) -> None:
         """Show the last state and leave the terminal as it was; may be called twice, also after an exception."""
         if self._bar is not None:
             self._show()
-            self._bar.stop()
+            with _quiet_without_reader(self._console):
+                self._bar.stop()
             self._bar = None
 
     def _show(self) -> None:
+        with _quiet_without_reader(self._console):
+            self._show_to_reader()
+
+    def _show_to_reader(self) -> None:
         now = time.monotonic()
         self._next_time = now + (_SECONDS_BETWEEN_REFRESHES if self._live else _SECONDS_BETWEEN_LINES)
         self._past.append((now, self.num_timesteps))
@@ -85,3 +93,11 @@ class Progress(BaseCallback):
             seconds_left = (self.model._total_timesteps - self.num_timesteps) / speed
             parts.append(f"{timedelta(seconds=round(max(seconds_left, 0)))} left")
         return ", ".join(parts)
+
+
+@contextlib.contextmanager
+def _quiet_without_reader(console: Console) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SystemExit):  # rich ends the process with the latter when a pipe has no reader any more
+        console.quiet = True

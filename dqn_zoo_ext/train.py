@@ -26,7 +26,9 @@ from dqn_zoo_ext.experiment.run import Finished, headline, resume, train
 from dqn_zoo_ext.experiment.search_options import SearchOptions, StudyOptions
 from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
 from dqn_zoo_ext.train_options import make_parser, overrides_of, run_options_of
-from dqn_zoo_ext.train_resume import run_to_resume
+from dqn_zoo_ext.train_resume import AUTO, run_to_resume
+
+_SECONDS_TO_WAIT = 60.0  # a job that was requeued may start while the one before it still saves
 
 if TYPE_CHECKING:
     from dqn_zoo_ext.experiment.search_space import Load
@@ -52,12 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if run is None:
             finished = train(configuration, run_options, console)
         else:
-            finished = resume(run, configuration, run_options, options.allow_change, console)
+            wait = _SECONDS_TO_WAIT if options.resume == AUTO else 0.0
+            finished = resume(run, configuration, run_options, options.allow_change, console, wait)
     for line in _summary(finished, options.gym_packages):
         _say(console, line)
     if finished.stopped_by is None:
         return 0
-    return EXIT_SAVED if finished.saved else EXIT_INTERRUPTED
+    return EXIT_SAVED if finished.saved else 128 + finished.stopped_by
 
 
 def _say(console: Console, line: str) -> None:
@@ -81,7 +84,7 @@ def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
         agent += f" --gym-packages {' '.join(gym_packages)}"
     python = python_to_type()
     if finished.stopped_by is not None and finished.saved:
-        lines.append(f"stopped by {finished.stopped_by}; on: {python} -m dqn_zoo_ext.train --resume {run.path}")
+        lines.append(f"stopped by {finished.stopped_by.name}; on: {python} -m dqn_zoo_ext.train --resume {run.path}")
     elif finished.was_finished:
         more = f"-n {2 * results.agent_steps} --allow-change n_timesteps"
         lines.append(f"the run was finished; more: {python} -m dqn_zoo_ext.train --resume {run.path} {more}")

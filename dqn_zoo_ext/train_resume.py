@@ -10,7 +10,7 @@ from dqn_zoo_ext.experiment.resume import latest_run, stored_arguments
 from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.train_options import make_parser
 
-_AUTO = "auto"
+AUTO = "auto"
 # what was said about the beginning of the run, and is over; config.yml holds what came of it
 _ABOUT_THE_BEGINNING = ("resume", "allow_change", "trained_agent", "conf_file", "trial_id", "storage", "study_name")
 
@@ -26,7 +26,7 @@ def run_to_resume(options: Namespace, arguments: Sequence[str] | None) -> tuple[
         return None, options
     if options.trained_agent is not None or options.optimize_hyperparameters or options.trial_id is not None:
         raise UserError("--resume: goes on with a run as it is; leave out --trained-agent, -optimize and --trial-id")
-    if options.resume == _AUTO:
+    if options.resume == AUTO:
         seed = options.seed if options.seed >= 0 else None
         run = latest_run(options.log_folder, options.algo, resolve(options.env).folder_name, seed)
         if run is not None:

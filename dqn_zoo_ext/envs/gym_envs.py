@@ -17,6 +17,8 @@ from dqn_zoo_ext.errors import UserError, nearest
 
 GymEnv = gymnasium.Env[Any, Any]
 
+_SECONDS_TO_LIVE = 30  # what schedulers grant at least between SIGTERM and SIGKILL
+
 VECTORS: Mapping[str, type[DummyVecEnv | SubprocVecEnv]] = {"dummy": DummyVecEnv, "subproc": SubprocVecEnv}
 
 
@@ -48,8 +50,8 @@ def make_gym_vector(
 
     def maker_of(rank: int) -> Callable[[], GymEnv]:
         def make() -> GymEnv:
-            if request.vec_env == "subproc":  # Ctrl-C is for the training process, which then ends in order
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
+            if request.vec_env == "subproc":
+                _leave_signals_to_the_parent()
             env = make_gym_env(request.env.gym_id, request.render_mode, env_kwargs)
             env.action_space.seed(request.seed + rank)
             monitor = Monitor(env)
@@ -69,6 +71,16 @@ def monitor_path_of(path: Path | None, rank: int) -> Path | None:
     if path is None or rank == 0:
         return path
     return path.with_name(f"{rank}.{path.name.removeprefix('0.')}")
+
+
+def _leave_signals_to_the_parent() -> None:
+    """Signals to a whole group of processes ask the training to end in order, for which it needs its environments.
+
+    A process of an environment ends when its pipe is closed; after a SIGTERM it does so in any case, a while later.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_SECONDS_TO_LIVE))
 
 
 def _one_line(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """The parts of one training run, put together: environments, model, callbacks, logs."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 
@@ -7,7 +8,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import HumanOutputFormat, KVWriter, Logger
 from stable_baselines3.common.vec_env import VecEnv
 
-from dqn_zoo_ext.callbacks import Checkpoint, ExactCheckpoint, HealthWarnings, Progress, ProtocolEvaluation
+from dqn_zoo_ext.callbacks import AgentFiles, ExactCheckpoint, HealthWarnings, Progress, ProtocolEvaluation
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.experiment.build import build_model, build_venv
 from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback
@@ -40,37 +41,41 @@ def assemble(
         monitor_path=folder.monitor,
         vec_env=options.vec_env,
     )
-    look_at(venv)
-    model = build_model(configuration, venv, options.seed, options.device)
-    checkpoints = CheckpointFolder(folder.checkpoint_folder, options.keep_checkpoints)
-    every = DEFAULT_SAVE_FREQ if options.save_freq is None else options.save_freq
-    exact = ExactCheckpoint(
-        every, checkpoints, snapshot=lambda: run.snapshot(checkpoints), stop_asked=stop_asked, say=progress.say
-    )
-    evaluation = _evaluation(configuration, options, folder, progress, exact.stop_if_asked)
-    with_state = [
-        *configured_callbacks(configuration),
-        HealthWarnings(progress.say),
-        *([evaluation] if evaluation else []),
-    ]
-    run = LiveRun(
-        configuration=configuration,
-        options=options,
-        folder=folder,
-        model=model,
-        callbacks=with_state,
-        evaluation=evaluation,
-        progress_csv=ProgressCsv(folder.path / "progress.csv"),
-        event_files=EventFiles(
-            options.tensorboard_log / folder.algo / folder.path.name if options.tensorboard_log else folder.tensorboard
-        ),
-    )
-    outputs: list[KVWriter] = [run.event_files, run.progress_csv]
-    if options.verbose > 1:
-        outputs.append(HumanOutputFormat(sys.stdout))
-    model.set_logger(Logger(str(folder.path), outputs))
-    agent_files = Checkpoint(options.save_freq or -1, folder.checkpoint)
-    return run, exact, [exact, agent_files, *with_state, progress]
+    with contextlib.ExitStack() as unless_assembled:
+        unless_assembled.callback(venv.close)
+        look_at(venv)
+        model = build_model(configuration, venv, options.seed, options.device)
+        checkpoints = CheckpointFolder(folder.checkpoint_folder, options.keep_checkpoints)
+        every = DEFAULT_SAVE_FREQ if options.save_freq is None else options.save_freq
+        exact = ExactCheckpoint(
+            every, checkpoints, snapshot=lambda: run.snapshot(checkpoints), stop_asked=stop_asked, say=progress.say
+        )
+        evaluation = _evaluation(configuration, options, folder, progress, exact.stop_if_asked)
+        # evaluations stand behind checkpoints: a stop amid one makes a checkpoint, and nothing may come in between
+        first: list[BaseCallback] = [evaluation] if evaluation else []
+        with_state = [*first, *configured_callbacks(configuration), HealthWarnings(progress.say)]
+        run = LiveRun(
+            configuration=configuration,
+            options=options,
+            folder=folder,
+            model=model,
+            callbacks=with_state,
+            evaluation=evaluation,
+            progress_csv=ProgressCsv(folder.path / "progress.csv"),
+            event_files=_event_files(options, folder),
+        )
+        outputs: list[KVWriter] = [run.event_files, run.progress_csv]
+        if options.verbose > 1:
+            outputs.append(HumanOutputFormat(sys.stdout))
+        model.set_logger(Logger(str(folder.path), outputs))
+        unless_assembled.pop_all()
+    return run, exact, [exact, *with_state, AgentFiles(options.save_freq or -1, folder.checkpoint), progress]
+
+
+def _event_files(options: RunOptions, folder: RunFolder) -> EventFiles:
+    if options.tensorboard_log is None:
+        return EventFiles(folder.tensorboard)
+    return EventFiles(options.tensorboard_log / folder.algo / folder.path.name, private=False)
 
 
 def _evaluation(

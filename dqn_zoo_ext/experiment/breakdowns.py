@@ -13,6 +13,8 @@ from dqn_zoo_ext.learning.finite import NotFinite
 from dqn_zoo_ext.storage.agent_file import write_agent
 from dqn_zoo_ext.storage.state_file import write_state
 
+_GPU_IS_FULL = "the GPU's memory is full: a smaller batch_size, fewer n_envs, or --device cpu may help"
+
 
 @contextlib.contextmanager
 def plain_breakdowns(run: LiveRun, exact: ExactCheckpoint) -> Iterator[None]:
@@ -25,8 +27,7 @@ def plain_breakdowns(run: LiveRun, exact: ExactCheckpoint) -> Iterator[None]:
             f"{error}; the evidence lies in {_keep_evidence(error, run)}{_how_to_go_on(run, exact)}"
         ) from error
     except torch.OutOfMemoryError as error:
-        advice = "a smaller batch_size, fewer n_envs, or --device cpu may help"
-        raise UserError(f"the GPU's memory is full: {advice}{_how_to_go_on(run, exact)}") from error
+        raise UserError(f"{_GPU_IS_FULL}{_how_to_go_on(run, exact)}") from error
     except (EOFError, BrokenPipeError, ConnectionResetError) as error:
         if run.options.vec_env != "subproc":
             raise  # the reader of our own output has gone
@@ -45,6 +46,17 @@ def plain_breakdowns(run: LiveRun, exact: ExactCheckpoint) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def plain_memory_errors() -> Iterator[None]:
+    """Memory that is full while a run is put together, as a UserError."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise UserError(_GPU_IS_FULL) from error
+    except MemoryError as error:
+        raise UserError("the memory is full: a smaller buffer_size or fewer n_envs may help") from error
+
+
 def _how_to_go_on(run: LiveRun, exact: ExactCheckpoint) -> str:
     if run.model.num_timesteps == run.first_step:
         return ""  # nothing has been learned: the run's folder is removed again
@@ -57,6 +69,8 @@ def _how_to_go_on(run: LiveRun, exact: ExactCheckpoint) -> str:
 
 def _keep_evidence(error: NotFinite, run: LiveRun) -> str:
     folder = run.folder.path / f"not_finite_update_{error.update}"
+    if folder.exists():  # a run that goes on unchanged comes to the same numbers
+        return f"{folder}, as before: going on unchanged ends here again, --allow-change learning_rate may not"
     try:
         folder.mkdir()
         write_state(error.evidence, folder)

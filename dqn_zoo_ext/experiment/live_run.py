@@ -1,11 +1,14 @@
 """A run in progress: its parts, and all of their state, to be saved and brought back."""
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import yaml
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.utils import get_device
 
 from dqn_zoo_ext.callbacks import ProtocolEvaluation
 from dqn_zoo_ext.config.load import Configuration
@@ -16,7 +19,7 @@ from dqn_zoo_ext.learning import deep_q_state
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.stored_rows import rows_of
 from dqn_zoo_ext.state import Resumable, State
-from dqn_zoo_ext.storage.atomic import replacing
+from dqn_zoo_ext.storage.atomic import replacing, write_atomically
 from dqn_zoo_ext.storage.checkpoints import Checkpoint, CheckpointFolder, Snapshot
 from dqn_zoo_ext.storage.event_files import EventFiles
 from dqn_zoo_ext.storage.progress_csv import ProgressCsv
@@ -32,7 +35,8 @@ class LiveRun:
     """The parts of a run.
 
     callbacks: those with a state of their own. started: of the first process that worked on it. seconds_before: spent
-    by earlier processes, up to their last checkpoint. first_step: agent steps of the agent that it began with.
+    by earlier processes, up to their last checkpoint. first_step: agent steps of the agent that it began with. changed:
+    since the last checkpoint, so that the next one brings its configuration with it.
     """
 
     configuration: Configuration
@@ -46,12 +50,28 @@ class LiveRun:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     seconds_before: float = 0.0
     first_step: int = 0
+    changed: bool = False
     _clock: float = field(default_factory=time.monotonic)
 
     @property
     def seconds(self) -> float:
         """Seconds spent so far, over all processes."""
         return self.seconds_before + time.monotonic() - self._clock
+
+    def close(self) -> None:
+        """Close logs and environments."""
+        self.model.logger.close()
+        with contextlib.suppress(OSError, EOFError):  # a process of theirs may have died
+            if self.model.env is not None:
+                self.model.env.close()
+
+    def write_config(self) -> None:
+        """Write config.yml, args.yml and, once, command.txt. UserError if they cannot be written."""
+        folder, self.changed = self.folder, False
+        write_atomically(folder.config, yaml.safe_dump(self.configuration.as_plain_data(), sort_keys=False))
+        write_atomically(folder.args, yaml.safe_dump(dict(self.options.arguments), sort_keys=True))
+        if not folder.command.is_file():
+            write_atomically(folder.command, self.options.command + "\n")
 
     def why_not_resumable(self) -> str | None:
         """Why no checkpoint can hold all of this run, in words; None if it can."""
@@ -68,6 +88,8 @@ class LiveRun:
         """The run as it is between two vector steps. OSError if the logs cannot be written."""
         rows = rows_of(self.model)
         assert rows is not None  # why_not_resumable was asked
+        if self.changed:
+            self.write_config()
         first = max(0, rows.rows_added - rows.rows)
         return Snapshot(
             agent_steps=self.model.num_timesteps,
@@ -79,29 +101,44 @@ class LiveRun:
             best_model=folder.hold(self.folder.best_model),
         )
 
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Become the run that the checkpoint was taken of. UserError if that cannot be."""
-        state, rows = checkpoint.state(), rows_of(self.model)
-        assert self.model.env is not None
+    def restore(self, checkpoint: Checkpoint, state: State, with_replay: bool = True) -> None:
+        """Become the run that the checkpoint, with this state, was taken of. UserError if that cannot be.
+
+        with_replay: False to begin with an empty one and new games; it is filled for `learning_starts` agent steps
+        first.
+        """
         try:
-            if rows is None:
-                raise ValueError(self.why_not_resumable())
-            deep_q_state.restore(self.model, state["model"])
-            checkpoint.load_rows(rows)
-            rows.load_rest(state["replay"])
-            self._restore_callbacks(state["callbacks"])
-            self.progress_csv.load_state(state["progress_csv"])
-            self.event_files.load_state(state["event_files"])
-            vec_state.restore(self.model.env, state["environments"])
+            self._restore_what_may_not_fit(checkpoint, state, with_replay)
         except UserError:
             raise
         except (ValueError, KeyError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()
-            raise UserError(f"checkpoint {checkpoint.path} does not fit this program: {reason}") from error
+            raise UserError(f"checkpoint {checkpoint.path} does not fit this run: {reason}") from error
+        # files last: where anything above is refused, they are as they were
+        self._restore_callbacks(state["callbacks"])
+        self.progress_csv.load_state(state["progress_csv"])
+        self.event_files.load_state(state["event_files"])
+        self._restore_best_model(checkpoint)
         self.started = datetime.fromisoformat(state["run"]["started"])
         self.seconds_before = state["run"]["seconds"]
         self.first_step = state["run"]["first_step"]
-        self._restore_best_model(checkpoint)
+        deep_q_state.restore_random_state(self.model, state["model"])
+
+    def _restore_what_may_not_fit(self, checkpoint: Checkpoint, state: State, with_replay: bool) -> None:
+        names, there = [type(each).__name__ for each in self.callbacks], [each["name"] for each in state["callbacks"]]
+        if names != there:
+            raise ValueError(f"the callbacks were {', '.join(there)} there and are {', '.join(names)} here")
+        rows = rows_of(self.model)
+        if rows is None:
+            raise ValueError(self.why_not_resumable())
+        deep_q_state.restore(self.model, state["model"])
+        assert self.model.env is not None
+        if with_replay:
+            checkpoint.load_rows(rows)
+            rows.load_rest(state["replay"])
+            vec_state.restore(self.model.env, state["environments"])
+        else:
+            self.model.begin_new_games(seed=(self.options.seed + checkpoint.agent_steps) % 2**31)
 
     def _state(self) -> State:
         assert self.model.env is not None
@@ -127,9 +164,6 @@ class LiveRun:
         }
 
     def _restore_callbacks(self, states: list[State]) -> None:
-        names, there = [type(each).__name__ for each in self.callbacks], [state["name"] for state in states]
-        if names != there:
-            raise ValueError(f"the callbacks were {', '.join(there)} there and are {', '.join(names)} here")
         for callback, state in zip(self.callbacks, states, strict=True):
             callback.n_calls = state["n_calls"]
             if isinstance(callback, Resumable) and state["state"] is not None:
@@ -149,7 +183,10 @@ def identity(configuration: Configuration, options: RunOptions) -> dict[str, Any
         "algo": configuration.algo,
         "env": configuration.env.gym_id,
         "configuration": configuration.as_plain_data(),
-        "options": {name: _plain(getattr(options, name)) for name in DECISIVE_OPTIONS},
+        "options": {
+            **{name: _plain(getattr(options, name)) for name in DECISIVE_OPTIONS},
+            "device": get_device(options.device).type,
+        },
     }
 
 

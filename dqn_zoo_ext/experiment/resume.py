@@ -1,6 +1,7 @@
 """Finding a run to go on with, and what has changed since."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.state import State
 from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.checkpoints import Checkpoint, CheckpointFolder
-from dqn_zoo_ext.storage.results import RunResults, read_results
+from dqn_zoo_ext.storage.results import RunResults, Versions, read_results
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
 _ABSENT = "nothing"
+_NEVER_OTHER = {"algo", "env", "seed", "optimizer", "n_envs"}
+"""What cannot change within a run: its states would mean nothing, or, as with the seed, too little."""
+REPLAY = "replay"
+"""Allowed to change: goes on with an empty replay, where the one that was saved is damaged."""
 
 
 def stored_arguments(run: RunFolder) -> dict[str, Any]:
@@ -41,14 +46,21 @@ def latest_run(log_folder: Path, algo: str, env: str, seed: int | None) -> RunFo
 
 
 def finished_results(run: RunFolder, checkpoint: Checkpoint) -> RunResults | None:
-    """What came of the run, if it had reached its end and everything was written; None if there is something to do."""
-    if checkpoint.agent_steps < checkpoint.state()["model"]["counters"]["_total_timesteps"]:
-        return None
+    """What came of the run, if it had come to its end and everything was written; None if there is something to do."""
     if not run.results.is_file() or not run.final_model.is_file():
         return None
     results = read_results(run.results)
-    unfinished = results.agent_steps != checkpoint.agent_steps or (results.evaluations and results.final is None)
-    return None if unfinished else results
+    return results if results.finished and results.agent_steps >= checkpoint.agent_steps else None
+
+
+def other_versions(checkpoint: Checkpoint) -> list[str]:
+    """A line for each package that is not the one that made the checkpoint."""
+    there, here = asdict(checkpoint.manifest.versions), asdict(Versions.here())
+    return [
+        f"warning: the checkpoint was made with {name} {version}, here is {here[name]}: not the same bytes, perhaps"
+        for name, version in there.items()
+        if here[name] != version
+    ]
 
 
 def refuse_changes(
@@ -60,9 +72,12 @@ def refuse_changes(
     """
     found = _differences(stored, identity(configuration, options))
     for name in allowed:
-        known = [*configuration.flat(), *found]
+        known = [*configuration.flat(), *found, REPLAY]
         if name not in known and not any(key.startswith(f"{name}.") for key in known):
             raise UserError(f"--allow-change: there is no '{name}'{nearest(name, known)}")
+    for key in _NEVER_OTHER & found.keys():
+        was, now = found[key]
+        raise UserError(f"--resume: {key} was {was!r} and cannot become {now!r}; begin a new run for that")
     refused = {key: values for key, values in found.items() if not _is_allowed(key, allowed)}
     if refused:
         listed = ", ".join(f"{key} was {there!r} and is {here!r}" for key, (there, here) in refused.items())
@@ -79,7 +94,7 @@ def _differences(stored: State, given: Mapping[str, Any]) -> dict[str, tuple[Any
         }
         for part in (stored, given)
     )
-    keys = [*there, *(key for key in here if key not in there)]
+    keys = [key for key in {**there, **here} if there.get(key) != {} and here.get(key) != {}]
     pairs = {key: (there.get(key, _ABSENT), here.get(key, _ABSENT)) for key in keys}
     return {key: values for key, values in pairs.items() if _as_saved(values[0]) != _as_saved(values[1])}
 

@@ -1,10 +1,10 @@
 """One training run: configuration in, run folder out; or on with a run that was stopped or killed."""
 
 import contextlib
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import yaml
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
@@ -13,17 +13,17 @@ from dqn_zoo_ext.callbacks import ExactCheckpoint, Progress, ProtocolEvaluation,
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.assemble import assemble
-from dqn_zoo_ext.experiment.breakdowns import plain_breakdowns
+from dqn_zoo_ext.experiment.breakdowns import plain_breakdowns, plain_memory_errors
 from dqn_zoo_ext.experiment.build import frames_per_agent_step
 from dqn_zoo_ext.experiment.doctor import brief_lines, diagnose, refuse
 from dqn_zoo_ext.experiment.live_run import LiveRun
 from dqn_zoo_ext.experiment.options import RunOptions
-from dqn_zoo_ext.experiment.resume import finished_results, refuse_changes
+from dqn_zoo_ext.experiment.resume import REPLAY, finished_results, other_versions, refuse_changes
 from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights, write_agent
-from dqn_zoo_ext.storage.atomic import write_atomically
+from dqn_zoo_ext.storage.atomic import plain_os_errors, remove_leftovers
 from dqn_zoo_ext.storage.checkpoints import CheckpointFolder, no_checkpoint
 from dqn_zoo_ext.storage.replay_file import read_replay, write_replay
 from dqn_zoo_ext.storage.results import EvaluationRecord, Machine, RunResults, Versions, write_results
@@ -41,7 +41,7 @@ class Finished:
 
     run: RunFolder
     results: RunResults
-    stopped_by: str | None = None
+    stopped_by: signal.Signals | None = None
     saved: bool = True
     was_finished: bool = False
 
@@ -55,55 +55,65 @@ def train(configuration: Configuration, options: RunOptions, console: Console) -
         options.log_folder, configuration.algo, configuration.env.folder_name, options.unique_folder
     )
     progress = _progress(options, console)
-    with locked(folder.path), stop_requests(progress.say) as stop:
-        with _discarded_on_error(folder):
+    with locked(folder.path), stop_requests() as stop:
+        with _discarded_on_error(folder), plain_memory_errors():
             doctor = _Doctor(configuration, options)
             run, exact, callbacks = assemble(configuration, options, folder, progress, stop.asked, doctor.look_at)
-            if options.trained_agent is not None:
-                _continue_from(run.model, options)
-            _write_config(run)
-            for line in [headline(configuration, options.seed), *doctor.lines]:
-                progress.say(line)
-            _check_resumable(run, exact, progress)
-            run.first_step = run.model.num_timesteps
+            with _closed_on_error(run):
+                if options.trained_agent is not None:
+                    _continue_from(run.model, options)
+                run.write_config()
+                for line in [headline(configuration, options.seed), *doctor.lines]:
+                    progress.say(line)
+                _check_resumable(run, exact, progress)
+                run.first_step = run.model.num_timesteps
         begun = run.model.num_timesteps
         with _discarded_on_error(folder, unless=lambda: run.model.num_timesteps > begun):
             return _learn(run, exact, callbacks, progress, stop)
 
 
 def resume(
-    folder: RunFolder, configuration: Configuration, options: RunOptions, allowed: list[str], console: Console
+    folder: RunFolder,
+    configuration: Configuration,
+    options: RunOptions,
+    allowed: list[str],
+    console: Console,
+    wait_seconds: float = 0.0,
 ) -> Finished:
     """Go on with a run from its newest whole checkpoint, as if it had never been stopped.
 
-    allowed: what of the configuration may differ from then. UserError if there is no such checkpoint, if anything else
+    allowed: what of the configuration may differ from then; ``replay`` for an empty one. wait_seconds: for another
+    process that is at work on it to end. UserError if there is no such checkpoint, if anything else
     differs, if the run has reached its last agent step, or if another process is at work on it.
     """
     progress = _progress(options, console)
-    with locked(folder.path), stop_requests(progress.say) as stop:
+    with locked(folder.path, wait_seconds), stop_requests() as stop, plain_memory_errors():
         checkpoints = CheckpointFolder(folder.checkpoint_folder, options.keep_checkpoints)
-        checkpoint, wrong = checkpoints.newest()
+        with_replay = REPLAY not in allowed
+        with plain_os_errors(f"cannot read the checkpoints in {folder.path}"):
+            checkpoint, wrong = checkpoints.newest(with_replay)
         if checkpoint is None:
             raise no_checkpoint(folder.path, wrong)
-        for line in wrong:
-            progress.say(f"left aside: {line}")
-        stored = checkpoint.state()["run"]
-        changes = refuse_changes(stored, configuration, options, allowed)
-        steps = configuration.hyperparameters.n_timesteps
+        state = checkpoint.state()
+        changes = refuse_changes(state["run"], configuration, options, allowed)
         if not changes and (results := finished_results(folder, checkpoint)) is not None:
             return Finished(folder, results, was_finished=True)
+        for line in [*(f"left aside: {each}" for each in wrong), *other_versions(checkpoint)]:
+            progress.say(line)
+        remove_leftovers(folder.path)
         run, exact, callbacks = assemble(configuration, options, folder, progress, stop.asked)
-        progress.say("playing the environments' last actions again, which may take a minute")
-        run.restore(checkpoint)
-        if "n_timesteps" in changes:
-            run.model._total_timesteps = run.first_step + steps
-        checkpoints.set_aside_newer(checkpoint)
-        exact.go_on_from(checkpoint)
-        for key, (there, here) in changes.items():
-            progress.say(f"changed: {key} was {there!r} and is {here!r}")
-        progress.say(f"going on after {checkpoint.agent_steps:,} agent steps: {headline(configuration, options.seed)}")
-        if changes:
-            _write_config(run)
+        with _closed_on_error(run):
+            progress.say("playing the environments' last actions again, which may take a minute")
+            run.restore(checkpoint, state, with_replay)
+            checkpoints.set_aside_newer(checkpoint)
+            exact.go_on_from(checkpoint, with_replay)
+            run.changed = bool(changes)
+            if "n_timesteps" in changes:
+                run.model._total_timesteps = run.first_step + configuration.hyperparameters.n_timesteps
+            for key, (there, here) in changes.items():
+                progress.say(f"changed: {key} was {there!r} and is {here!r}")
+            what = headline(configuration, options.seed)
+            progress.say(f"going on after {checkpoint.agent_steps:,} agent steps: {what}")
         return _learn(run, exact, callbacks, progress, stop)
 
 
@@ -168,49 +178,35 @@ def _continue_from(model: DeepQ, options: RunOptions) -> None:
         read_replay(model.replay_buffer, stored)
 
 
-def _write_config(run: LiveRun) -> None:
-    write_atomically(run.folder.config, yaml.safe_dump(run.configuration.as_plain_data(), sort_keys=False))
-    write_atomically(run.folder.args, yaml.safe_dump(dict(run.options.arguments), sort_keys=True))
-    if not run.folder.command.is_file():
-        write_atomically(run.folder.command, run.options.command + "\n")
-
-
 def _learn(
     run: LiveRun, exact: ExactCheckpoint, callbacks: list[BaseCallback], progress: Progress, stop: StopRequest
 ) -> Finished:
     stopped = False
     with plain_breakdowns(run, exact):
-        try:
-            run.model.learn(
-                run.configuration.hyperparameters.n_timesteps,
-                callback=callbacks,
-                log_interval=run.options.log_interval,
-                reset_num_timesteps=run.options.trained_agent is None,
-            )
-        except Stopped:
-            stopped = True
-        finally:
-            progress.stop()
-            run.model.logger.close()
-            exact.close()
-            _close_environments(run.model)
+        with contextlib.ExitStack() as at_the_end:  # all of it, whatever fails; the last named is done first
+            for close in (exact.close, run.close, progress.stop):
+                at_the_end.callback(close)
+            try:
+                run.model.learn(
+                    run.configuration.hyperparameters.n_timesteps,
+                    callback=callbacks,
+                    log_interval=run.options.log_interval,
+                    reset_num_timesteps=run.options.trained_agent is None,
+                )
+            except Stopped:
+                stopped = True
         run.model.learner.check()
-        results = _results(run)
+        results = _results(run, finished=not stopped)
         write_agent(run.model, run.folder.final_model)
         write_results(results, run.folder.results)
         if run.options.save_replay_buffer:
             _save_replay(run)
-    stopped_by = stop.signal.name if stopped and stop.signal is not None else None
-    return Finished(run.folder, results, stopped_by, saved=exact.saved_at == run.model.num_timesteps)
+    return Finished(
+        run.folder, results, stop.signal if stopped else None, saved=exact.saved_at == run.model.num_timesteps
+    )
 
 
-def _close_environments(model: DeepQ) -> None:
-    with contextlib.suppress(OSError, EOFError):  # a process of theirs may have died
-        if model.env is not None:
-            model.env.close()
-
-
-def _results(run: LiveRun) -> RunResults:
+def _results(run: LiveRun, finished: bool) -> RunResults:
     model, evaluation, configuration = run.model, run.evaluation, run.configuration
     seconds = run.seconds
     return RunResults(
@@ -229,6 +225,7 @@ def _results(run: LiveRun) -> RunResults:
         evaluations=tuple(evaluation.records) if evaluation else (),
         best=evaluation.best if evaluation else None,
         final=_at_the_end(evaluation, model),
+        finished=finished,
     )
 
 
@@ -251,4 +248,14 @@ def _discarded_on_error(folder: RunFolder, unless: Callable[[], bool] = lambda: 
     except BaseException:
         if not unless():
             folder.discard()
+        raise
+
+
+@contextlib.contextmanager
+def _closed_on_error(run: LiveRun) -> Iterator[None]:
+    """Processes of environments would otherwise be waited for when this one ends."""
+    try:
+        yield
+    except BaseException:
+        run.close()
         raise

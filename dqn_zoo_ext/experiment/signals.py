@@ -1,13 +1,13 @@
-"""SIGTERM and Ctrl-C: the first asks the run to stop in order, the second ends the process at once."""
+"""SIGTERM, Ctrl-C, a closed terminal: the first asks the run to stop in order, the second ends the process at once."""
 
 import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FrameType
 
-_ASK = (signal.SIGTERM, signal.SIGINT)
+_ASK = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StopRequest:
@@ -22,10 +22,11 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def stop_requests(say: Callable[[str], None]) -> Iterator[StopRequest]:
-    """Catch both signals within the block. A second one ends the process at once, with 128 + its number.
+def stop_requests() -> Iterator[StopRequest]:
+    """Catch them within the block. A second one ends the process at once, with 128 + its number.
 
-    Outside the main thread Python delivers no signals, and nothing is caught.
+    One that is ignored already stays so (nohup). Outside the main thread Python delivers no signals, and nothing is
+    caught.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -35,10 +36,10 @@ def stop_requests(say: Callable[[str], None]) -> Iterator[StopRequest]:
     def note(number: int, _: FrameType | None) -> None:
         if request.signal is not None:
             os._exit(128 + number)  # nothing is tidied up: whatever lies on the disk is whole or recognised as not
-        request.signal = signal.Signals(number)
-        say(f"{request.signal.name}: finishing this step and saving; a second signal stops at once")
+        request.signal = signal.Signals(number)  # and not a word: a handler may come in the middle of a print
 
-    before = {number: signal.signal(number, note) for number in _ASK}
+    caught = [number for number in _ASK if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, note) for number in caught}
     try:
         yield request
     finally:

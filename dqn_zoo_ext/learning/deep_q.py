@@ -165,6 +165,14 @@ class DeepQ(SB3DQN):
         self.exploration_rate = self._exploration_now()
         return total, callbacks
 
+    def begin_new_games(self, seed: int) -> None:
+        """Go on with an empty replay: in new games, seeded so, without updates for `learning_starts` agent steps."""
+        assert self.env is not None
+        self.env.seed(seed)
+        self._last_obs = self.env.reset()  # type: ignore[assignment]  # as in Stable-Baselines3's own _setup_learn
+        self._first_update_after = self.num_timesteps + self.learning_starts
+        self.rows_stored = 0
+
     def _setup_going_on(
         self, callback: MaybeCallback, tb_log_name: str, progress_bar: bool
     ) -> tuple[int, BaseCallback]:

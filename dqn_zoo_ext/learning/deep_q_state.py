@@ -4,9 +4,8 @@ What it does not hold: the replay's rows (``stored_rows``) and the environments.
 """
 
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
 
+import numpy as np
 import torch
 
 from dqn_zoo_ext.learning.deep_q import DeepQ
@@ -30,6 +29,7 @@ _COUNTERS = (
     "_first_update_after",
     "_current_progress_remaining",
 )
+_PLAIN = (str, int, float, np.generic)
 _PENDING = ("name_to_value", "name_to_count", "name_to_excluded")
 
 
@@ -38,13 +38,13 @@ def state_of(model: DeepQ) -> State:
     return {
         "counters": {name: getattr(model, name) for name in _COUNTERS},
         "policy": dict(model.policy.state_dict()),
-        "optimizer": _optimizer_state(model.policy.optimizer),
+        "optimizer": {str(index): dict(each) for index, each in model.policy.optimizer.state_dict()["state"].items()},
         "learner": model.learner.state(),
         "last_obs": model._last_obs,
         "last_episode_starts": model._last_episode_starts,
         "games": list(model.ep_info_buffer or ()),
         "successes": list(model.ep_success_buffer or ()),
-        "log": {name: dict(getattr(model.logger, name)) for name in _PENDING},
+        "log": _pending_log(model),
         "exploration_rng": generator_state(model.exploration_rng),
         "action_space_rng": generator_state(model.action_space.np_random),
         "random": random_state(model.device),
@@ -55,10 +55,14 @@ def state_of(model: DeepQ) -> State:
 def restore(model: DeepQ, state: State) -> None:
     """Become the model that `state` was taken from; its next ``learn`` goes on, and resets nothing.
 
-    ValueError, KeyError or RuntimeError if the weights or the optimizer's state do not fit.
+    The process's random generators are to be set last, by ``restore_random_state``: environments may draw from them
+    while they are brought back. ValueError, KeyError or RuntimeError if weights or the optimizer's state do not fit.
     """
     model.policy.load_state_dict(state["policy"])
-    model.policy.optimizer.load_state_dict(_for_optimizer(state["optimizer"]))
+    # the groups' settings come from the configuration, which may have been changed
+    groups = model.policy.optimizer.state_dict()["param_groups"]
+    of_weights = {int(index): each for index, each in state["optimizer"].items()}
+    model.policy.optimizer.load_state_dict({"state": of_weights, "param_groups": groups})
     for name in _COUNTERS:
         setattr(model, name, state["counters"][name])
     model.learner.load_state(state["learner"])
@@ -70,22 +74,23 @@ def restore(model: DeepQ, state: State) -> None:
         getattr(model.logger, name).update(state["log"][name])
     set_generator_state(model.exploration_rng, state["exploration_rng"])
     set_generator_state(model.action_space.np_random, state["action_space_rng"])
-    set_random_state(state["random"], model.device)
     if model.device.type == "cpu":
         torch.set_num_threads(state["threads"])  # sums over threads: another number of them, other bytes
     model.goes_on = True
 
 
-def _optimizer_state(optimizer: torch.optim.Optimizer) -> State:
-    state = optimizer.state_dict()
-    return {
-        "state": {str(index): dict(each) for index, each in state["state"].items()},
-        "param_groups": state["param_groups"],
-    }
+def restore_random_state(model: DeepQ, state: State) -> None:
+    """Put the process's random generators where they were."""
+    set_random_state(state["random"], model.device)
 
 
-def _for_optimizer(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "state": {int(index): each for index, each in state["state"].items()},
-        "param_groups": state["param_groups"],
-    }
+def total_agent_steps(state: State) -> int:
+    """The agent steps after which the run that `state` was taken of is to end."""
+    return int(state["counters"]["_total_timesteps"])
+
+
+def _pending_log(model: DeepQ) -> State:
+    """What is recorded for the next line of the log; pictures and the like are no plain data and are left out."""
+    recorded = {name: getattr(model.logger, name) for name in _PENDING}
+    plain = [key for key, value in recorded["name_to_value"].items() if isinstance(value, _PLAIN)]
+    return {name: {key: values[key] for key in plain if key in values} for name, values in recorded.items()}

@@ -2,11 +2,14 @@
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from dqn_zoo_ext.errors import UserError
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.[^.]+)?")
 
 
 @contextlib.contextmanager
@@ -29,6 +32,14 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # some systems cannot flush a folder; the file itself is safe by now
         _flush_to_disk(path.parent, os.O_RDONLY)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files in `folder` of processes that were killed while they wrote."""
+    for path in folder.iterdir():
+        if _TEMPORARY.fullmatch(path.name):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

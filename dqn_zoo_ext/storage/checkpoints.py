@@ -125,8 +125,8 @@ class CheckpointFolder:
             _remove([replay / segment.file for segment in added])
             _remove([snapshot.best_model] if snapshot.best_model is not None else [])
             raise
-        _flush_folder(self._folder)
         self._segments = (*kept, *added)
+        _flush_folder(self._folder)
         with contextlib.suppress(OSError):  # the checkpoint is there; what is too much goes the next time
             self._remove_old()
 
@@ -135,20 +135,23 @@ class CheckpointFolder:
         """Rows of the replay, from the first ever added, that no checkpoint need write any more."""
         return self._segments[-1].last if self._segments else 0
 
-    def go_on_from(self, checkpoint: Checkpoint) -> None:
-        """Later checkpoints add to the replay that this one has."""
-        self._segments = checkpoint.manifest.segments
+    def go_on_from(self, checkpoint: Checkpoint, with_replay: bool = True) -> None:
+        """Later checkpoints add to the replay that this one has, or begin one."""
+        self._segments = checkpoint.manifest.segments if with_replay else ()
 
-    def newest(self) -> tuple[Checkpoint | None, list[str]]:
+    def newest(self, with_replay: bool = True) -> tuple[Checkpoint | None, list[str]]:
         """The newest checkpoint that is whole, and a line for each that is not and was newer.
 
-        Every byte is read and checked. Nothing is changed.
+        Every byte is read and checked, those of the replay only if it is wanted. Nothing is changed. OSError if a file
+        is there and cannot be read: that may pass, and is no reason to go on from an older one.
         """
         wrong = [f"{path.name}: half-written" for path in self._half_written()]
         for path in reversed(self._complete()):
             try:
-                return self._checked(path), wrong
-            except (OSError, ValueError) as error:
+                return self._checked(path, with_replay), wrong
+            except (FileNotFoundError, NotADirectoryError) as error:
+                wrong.append(f"{path.name}: {Path(str(error.filename)).name} is missing")
+            except ValueError as error:
                 wrong.append(f"{path.name}: {error}")
         return None, wrong
 
@@ -174,10 +177,11 @@ class CheckpointFolder:
     def _half_written(self) -> list[Path]:
         return sorted(self._folder.glob(".writing_*")) if self._folder.is_dir() else []
 
-    def _checked(self, path: Path) -> Checkpoint:
+    def _checked(self, path: Path, with_replay: bool) -> Checkpoint:
         manifest = read_manifest(path / manifests.NAME)
         expected = [(path / name, content) for name, content in manifest.files.items()]
-        expected += [(_replay_of(self._folder) / each.file, each.content) for each in manifest.segments]
+        if with_replay:
+            expected += [(_replay_of(self._folder) / each.file, each.content) for each in manifest.segments]
         for file, content in expected:
             if (wrong := what_is_wrong(file, content)) is not None:
                 raise ValueError(wrong)

@@ -12,17 +12,20 @@ from dqn_zoo_ext.storage.atomic import plain_os_errors
 
 
 class EventFiles(TensorBoardOutputFormat):
-    """Stable-Baselines3's output for TensorBoard into `folder`, which belongs to this run alone.
+    """Stable-Baselines3's output for TensorBoard into `folder`.
 
-    Every process that goes on with the run adds a file of its own; TensorBoard shows them as one.
+    Every process that goes on with the run adds a file of its own; TensorBoard shows them as one. private: nobody else
+    writes there, so that a file which is not among those of a state was made after it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, private: bool = True) -> None:
         with plain_os_errors(f"cannot write event files in {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
             _write_and_remove(folder / f".{secrets.token_hex(4)}")
             super().__init__(str(folder))
         self._folder = folder
+        self._private = private
+        self._made = [Path(self._events._file_name).name]
         # the thread that writes them would print a traceback when it fails; its error comes out of `write` all the
         # same. It has begun already, so whether there is space was tried before
         self._events._async_writer._worker._invoke_excepthook = lambda _: None
@@ -38,20 +41,21 @@ class EventFiles(TensorBoardOutputFormat):
             super().close()
 
     def state(self) -> State:
-        """The files there and their sizes in bytes, with all that was recorded written out."""
+        """The run's files and their sizes in bytes, with all that was recorded written out."""
         self.writer.flush()
-        return {path.name: path.stat().st_size for path in self._files()}
+        return {path.name: path.stat().st_size for path in self._files() if path.name in self._made}
 
     def load_state(self, state: State) -> None:
-        """Cut the files back to what they were; later ones are removed. One that is shorter or gone is left so."""
-        mine = Path(self._events._file_name).name
+        """Cut the run's files back to what they were. One that is shorter or gone is left so; later ones are removed
+        where nobody else could have made them.
+        """
         for path in self._files():
-            size = state.get(path.name, 0)
-            if 0 < size < path.stat().st_size:
+            if path.name in state and state[path.name] < path.stat().st_size:
                 with path.open("r+b") as file:
-                    file.truncate(size)
-            elif size == 0 and path.name != mine:
+                    file.truncate(state[path.name])
+            elif self._private and path.name not in (*state, *self._made):
                 path.unlink()
+        self._made += [name for name in state if name not in self._made]
 
     @property
     def _events(self) -> Any:

@@ -70,7 +70,10 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def what_is_wrong(path: Path, expected: Written) -> str | None:
-    """In a few words what is wrong with the file; None if its size and checksum are as expected."""
+    """In a few words what is wrong with the file; None if its size and checksum are as expected.
+
+    OSError if it is there and cannot be read.
+    """
     try:
         size = path.stat().st_size
         if size != expected.bytes:
@@ -79,8 +82,8 @@ def what_is_wrong(path: Path, expected: Written) -> str | None:
             return f"{path.name} is damaged: its checksum is wrong"
     except FileNotFoundError:
         return f"{path.name} is missing"
-    except OSError as error:
-        return f"{path.name} cannot be read: {error.strerror or error}"
+    except IsADirectoryError:
+        return f"{path.name} cannot be read: Is a directory"
     return None
 
 

@@ -98,7 +98,7 @@ class RunResults:
     """The whole file.
 
     started: UTC. frames: emulator frames, 4 per agent step of Atari. best: the evaluation that chose best_model.zip.
-    final: the evaluation of the agent at the end.
+    final: the evaluation of the agent at the end. finished: whether it came to its end, or was stopped before.
     """
 
     __pydantic_config__ = _STRICT
@@ -118,6 +118,7 @@ class RunResults:
     evaluations: tuple[EvaluationRecord, ...] = ()
     best: EvaluationRecord | None = None
     final: EvaluationRecord | None = None
+    finished: bool = True
     format_version: int = FORMAT_VERSION
 
     def as_dict(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import platform
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.atomic import plain_os_errors
 
 _NAME = ".lock"
+_SECONDS_BETWEEN_TRIES = 0.2
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder within the block. UserError that names the process which has it already.
+def locked(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the folder within the block. UserError that names the process which has it, still after `wait_seconds`.
 
     The operating system lets go of the lock when the process ends, however it ends.
     """
@@ -24,7 +26,7 @@ def locked(folder: Path) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor, time.monotonic() + wait_seconds)
         except BlockingIOError:
             owner = os.read(descriptor, 200).decode(errors="replace").strip()
             raise UserError(f"{str(folder)!r} is being trained in by {owner or 'another process'}") from None
@@ -36,3 +38,15 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, until: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+        else:
+            return

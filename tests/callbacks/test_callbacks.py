@@ -11,7 +11,7 @@ from stable_baselines3.common.monitor import load_results
 from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.algorithms import DQN
-from dqn_zoo_ext.callbacks import Checkpoint, Pace, Progress, ProtocolEvaluation, StopAtScore
+from dqn_zoo_ext.callbacks import AgentFiles, Pace, Progress, ProtocolEvaluation, StopAtScore
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.storage.agent_file import read_counters, read_policy_weights
 from dqn_zoo_ext.train import main as train
@@ -74,7 +74,7 @@ def test_evaluations_do_not_disturb_the_training(tmp_path: Path) -> None:
 
 
 def test_checkpoints(tmp_path: Path) -> None:
-    trained = model(2).learn(100, callback=Checkpoint(40, lambda steps: tmp_path / f"rl_model_{steps}_steps.zip"))
+    trained = model(2).learn(100, callback=AgentFiles(40, lambda steps: tmp_path / f"rl_model_{steps}_steps.zip"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rl_model_40_steps.zip", "rl_model_80_steps.zip"]
     assert read_policy_weights(tmp_path / "rl_model_40_steps.zip").keys() == trained.policy.state_dict().keys()
 

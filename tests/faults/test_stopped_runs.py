@@ -52,7 +52,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     code, output = finish(process)
     assert code == 75, output
     run = the_run(tmp_path)
-    assert f"{number.name}: finishing this step and saving; a second signal stops at once" in output
+    assert "stopping after this step, with a checkpoint" in output
     assert re.search(rf"stopped by {number.name}; on: \S+ -m dqn_zoo_ext.train --resume {run}$", output, re.MULTILINE)
     assert "Traceback" not in output
     checkpoint, wrong = CheckpointFolder(run / "checkpoints").newest()
@@ -107,7 +107,7 @@ def test_a_second_signal_ends_it_at_once_and_the_last_checkpoint_is_good(tmp_pat
     wait_for(checkpoint_at(tmp_path, 300), process)
     process.terminate()
     assert process.stdout is not None
-    while not process.stdout.readline().startswith("SIGTERM: finishing this step"):
+    while not process.stdout.readline().startswith("stopping after this step"):
         assert process.poll() is None
     wait_for(lambda: any(tmp_path.glob("*/*/checkpoints/.writing_*")), process)
     process.send_signal(signal.SIGINT)

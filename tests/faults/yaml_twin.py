@@ -132,13 +132,18 @@ def leaves(mapping: Mapping[str, tuple[Any, int]]) -> dict[str, Leaf]:
             result |= _literal(key, node, line)
         else:
             result |= _below(key, node, line)
-    timeouts = "replay_buffer_kwargs.handle_timeout_termination"
-    saves_memory = "optimize_memory_usage" in mapping and says(mapping["optimize_memory_usage"][0], True)
-    if timeouts in result and (saves_memory or says(result[timeouts][0], True)):  # needless, or what SB3 does anyway
-        del result[timeouts]
+    _leave_timeouts(mapping, result)
     if says(result.get("preprocessing", ("", 0))[0], "atari") and "env_wrapper" in mapping:
         result.setdefault("replay_buffer_class", ("frame_ring", result["preprocessing"][1]))
     return result
+
+
+def _leave_timeouts(mapping: Mapping[str, tuple[Any, int]], result: dict[str, Leaf]) -> None:
+    """Take out the keyword of SB3's buffer where it is given for the sake of memory alone, or is the default."""
+    timeouts = "replay_buffer_kwargs.handle_timeout_termination"
+    saves_memory = "optimize_memory_usage" in mapping and says(mapping["optimize_memory_usage"][0], True)
+    if timeouts in result and (saves_memory or says(result[timeouts][0], True)):
+        del result[timeouts]
 
 
 def _below(key: str, node: Any, line: int) -> dict[str, Leaf]:

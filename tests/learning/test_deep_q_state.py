@@ -225,6 +225,7 @@ def _restore(model: DeepQ, stop: StopAtScore | None, state: State, first: int, a
     if stop is not None:
         stop.load_state(state["callback"])
     vec_state.restore(model.env, state["environments"])
+    deep_q_state.restore_random_state(model, state["model"])
 
 
 def _disturb() -> None:

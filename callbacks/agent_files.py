@@ -9,7 +9,7 @@ from dqn_zoo_ext.callbacks.pace import Pace
 from dqn_zoo_ext.storage.agent_file import write_agent
 
 
-class Checkpoint(BaseCallback):
+class AgentFiles(BaseCallback):
     """Writes the agent to ``file_at(agent steps)`` whenever a multiple of `every` agent steps is reached."""
 
     def __init__(self, every: int, file_at: Callable[[int], Path]) -> None:
