@@ -55,7 +55,7 @@ class Hyperparameters:
 
     n_timesteps: Count
     """Length of the run, in agent steps over all environments together."""
-    n_envs: Count
+    n_envs: Annotated[Count, Field(le=4_096)]
     """Environments that run side by side. It changes no other quantity: all of them count agent steps."""
 
     policy: Name

@@ -28,7 +28,7 @@ def make_gym_env(gym_id: str, render_mode: str | None, env_kwargs: Mapping[str, 
         return gymnasium.make(gym_id, render_mode=render_mode, **env_kwargs)
     except (gymnasium.error.Error, ImportError) as error:
         raise UserError(f"environment '{gym_id}' cannot be made: {_one_line(error)}") from error
-    except TypeError as error:
+    except (TypeError, ValueError, AssertionError, KeyError) as error:
         if not env_kwargs:
             raise
         raise UserError(

@@ -36,13 +36,13 @@ class AtariRules:
     full_action_space: all 18 actions of the joystick instead of those that matter in the game.
     """
 
-    noop_max: Annotated[int, Field(ge=0)] = 30
-    frame_skip: Annotated[int, Field(ge=1)] = 4
-    screen_size: Annotated[int, Field(ge=1)] = 84
+    noop_max: Annotated[int, Field(ge=0, le=100_000)] = 30
+    frame_skip: Annotated[int, Field(ge=1, le=1_000)] = 4
+    screen_size: Annotated[int, Field(ge=1, le=2_048)] = 84
     terminal_on_life_loss: bool = True
     clip_reward: bool = True
     fire_on_reset: bool = True
-    max_frames_per_game: Annotated[int, Field(ge=1)] = 108_000
+    max_frames_per_game: Annotated[int, Field(ge=1, le=2**30)] = 108_000
     repeat_action_probability: Probability | None = None
     full_action_space: bool = False
 

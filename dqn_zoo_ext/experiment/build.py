@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import get_device
@@ -100,7 +101,9 @@ def build_model(configuration: Configuration, venv: VecEnv, seed: int, device: s
             device=device,
             **{name: getattr(parameters, name) for name in _PASSED_ON_AS_THEY_ARE},
         )
-    except (ValueError, AssertionError, RuntimeError) as error:  # a torso that cannot take these observations, say
+    except torch.OutOfMemoryError:
+        raise
+    except (ValueError, AssertionError, RuntimeError, MemoryError) as error:  # a torso that does not fit, say
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"cannot build '{configuration.algo}' for {configuration.env.gym_id}: {first_line}") from error
     return model

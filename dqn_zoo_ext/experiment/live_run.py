@@ -12,6 +12,7 @@ from stable_baselines3.common.utils import get_device
 
 from dqn_zoo_ext.callbacks import ProtocolEvaluation
 from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.envs import vec_state
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
@@ -68,7 +69,7 @@ class LiveRun:
     def write_config(self) -> None:
         """Write config.yml, args.yml and, once, command.txt. UserError if they cannot be written."""
         folder, self.changed = self.folder, False
-        write_atomically(folder.config, yaml.safe_dump(self.configuration.as_plain_data(), sort_keys=False))
+        write_atomically(folder.config, to_yaml(self.configuration.as_plain_data()))
         write_atomically(folder.args, yaml.safe_dump(dict(self.options.arguments), sort_keys=True))
         if not folder.command.is_file():
             write_atomically(folder.command, self.options.command + "\n")
