@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from dqn_zoo_ext.callbacks.pace import Pace
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
 from dqn_zoo_ext.evaluation.protocols import Protocol
-from dqn_zoo_ext.learning.random_state import random_state, set_random_state
+from dqn_zoo_ext.learning.saved.random_state import random_state, set_random_state
 from dqn_zoo_ext.state import State
 from dqn_zoo_ext.storage.agent_file import write_agent
 from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing

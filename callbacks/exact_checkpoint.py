@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from stable_baselines3.common.callbacks import BaseCallback
 
 from dqn_zoo_ext.callbacks.pace import Pace
-from dqn_zoo_ext.storage.checkpoints import Checkpoint, CheckpointFolder, Snapshot
+from dqn_zoo_ext.storage.exact.checkpoints import Checkpoint, CheckpointFolder, Snapshot
 
 
 class Stopped(Exception):  # noqa: N818  # not an error: the run was asked to stop, and can go on

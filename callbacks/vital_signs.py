@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
 from dqn_zoo_ext.learning.deep_q import DeepQ
-from dqn_zoo_ext.learning.random_state import random_state, set_random_state
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.saved.random_state import random_state, set_random_state
 
 
 class DeadUnits(NamedTuple):

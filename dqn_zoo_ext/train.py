@@ -23,7 +23,7 @@ from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.run import Finished, headline, resume, train
-from dqn_zoo_ext.experiment.search_options import SearchOptions, StudyOptions
+from dqn_zoo_ext.experiment.search.options import SearchOptions, StudyOptions
 from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
 from dqn_zoo_ext.train_options import make_parser, overrides_of, run_options_of
 from dqn_zoo_ext.train_resume import AUTO, run_to_resume
@@ -31,8 +31,8 @@ from dqn_zoo_ext.train_resume import AUTO, run_to_resume
 _SECONDS_TO_WAIT = 60.0  # a job that was requeued may start while the one before it still saves
 
 if TYPE_CHECKING:
-    from dqn_zoo_ext.experiment.search_space import Load
-    from dqn_zoo_ext.experiment.sweep import Searched
+    from dqn_zoo_ext.experiment.search.space import Load
+    from dqn_zoo_ext.experiment.search.sweep import Searched
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,8 +101,8 @@ def _overrides(options: Namespace) -> dict[str, object]:
     overrides = overrides_of(options)
     if options.trial_id is None:
         return overrides
-    from dqn_zoo_ext.experiment.search_space import without
-    from dqn_zoo_ext.experiment.study import trial_values
+    from dqn_zoo_ext.experiment.search.space import without
+    from dqn_zoo_ext.experiment.search.study import trial_values
 
     values = trial_values(options.storage, options.study_name, options.trial_id)
     return {**without(values, overrides), **overrides}
@@ -120,7 +120,7 @@ def _tracking(options: Namespace) -> TrackingOptions:
 def _search(
     options: Namespace, load_with: "Load", overrides: dict[str, object], run_options: RunOptions, console: Console
 ) -> int:
-    from dqn_zoo_ext.experiment.sweep import search
+    from dqn_zoo_ext.experiment.search.sweep import search
 
     if options.sampler == "auto":
         _say(console, "--sampler auto: RL-Zoo would load code for it from the network; this searches with tpe")

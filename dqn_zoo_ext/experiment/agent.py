@@ -13,7 +13,7 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.build import build_policy, build_venv, frames_per_agent_step
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
-from dqn_zoo_ext.storage.checkpoints import read_weights
+from dqn_zoo_ext.storage.exact.checkpoints import read_weights
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
 _ATARI_FRAMES_PER_SECOND = 60

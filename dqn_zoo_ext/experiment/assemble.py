@@ -14,8 +14,8 @@ from dqn_zoo_ext.experiment.build import build_model, build_venv
 from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback
 from dqn_zoo_ext.experiment.live_run import LiveRun
 from dqn_zoo_ext.experiment.options import DEFAULT_SAVE_FREQ, RunOptions
-from dqn_zoo_ext.storage.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.event_files import EventFiles
+from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.progress_csv import ProgressCsv
 from dqn_zoo_ext.storage.results import EvaluationRecord
 from dqn_zoo_ext.storage.run_folder import RunFolder

@@ -11,7 +11,7 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.live_run import LiveRun
 from dqn_zoo_ext.learning.finite import NotFinite
 from dqn_zoo_ext.storage.agent_file import write_agent
-from dqn_zoo_ext.storage.state_file import write_state
+from dqn_zoo_ext.storage.exact.state_file import write_state
 
 _GPU_IS_FULL = "the GPU's memory is full: a smaller batch_size, fewer n_envs, or --device cpu may help"
 

@@ -16,16 +16,16 @@ from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.envs import vec_state
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
-from dqn_zoo_ext.learning import deep_q_state
 from dqn_zoo_ext.learning.deep_q import DeepQ
-from dqn_zoo_ext.learning.stored_rows import rows_of
+from dqn_zoo_ext.learning.saved import deep_q_state
+from dqn_zoo_ext.learning.saved.stored_rows import rows_of
 from dqn_zoo_ext.state import Resumable, State
 from dqn_zoo_ext.storage.atomic import replacing, write_atomically
-from dqn_zoo_ext.storage.checkpoints import Checkpoint, CheckpointFolder, Snapshot
 from dqn_zoo_ext.storage.event_files import EventFiles
+from dqn_zoo_ext.storage.exact.checkpoints import Checkpoint, CheckpointFolder, Snapshot
+from dqn_zoo_ext.storage.exact.state_file import copied
 from dqn_zoo_ext.storage.progress_csv import ProgressCsv
 from dqn_zoo_ext.storage.run_folder import RunFolder
-from dqn_zoo_ext.storage.state_file import copied
 
 DECISIVE_OPTIONS = ("seed", "vec_env", "log_interval", "eval_freq", "eval_episodes", "n_eval_envs", "eval_env_kwargs")
 """The options of a run, besides its configuration, on which its results depend."""

@@ -13,7 +13,7 @@ from dqn_zoo_ext.experiment.live_run import identity
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.state import State
 from dqn_zoo_ext.storage.atomic import plain_os_errors
-from dqn_zoo_ext.storage.checkpoints import Checkpoint, CheckpointFolder
+from dqn_zoo_ext.storage.exact.checkpoints import Checkpoint, CheckpointFolder
 from dqn_zoo_ext.storage.results import RunResults, Versions, read_results
 from dqn_zoo_ext.storage.run_folder import RunFolder
 

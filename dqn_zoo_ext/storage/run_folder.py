@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from dqn_zoo_ext.errors import UserError, nearest
-from dqn_zoo_ext.storage.checkpoints import CheckpointFolder
+from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 
 _RUN = re.compile(r"(.+)_\d+(?:_[0-9a-f-]{36})?")
 _CHECKPOINT = re.compile(r"rl_model_(\d+)_steps\.zip")
@@ -175,7 +175,7 @@ class RunFolder:
 
     @property
     def checkpoint_folder(self) -> Path:
-        """Where the checkpoints for exact resume lie (storage/checkpoints.py)."""
+        """Where the checkpoints for exact resume lie (storage/exact/checkpoints.py)."""
         return self.path / "checkpoints"
 
     @property

@@ -13,10 +13,10 @@ from stable_baselines3.common.env_util import make_vec_env
 
 from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.callbacks import ExactCheckpoint, Stopped
-from dqn_zoo_ext.learning.deep_q_state import state_of
-from dqn_zoo_ext.learning.stored_rows import rows_of
-from dqn_zoo_ext.storage.checkpoints import CheckpointFolder, Snapshot
-from dqn_zoo_ext.storage.state_file import copied
+from dqn_zoo_ext.learning.saved.deep_q_state import state_of
+from dqn_zoo_ext.learning.saved.stored_rows import rows_of
+from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder, Snapshot
+from dqn_zoo_ext.storage.exact.state_file import copied
 
 
 def _nothing() -> None:

@@ -15,7 +15,7 @@ from short_runs import CART_POLE, differences, the_run
 
 from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.experiment import assemble
-from dqn_zoo_ext.storage.checkpoints import CheckpointFolder
+from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.train import main as train
 
 AT = 200  # agent steps: the checkpoint of 150 is written, the evaluation of 250 and the checkpoint of 300 are due

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from short_runs import CART_POLE, SPACE_INVADERS, differences, finish, start, the_run
 
-from dqn_zoo_ext.storage.checkpoints import CheckpointFolder
+from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.train import main as train
 
 LONGER = [word.replace("600", "2000") for word in CART_POLE]  # agent steps

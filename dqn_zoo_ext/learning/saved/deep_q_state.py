@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from dqn_zoo_ext.learning.deep_q import DeepQ
-from dqn_zoo_ext.learning.random_state import (
+from dqn_zoo_ext.learning.saved.random_state import (
     generator_state,
     random_state,
     set_generator_state,

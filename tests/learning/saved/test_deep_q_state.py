@@ -21,13 +21,13 @@ from dqn_zoo_ext.callbacks import StopAtScore
 from dqn_zoo_ext.envs import vec_state
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.envs.make import make_vec_env
-from dqn_zoo_ext.learning import deep_q_state
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
+from dqn_zoo_ext.learning.saved import deep_q_state
+from dqn_zoo_ext.learning.saved.stored_rows import Pieces, rows_of
 from dqn_zoo_ext.learning.schedules import Linear
-from dqn_zoo_ext.learning.stored_rows import Pieces, rows_of
 from dqn_zoo_ext.state import State
-from dqn_zoo_ext.storage.state_file import copied, read_state, write_state
+from dqn_zoo_ext.storage.exact.state_file import copied, read_state, write_state
 
 _WALL_CLOCK = ("time/fps", "time/time_elapsed")
 

@@ -13,13 +13,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqn_zoo_ext.learning.random_state import (
+from dqn_zoo_ext.learning.saved.random_state import (
     generator_state,
     random_state,
     set_generator_state,
     set_random_state,
 )
-from dqn_zoo_ext.storage.state_file import ARRAYS, PLAIN, copied, read_state, write_state
+from dqn_zoo_ext.storage.exact.state_file import ARRAYS, PLAIN, copied, read_state, write_state
 
 leaves = (
     st.none()

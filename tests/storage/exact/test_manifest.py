@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dqn_zoo_ext.storage.manifest import Manifest, Segment, read_manifest, what_is_wrong
+from dqn_zoo_ext.storage.exact.manifest import Manifest, Segment, read_manifest, what_is_wrong
+from dqn_zoo_ext.storage.exact.tensor_file import Written, checksum
 from dqn_zoo_ext.storage.results import Versions
-from dqn_zoo_ext.storage.tensor_file import Written, checksum
 
 MANIFEST = Manifest(
     agent_steps=1200,

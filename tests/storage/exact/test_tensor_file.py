@@ -11,8 +11,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from dqn_zoo_ext.storage import tensor_file
-from dqn_zoo_ext.storage.tensor_file import checksum, read_tensors, write_tensors
+from dqn_zoo_ext.storage.exact import tensor_file
+from dqn_zoo_ext.storage.exact.tensor_file import checksum, read_tensors, write_tensors
 
 DTYPES = list(tensor_file._NAMES)
 LAYOUTS = {

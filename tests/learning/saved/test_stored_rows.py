@@ -15,7 +15,7 @@ from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.replay import FrameRing
-from dqn_zoo_ext.learning.stored_rows import Pieces, StoredRows, rows_of
+from dqn_zoo_ext.learning.saved.stored_rows import Pieces, StoredRows, rows_of
 
 
 class Numbers(gym.Env[Any, np.int64]):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dqn_zoo_ext.state import State
-from dqn_zoo_ext.storage.tensor_file import read_tensors, write_tensors
+from dqn_zoo_ext.storage.exact.tensor_file import read_tensors, write_tensors
 
 PLAIN, ARRAYS = "state.json", "state.safetensors"
 # what stands in the JSON for an array: {"$array": its name in the other file}; for a number of numpy's, {"$number":

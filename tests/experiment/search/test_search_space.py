@@ -15,7 +15,7 @@ from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.build import build_model, build_venv
-from dqn_zoo_ext.experiment.search_space import Load, search_space, without
+from dqn_zoo_ext.experiment.search.space import Load, search_space, without
 
 
 def loader(conf_file: Path | None = None, env: str = "CartPole-v1", algo: str = "dqn") -> Load:

@@ -23,9 +23,9 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.build import build_model, build_venv
 from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback
 from dqn_zoo_ext.experiment.options import RunOptions
-from dqn_zoo_ext.experiment.search_options import SearchOptions
-from dqn_zoo_ext.experiment.search_space import Load, Space, search_space
-from dqn_zoo_ext.experiment.study import MEASURED, best_of, open_study
+from dqn_zoo_ext.experiment.search.options import SearchOptions
+from dqn_zoo_ext.experiment.search.space import Load, Space, search_space
+from dqn_zoo_ext.experiment.search.study import MEASURED, best_of, open_study
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.report.trials import CONFIGURATION, REASON, TrialsReport
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from dqn_zoo_ext.storage.exact.tensor_file import Written, checksum
 from dqn_zoo_ext.storage.results import Count, Versions
-from dqn_zoo_ext.storage.tensor_file import Written, checksum
 
 FORMAT_VERSION = 1
 NAME = "manifest.json"

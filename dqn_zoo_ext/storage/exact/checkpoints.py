@@ -23,13 +23,13 @@ from pathlib import Path
 from torch import Tensor
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.learning.stored_rows import StoredRows
+from dqn_zoo_ext.learning.saved.stored_rows import StoredRows
 from dqn_zoo_ext.state import State
-from dqn_zoo_ext.storage import manifest as manifests
-from dqn_zoo_ext.storage.manifest import Manifest, Segment, read_manifest, what_is_wrong
+from dqn_zoo_ext.storage.exact import manifest as manifests
+from dqn_zoo_ext.storage.exact.manifest import Manifest, Segment, read_manifest, what_is_wrong
+from dqn_zoo_ext.storage.exact.state_file import read_state, write_state
+from dqn_zoo_ext.storage.exact.tensor_file import checksum, read_tensors, write_tensors
 from dqn_zoo_ext.storage.results import Versions
-from dqn_zoo_ext.storage.state_file import read_state, write_state
-from dqn_zoo_ext.storage.tensor_file import checksum, read_tensors, write_tensors
 
 BEST_MODEL = "best_model.zip"
 _HELD = ".held_"

@@ -14,8 +14,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from dqn_zoo_ext.errors import UserError, nearest
-from dqn_zoo_ext.experiment.search_options import StudyOptions
-from dqn_zoo_ext.experiment.search_space import Space
+from dqn_zoo_ext.experiment.search.options import StudyOptions
+from dqn_zoo_ext.experiment.search.space import Space
 
 MEASURED = "measured"
 """A study's user attribute: what its values are values of."""

@@ -1,0 +1,1 @@
+"""The search for hyperparameters: an Optuna study whose trials are trainings."""

@@ -1,0 +1,1 @@
+"""Checkpoints for exact resume, and the files that they are made of."""
