@@ -47,11 +47,11 @@ def main() -> None:
         whole_ring_seconds = time.monotonic() - began
         disk_bytes = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
         pairs = []
-        for _ in range(options.pairs):
-            waited = exact.seconds_waited
-            with_checkpoints = _seconds(run, options.agent_steps, [exact])
-            waited = exact.seconds_waited - waited
-            pairs.append((with_checkpoints, _seconds(run, options.agent_steps, []), waited))
+        for pair in range(options.pairs):
+            seconds, waited = {}, exact.seconds_waited
+            for checkpoints in (True, False) if pair % 2 == 0 else (False, True):
+                seconds[checkpoints] = _seconds(run, options.agent_steps, [exact] if checkpoints else [])
+            pairs.append((seconds[True], seconds[False], exact.seconds_waited - waited))
             print(f"{pairs[-1][0]:.1f} s with, {pairs[-1][1]:.1f} s without, {waited:.2f} s waited", flush=True)
     slowdown = statistics.median(one / other for one, other, _ in pairs) - 1
     found = {

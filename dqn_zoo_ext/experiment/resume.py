@@ -53,6 +53,19 @@ def finished_results(run: RunFolder, checkpoint: Checkpoint) -> RunResults | Non
     return results if results.finished and results.agent_steps >= checkpoint.agent_steps else None
 
 
+def no_checkpoint(run: Path, wrong: list[str], checkpoints: CheckpointFolder) -> UserError:
+    """The error that says why a run cannot go on. wrong: a line for each checkpoint that is not whole."""
+    if not wrong:
+        return UserError(f"no checkpoint in {str(run)!r}: a run makes them every --save-freq agent steps")
+    without, _ = checkpoints.newest(with_replay=False)
+    hint = ""
+    if without is not None:
+        hint = (
+            f"; only the replay is lost at {without.agent_steps:,} agent steps: --allow-change {REPLAY} fills a new one"
+        )
+    return UserError(f"no usable checkpoint in {str(run)!r}: {'; '.join(wrong)}{hint}")
+
+
 def other_versions(checkpoint: Checkpoint) -> list[str]:
     """A line for each package that is not the one that made the checkpoint."""
     there, here = asdict(checkpoint.manifest.versions), asdict(Versions.here())

@@ -18,13 +18,19 @@ from dqn_zoo_ext.experiment.build import frames_per_agent_step
 from dqn_zoo_ext.experiment.doctor import brief_lines, diagnose, refuse
 from dqn_zoo_ext.experiment.live_run import LiveRun
 from dqn_zoo_ext.experiment.options import RunOptions
-from dqn_zoo_ext.experiment.resume import REPLAY, finished_results, other_versions, refuse_changes
+from dqn_zoo_ext.experiment.resume import (
+    REPLAY,
+    finished_results,
+    no_checkpoint,
+    other_versions,
+    refuse_changes,
+)
 from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights, write_agent
 from dqn_zoo_ext.storage.atomic import plain_os_errors, remove_leftovers
-from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder, no_checkpoint
+from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.replay_file import read_replay, write_replay
 from dqn_zoo_ext.storage.results import EvaluationRecord, Machine, RunResults, Versions, write_results
 from dqn_zoo_ext.storage.run_folder import RunFolder
@@ -93,7 +99,7 @@ def resume(
         with plain_os_errors(f"cannot read the checkpoints in {folder.path}"):
             checkpoint, wrong = checkpoints.newest(with_replay)
         if checkpoint is None:
-            raise no_checkpoint(folder.path, wrong)
+            raise no_checkpoint(folder.path, wrong, checkpoints)
         state = checkpoint.state()
         changes = refuse_changes(state["run"], configuration, options, allowed)
         if not changes and (results := finished_results(folder, checkpoint)) is not None:

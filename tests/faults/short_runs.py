@@ -29,9 +29,13 @@ _WALL_CLOCK = ("time/fps", "time/time_elapsed")
 
 
 def start(*words: str | Path, **named: Any) -> "subprocess.Popen[str]":
-    """``train`` as a user starts it, on one thread; its output, errors too, comes through a pipe."""
+    """``train`` as a user starts it, on one thread; its output, errors too, comes through a pipe.
+
+    It can import the plug-ins in this folder.
+    """
     command = [sys.executable, "-m", "dqn_zoo_ext.train", *(str(word) for word in words)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    paths = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONPATH": paths}
     settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **named}
     return subprocess.Popen(command, env=environment, **settings)
 
@@ -46,6 +50,12 @@ def the_run(log_folder: Path) -> Path:
     """The only run in a log folder."""
     (run,) = (path for path in log_folder.glob("*/*_*") if path.is_dir())
     return run
+
+
+def ended_run(log_folder: Path) -> Path:
+    """The only run there that has ended: one killed before its first checkpoint leaves a folder, and begins anew."""
+    (results,) = log_folder.glob("*/*_*/results.json")
+    return results.parent
 
 
 def differences(one: Path, other: Path) -> list[str]:

@@ -118,12 +118,3 @@ def files_limited_to(size: int) -> Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-
-
-def three_checkpoints(folder: Path) -> Path:
-    """The folder, with checkpoints of 16, 30 and 44 agent steps in it."""
-    game, checkpoints = Game(20), CheckpointFolder(folder, keep=3)
-    for rows in (8, 15, 22):
-        game.go_on(rows)
-        game.save(checkpoints)
-    return folder

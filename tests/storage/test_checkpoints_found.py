@@ -10,7 +10,6 @@ from checkpointed_ring import (
     everything_in,
     newest,
     segments_there,
-    three_checkpoints,
 )
 
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder, no_checkpoint
@@ -20,7 +19,11 @@ from dqn_zoo_ext.storage.exact.manifest import Segment, read_manifest
 @pytest.fixture
 def three(tmp_path: Path) -> Path:
     """A folder with checkpoints of 16, 30 and 44 agent steps."""
-    return three_checkpoints(tmp_path)
+    game, folder = Game(20), CheckpointFolder(tmp_path, keep=3)
+    for rows in (8, 15, 22):
+        game.go_on(rows)
+        game.save(folder)
+    return tmp_path
 
 
 def test_where_nothing_lies_there_is_none(tmp_path: Path) -> None:

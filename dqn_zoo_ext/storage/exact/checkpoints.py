@@ -288,10 +288,3 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"checkpoint {path} cannot be used: {error}") from error
     return weights
-
-
-def no_checkpoint(run: Path, wrong: list[str]) -> UserError:
-    """The error that says why a run cannot go on."""
-    if wrong:
-        return UserError(f"no usable checkpoint in {str(run)!r}: {'; '.join(wrong)}")
-    return UserError(f"no checkpoint in {str(run)!r}: a run makes them every --save-freq agent steps")
