@@ -52,7 +52,7 @@ def main() -> None:
             for checkpoints in (True, False) if pair % 2 == 0 else (False, True):
                 seconds[checkpoints] = _seconds(run, options.agent_steps, [exact] if checkpoints else [])
             pairs.append((seconds[True], seconds[False], exact.seconds_waited - waited))
-            print(f"{pairs[-1][0]:.1f} s with, {pairs[-1][1]:.1f} s without, {waited:.2f} s waited", flush=True)
+            print(f"{pairs[-1][0]:.1f} s with, {pairs[-1][1]:.1f} s without, {pairs[-1][2]:.2f} s waited", flush=True)
     slowdown = statistics.median(one / other for one, other, _ in pairs) - 1
     found = {
         "command": "python benchmarks/checkpoint_stall.py",

@@ -9,6 +9,27 @@ import dqn_zoo_ext  # noqa: F401  # before any test imports PyTorch, as in the c
 # a small network and ring, so that a run takes seconds
 SMALL_ATARI = ["learning_starts:200", "buffer_size:2000", "policy_kwargs.torso:nips", "train_freq:16", "n_envs:4"]
 
+# the file of the Hugging Face course's Unit 3, in RL-Zoo's format
+COURSE = """\
+SpaceInvadersNoFrameskip-v4:
+  env_wrapper:
+    - stable_baselines3.common.atari_wrappers.AtariWrapper
+  frame_stack: 4
+  policy: 'CnnPolicy'
+  n_timesteps: !!float 1e6
+  buffer_size: 100000
+  learning_rate: !!float 1e-4
+  batch_size: 32
+  learning_starts: 100000
+  target_update_interval: 1000
+  train_freq: 4
+  gradient_steps: 1
+  exploration_fraction: 0.1
+  exploration_final_eps: 0.01
+  optimize_memory_usage: True
+  replay_buffer_kwargs: "dict(handle_timeout_termination=False)"
+"""
+
 
 @pytest.fixture(scope="session")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import rl_zoo3
 import yaml
+from conftest import COURSE
 
 import dqn_zoo_ext.algorithms
 import dqn_zoo_ext.envs
@@ -21,25 +22,6 @@ from dqn_zoo_ext.learning import networks
 
 RL_ZOO_FILE = Path(rl_zoo3.__file__).parent / "hyperparams" / "dqn.yml"
 
-COURSE = """
-SpaceInvadersNoFrameskip-v4:
-  env_wrapper:
-    - stable_baselines3.common.atari_wrappers.AtariWrapper
-  frame_stack: 4
-  policy: 'CnnPolicy'
-  n_timesteps: !!float 1e6
-  buffer_size: 100000
-  learning_rate: !!float 1e-4
-  batch_size: 32
-  learning_starts: 100000
-  target_update_interval: 1000
-  train_freq: 4
-  gradient_steps: 1
-  exploration_fraction: 0.1
-  exploration_final_eps: 0.01
-  optimize_memory_usage: True
-  replay_buffer_kwargs: "dict(handle_timeout_termination=False)"
-"""
 
 NOT_NORMALIZED = (
     "running averages of observations and rewards are not kept here, "

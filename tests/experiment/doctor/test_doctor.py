@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from conftest import SMALL_ATARI
+from conftest import COURSE, SMALL_ATARI
 from gymnasium import spaces
 from stable_baselines3.common.atari_wrappers import AtariWrapper
 
@@ -26,24 +26,6 @@ from dqn_zoo_ext.experiment.options import RunOptions
 GB = 10**9
 ROOT = shipped("")[0]
 INVADERS, CART_POLE = "SpaceInvadersNoFrameskip-v4", "CartPole-v1"
-
-COURSE = """\
-SpaceInvadersNoFrameskip-v4:
-  env_wrapper:
-    - stable_baselines3.common.atari_wrappers.AtariWrapper
-  frame_stack: 4
-  policy: 'CnnPolicy'
-  n_timesteps: !!float 1e6
-  buffer_size: 100000
-  learning_rate: !!float 1e-4
-  batch_size: 32
-  learning_starts: 100000
-  target_update_interval: 1000
-  train_freq: 4
-  gradient_steps: 1
-  exploration_fraction: 0.1
-  exploration_final_eps: 0.01
-"""
 
 
 @pytest.fixture
