@@ -83,7 +83,7 @@ def test_the_courses_file_works_unchanged_and_nothing_of_ours_lies_beneath(tmp_p
     assert (found.preprocessing, found.preprocessing_kwargs, found.frame_stack) == ("atari", {}, 4)
     files = {source.file for source in configuration.sources.values()}
     assert files == {str(tmp_path / "conf.yml"), "hyperparams/families/rl_zoo.yml", "default"}
-    assert str(configuration.sources["exploration.end"]) == f"{tmp_path / 'conf.yml'}:16"
+    assert str(configuration.sources["exploration.end"]) == f"{tmp_path / 'conf.yml'}:15"
     assert str(configuration.sources["preprocessing"]) == f"{tmp_path / 'conf.yml'}:3"
 
 
