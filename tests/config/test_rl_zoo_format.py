@@ -84,7 +84,7 @@ def test_the_courses_file_works_unchanged_and_nothing_of_ours_lies_beneath(tmp_p
     files = {source.file for source in configuration.sources.values()}
     assert files == {str(tmp_path / "conf.yml"), "hyperparams/families/rl_zoo.yml", "default"}
     assert str(configuration.sources["exploration.end"]) == f"{tmp_path / 'conf.yml'}:15"
-    assert str(configuration.sources["preprocessing"]) == f"{tmp_path / 'conf.yml'}:3"
+    assert str(configuration.sources["preprocessing"]) == f"{tmp_path / 'conf.yml'}:2"
 
 
 def test_the_command_line_comes_after_the_block(tmp_path: Path) -> None:
