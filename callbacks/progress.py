@@ -55,19 +55,19 @@ class Progress(BaseCallback):
 
     def say(self, line: str) -> None:
         """Print a line above the bar. Nothing, if the reader of our output has gone: the training goes on."""
-        with _quiet_without_reader(self._console):
+        with quiet_without_reader(self._console):
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def stop(self) -> None:
         """Show the last state and leave the terminal as it was; may be called twice, also after an exception."""
         if self._bar is not None:
             self._show()
-            with _quiet_without_reader(self._console):
+            with quiet_without_reader(self._console):
                 self._bar.stop()
             self._bar = None
 
     def _show(self) -> None:
-        with _quiet_without_reader(self._console):
+        with quiet_without_reader(self._console):
             self._show_to_reader()
 
     def _show_to_reader(self) -> None:
@@ -96,7 +96,8 @@ class Progress(BaseCallback):
 
 
 @contextlib.contextmanager
-def _quiet_without_reader(console: Console) -> Iterator[None]:
+def quiet_without_reader(console: Console) -> Iterator[None]:
+    """Printing in the block does nothing any more once the reader of our output has gone (`| head`)."""
     try:
         yield
     except (OSError, SystemExit):  # rich ends the process with the latter when a pipe has no reader any more

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from dqn_zoo_ext.callbacks.progress import quiet_without_reader
 from dqn_zoo_ext.command_line import (
     EXIT_INTERRUPTED,
     EXIT_SAVED,
@@ -64,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(console: Console, line: str) -> None:
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    with quiet_without_reader(console):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:

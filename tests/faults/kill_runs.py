@@ -35,8 +35,8 @@ _AMID_WRITING = 0.03
 class Killed:
     """What happened.
 
-    amid_writing: kills while a checkpoint was being written; left_aside: those that left it half-written. seconds_alive:
-    of each killed process, from the moment it held its run folder.
+    amid_writing: kills while a checkpoint was being written. left_aside: those that left it half-written.
+    seconds_alive: of each killed process, from the moment it held its run folder.
     """
 
     kills: int = 0

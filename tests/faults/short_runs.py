@@ -35,7 +35,7 @@ def start(*words: str | Path, **named: Any) -> "subprocess.Popen[str]":
     """
     command = [sys.executable, "-m", "dqn_zoo_ext.train", *(str(word) for word in words)]
     paths = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONPATH": paths}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
     settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **named}
     return subprocess.Popen(command, env=environment, **settings)
 

@@ -1,17 +1,21 @@
 """Real trainings that are told to stop: exit code 75, a checkpoint, and a resume that ends as if nothing had been."""
 
+import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from short_runs import CART_POLE, SPACE_INVADERS, differences, finish, start, the_run
 
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.train import main as train
+
+if TYPE_CHECKING:
+    import subprocess
 
 LONGER = [word.replace("600", "2000") for word in CART_POLE]  # agent steps
 
@@ -40,7 +44,12 @@ def holds_its_folder(folder: Path, process: "subprocess.Popen[str]") -> Callable
 
 
 @pytest.mark.parametrize(
-    ("number", "at"), [(signal.SIGTERM, "in the middle"), (signal.SIGINT, "in the middle"), (signal.SIGTERM, "at once")]
+    ("number", "at"),
+    [
+        (signal.SIGTERM, "in the middle"),
+        pytest.param(signal.SIGINT, "in the middle", marks=pytest.mark.slow),
+        (signal.SIGTERM, "at once"),
+    ],
 )
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     number: signal.Signals, at: str, undisturbed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -141,15 +150,17 @@ def test_space_invaders_stopped_and_resumed(number: signal.Signals, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_environments_in_processes_of_their_own_stopped_by_the_terminal(tmp_path: Path) -> None:
-    """Ctrl-C goes to the whole group of processes, to those of the environments too."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_to_the_whole_group_of_processes(number: signal.Signals, tmp_path: Path) -> None:
+    """Ctrl-C, a closed terminal or a scheduler reach the processes of the environments too."""
     words = [*CART_POLE, "n_envs:2", "--vec-env", "subproc"]
     assert train([*words, "-f", str(tmp_path / "undisturbed")]) == 0
     process = start(*words, "-f", tmp_path / "stopped", start_new_session=True)
     wait_for(checkpoint_at(tmp_path / "stopped", 150), process)
-    subprocess.run(["kill", "-INT", "--", f"-{process.pid}"], check=True)
+    os.killpg(process.pid, number)
     code, output = finish(process)
     assert code == 75, output
+    assert "Traceback" not in output
     run = the_run(tmp_path / "stopped")
     assert train(["--resume", str(run)]) == 0
     assert differences(the_run(tmp_path / "undisturbed"), run) == []

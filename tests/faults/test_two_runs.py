@@ -1,5 +1,7 @@
 """Two trainings that meet: each has a folder of its own, and none goes on with what another is at work on."""
 
+import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -28,7 +30,10 @@ def test_started_at_the_same_moment_they_never_mix(tmp_path: Path) -> None:
         assert (checkpoint.agent_steps, wrong) == (600, [])
 
 
-def test_a_run_at_work_is_not_gone_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_at_work_is_not_gone_on_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dqn_zoo_ext.train._SECONDS_TO_WAIT", 0.5)  # a minute, for users
     process = start(*CART_POLE, "-n", "100000", "-f", tmp_path)
     while not any(tmp_path.glob("*/*/checkpoints/agent_steps_000000000150")):
         assert process.poll() is None, process.communicate()[0]
@@ -48,6 +53,50 @@ def test_a_run_at_work_is_not_gone_on_with(tmp_path: Path, capsys: pytest.Captur
     finish(process)
     with locked(run):  # it has let go
         pass
+
+
+def test_a_requeued_job_waits_for_the_one_before_it(tmp_path: Path) -> None:
+    """Which still saves what it has."""
+    words = [*CART_POLE, "-f", str(tmp_path)]
+    assert train(words) == 0
+    run = the_run(tmp_path)
+    (run / "results.json").unlink()
+    saved = threading.Event()
+    held = threading.Event()
+
+    def save() -> None:
+        with locked(run):
+            held.set()
+            time.sleep(1.5)
+            saved.set()
+
+    before = threading.Thread(target=save)
+    before.start()
+    assert held.wait(timeout=20)
+    assert train([*words, "--resume", "auto"]) == 0
+    assert saved.is_set()
+    before.join()
+    assert the_run(tmp_path) == run
+    assert (run / "results.json").is_file()
+
+
+def test_two_runs_that_write_their_events_into_one_folder(tmp_path: Path) -> None:
+    """Going on with one leaves the other's files as they are."""
+    events, others = tmp_path / "tb", [*CART_POLE, "--seed", "4", "-tb", str(tmp_path / "tb")]
+    assert train([*CART_POLE, "-tb", str(events), "-f", str(tmp_path / "one")]) == 0
+    of_one = set(events.rglob("events.*"))
+    assert train([*others, "-f", str(tmp_path / "other")]) == 0
+    of_other = {path: path.read_bytes() for path in set(events.rglob("events.*")) - of_one}
+    assert len(of_one) == len(of_other) == 1
+    assert {path.parent for path in of_one} == {path.parent for path in of_other}
+    run = the_run(tmp_path / "one")
+    (run / "results.json").unlink()
+    shutil.rmtree(run / "checkpoints" / "agent_steps_000000000600")
+    before = next(iter(of_one)).stat().st_size
+    assert train(["--resume", str(run)]) == 0
+    assert {path: path.read_bytes() for path in of_other} == of_other
+    assert next(iter(of_one)).stat().st_size < before  # cut back to the checkpoint; the rest is in a new one
+    assert len(set(events.rglob("events.*"))) == 3
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from checkpointed_ring import (
     segments_there,
 )
 
-from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder, no_checkpoint
+from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.exact.manifest import Segment, read_manifest
 
 
@@ -162,10 +162,3 @@ def test_a_segment_says_which_rows_it_holds(three: Path) -> None:
     segments = newest(three).manifest.segments
     assert [(each.first, each.last) for each in segments] == [(0, 8), (8, 15), (15, 22)]
     assert all(isinstance(each, Segment) for each in segments)
-
-
-def test_why_a_run_cannot_go_on_is_one_line() -> None:
-    assert str(no_checkpoint(Path("logs/dqn/Pong_1"), [])) == (
-        "no checkpoint in 'logs/dqn/Pong_1': a run makes them every --save-freq agent steps"
-    )
-    assert str(no_checkpoint(Path("run"), ["a: cut", "b: gone"])) == "no usable checkpoint in 'run': a: cut; b: gone"

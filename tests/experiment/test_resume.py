@@ -1,0 +1,125 @@
+"""What may change when a run is gone on with, what is refused, and what is said of it."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.storage.agent_file import read_optimizer_state
+from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
+from dqn_zoo_ext.storage.exact.manifest import read_manifest
+from dqn_zoo_ext.storage.results import read_results
+from dqn_zoo_ext.train import main as train
+
+_CART_POLE = (
+    "--algo double_dqn --env CartPole-v1 --seed 3 -n 300 --save-freq 100 --eval-freq 200 --eval-episodes 1 "
+    "-params learning_starts:50 buffer_size:300 batch_size:16 train_freq:4 gradient_steps:1 policy_kwargs.net_arch:[16]"
+)
+_WORDS = _CART_POLE.split()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    assert train([*_WORDS, "-f", str(folder)]) == 0
+    return folder / "double_dqn" / "CartPole-v1_1"
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    """A copy that has only come to 200 agent steps, as if it had been killed there."""
+    copy = Path(shutil.copytree(finished, tmp_path / "double_dqn" / finished.name))
+    shutil.rmtree(copy / "checkpoints" / "agent_steps_000000000300")
+    (copy / "results.json").unlink()
+    return copy
+
+
+def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line on stderr, of exit code 2."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        run_verb(train, words)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line.removeprefix("error: ")
+
+
+def test_nothing_changed_goes_on(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert train(["--resume", str(run)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("going on after 200 agent steps: ") for line in lines)
+    assert not any(line.startswith(("changed: ", "warning: ", "left aside: ")) for line in lines)
+    assert read_results(run / "results.json").agent_steps == 300
+
+
+def test_settings_of_the_optimizer_that_are_allowed_to_change_do(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--resume", str(run), "-params", "optimizer_kwargs.eps:0.001", "optimizer_kwargs.weight_decay:0.25"]
+    line = refused(words, capsys)
+    assert line.startswith("--resume: the run has changed: optimizer_kwargs.")
+    assert train([*words, "--allow-change", "optimizer_kwargs"]) == 0
+    assert "changed: optimizer_kwargs.eps was 'nothing' and is 0.001" in capsys.readouterr().out.splitlines()
+    (group,) = read_optimizer_state(run / "CartPole-v1.zip")["param_groups"]
+    assert (group["eps"], group["weight_decay"]) == (0.001, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("key", "was", "becomes", "words"),
+    [
+        ("seed", "3", "4", ["--seed", "4"]),
+        ("optimizer", "'adam'", "'rmsprop'", ["-params", "optimizer:rmsprop"]),
+        ("n_envs", "1", "2", ["-params", "n_envs:2"]),
+        ("algo", "'double_dqn'", "'dqn'", ["--algo", "dqn"]),
+    ],
+)
+def test_what_can_never_change(
+    key: str, was: str, becomes: str, words: list[str], run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
+    line = refused(["--resume", str(run), *words, "--allow-change", key], capsys)
+    assert line == f"--resume: {key} was {was} and cannot become {becomes}; begin a new run for that"
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_another_device_is_a_change(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """PyTorch's meta device stands for a GPU: every machine has it."""
+    line = refused(["--resume", str(run), "--device", "meta"], capsys)
+    assert line == "--resume: the run has changed: device was 'cpu' and is 'meta'; to allow it: --allow-change device"
+
+
+def test_another_name_of_the_same_device_is_none(run: Path) -> None:
+    assert train(["--resume", str(run), "--device", "cpu"]) == 0
+    assert read_results(run / "results.json").agent_steps == 300
+
+
+def test_what_is_allowed_must_exist(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = refused(["--resume", str(run), "--allow-change", "learning_rat"], capsys)
+    assert line == "--allow-change: there is no 'learning_rat'; did you mean 'learning_rate'?"
+
+
+def test_other_versions_are_said_in_a_line_each(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = run / "checkpoints" / "agent_steps_000000000200" / "manifest.json"
+    manifest = read_manifest(path)
+    here = manifest.versions
+    path.write_text(replace(manifest, versions=replace(here, torch="1.0.0", ale_py="0.1")).text())
+    assert train(["--resume", str(run)]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
+    assert said == [
+        f"warning: the checkpoint was made with torch 1.0.0, here is {here.torch}: not the same bytes, perhaps",
+        f"warning: the checkpoint was made with ale_py 0.1, here is {here.ale_py}: not the same bytes, perhaps",
+    ]
+
+
+def test_what_a_killed_write_left_is_removed(run: Path) -> None:
+    left = [run / ".best_model.0a1b2c3d.zip", run / ".evaluations.99999999.npz", run / ".results.deadbeef.json"]
+    for path in left:
+        path.write_bytes(b"half")
+    of_the_user = run / ".my.notes"
+    of_the_user.write_text("mine")
+    assert train(["--resume", str(run)]) == 0
+    assert [path for path in left if path.exists()] == []
+    assert of_the_user.read_text() == "mine"
+    assert (run / ".lock").is_file()
+    assert CheckpointFolder(run / "checkpoints").newest()[1] == []
