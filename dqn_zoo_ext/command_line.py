@@ -175,6 +175,7 @@ def python_to_type() -> str:
 
 def run_verb(verb: Callable[[Sequence[str] | None], int | None], arguments: Sequence[str] | None = None) -> NoReturn:
     """Call a verb's main and exit: its mistakes as one line on stderr."""
+    code = 0
     try:
         code = verb(arguments) or 0
         sys.stdout.flush()
@@ -186,7 +187,6 @@ def run_verb(verb: Callable[[Sequence[str] | None], int | None], arguments: Sequ
     except BrokenPipeError:
         # the reader of our output has gone (`| head`): what remains to be flushed must not raise again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     sys.exit(code)
 
 
