@@ -41,7 +41,7 @@ class HealthWarnings(BaseCallback):
         say: Callable[[str], None],
         every: int = 10_000,
         batch_size: int = 128,
-        updates_to_learn: int = 2_500,
+        updates_to_learn: int = 25_000,
     ) -> None:
         super().__init__()
         self._say = say

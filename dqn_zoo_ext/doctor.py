@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from dqn_zoo_ext.callbacks.progress import quiet_without_reader
 from dqn_zoo_ext.command_line import Parser, command_of, prepare, run_verb
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve
@@ -43,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run_options = run_options_of(options, command_of("doctor", arguments))
     diagnosis = diagnose(configuration, run_options, measure=not options.no_measure)
     if options.verbose > 0:
-        print_report(diagnosis, Console())
+        console = Console()
+        with quiet_without_reader(console):
+            print_report(diagnosis, console)
     if options.json:
         print(json.dumps(diagnosis.as_dict(), allow_nan=False))
     refuse(diagnosis)

@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(console, headline(configuration, run_options.seed))
             return _search(options, lambda given: load_with(overrides=given), overrides, run_options, console)
         if run is None:
+            if options.resume is not None:
+                _say(console, "no run to go on with: a new one begins")
             finished = train(configuration, run_options, console)
         else:
             wait = _SECONDS_TO_WAIT if options.resume == AUTO else 0.0
@@ -86,7 +88,11 @@ def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
         agent += f" --gym-packages {' '.join(gym_packages)}"
     python = python_to_type()
     if finished.stopped_by is not None and finished.saved:
-        lines.append(f"stopped by {finished.stopped_by.name}; on: {python} -m dqn_zoo_ext.train --resume {run.path}")
+        lines.append(
+            f"stopped by {finished.stopped_by.name}; go on with: {python} -m dqn_zoo_ext.train --resume {run.path}"
+        )
+    elif finished.stopped_by is not None:
+        lines.append(f"stopped by {finished.stopped_by.name}; no checkpoint was made of this moment")
     elif finished.was_finished:
         more = f"-n {2 * results.agent_steps} --allow-change n_timesteps"
         lines.append(f"the run was finished; more: {python} -m dqn_zoo_ext.train --resume {run.path} {more}")

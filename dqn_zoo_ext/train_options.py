@@ -122,7 +122,8 @@ def _add_run_options(parser: Parser) -> None:
         "--save-freq",
         type=int,
         metavar="STEPS",
-        help="a checkpoint this often, and an agent file (default: every 50,000, without agent files; -1: none)",
+        help="a checkpoint this often, and an agent file (default: ten in a run, at most 50,000 apart, without agent "
+        "files; -1: none)",
     )
     group.add_argument(
         "--keep-checkpoints", type=whole_number(1), default=2, metavar="N", help="the last ones to keep (default: 2)"

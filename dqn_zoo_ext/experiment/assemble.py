@@ -13,7 +13,7 @@ from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.experiment.build import build_model, build_venv
 from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback
 from dqn_zoo_ext.experiment.live_run import LiveRun
-from dqn_zoo_ext.experiment.options import DEFAULT_SAVE_FREQ, RunOptions
+from dqn_zoo_ext.experiment.options import RunOptions, default_save_freq
 from dqn_zoo_ext.storage.event_files import EventFiles
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.progress_csv import ProgressCsv
@@ -46,7 +46,9 @@ def assemble(
         look_at(venv)
         model = build_model(configuration, venv, options.seed, options.device)
         checkpoints = CheckpointFolder(folder.checkpoint_folder, options.keep_checkpoints)
-        every = DEFAULT_SAVE_FREQ if options.save_freq is None else options.save_freq
+        every = options.save_freq
+        if every is None:
+            every = default_save_freq(configuration.hyperparameters.n_timesteps)
         exact = ExactCheckpoint(
             every, checkpoints, snapshot=lambda: run.snapshot(checkpoints), stop_asked=stop_asked, say=progress.say
         )

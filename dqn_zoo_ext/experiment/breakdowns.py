@@ -23,9 +23,10 @@ def plain_breakdowns(run: LiveRun, exact: ExactCheckpoint) -> Iterator[None]:
     try:
         yield
     except NotFinite as error:
-        raise UserError(
-            f"{error}; the evidence lies in {_keep_evidence(error, run)}{_how_to_go_on(run, exact)}"
-        ) from error
+        how = _how_to_go_on(run, exact)
+        if how:  # unchanged, it would come to the same numbers
+            how += " -params learning_rate:LOWER --allow-change learning_rate"
+        raise UserError(f"{error}; the evidence lies in {_keep_evidence(error, run)}{how}") from error
     except torch.OutOfMemoryError as error:
         raise UserError(f"{_GPU_IS_FULL}{_how_to_go_on(run, exact)}") from error
     except (EOFError, BrokenPipeError, ConnectionResetError) as error:
@@ -64,13 +65,14 @@ def _how_to_go_on(run: LiveRun, exact: ExactCheckpoint) -> str:
         return "; the run's folder is gone"
     if exact.saved_at is None:
         return "; there is no checkpoint to go on from"
-    return f"; the last checkpoint is of {exact.saved_at:,} agent steps: train --resume {run.folder.path}"
+    command = f"python -m dqn_zoo_ext.train --resume {run.folder.path}"
+    return f"; the last checkpoint is of {exact.saved_at:,} agent steps: {command}"
 
 
 def _keep_evidence(error: NotFinite, run: LiveRun) -> str:
     folder = run.folder.path / f"not_finite_update_{error.update}"
     if folder.exists():  # a run that goes on unchanged comes to the same numbers
-        return f"{folder}, as before: going on unchanged ends here again, --allow-change learning_rate may not"
+        return f"{folder}, as before"
     try:
         folder.mkdir()
         write_state(error.evidence, folder)

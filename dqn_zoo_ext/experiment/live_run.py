@@ -67,12 +67,12 @@ class LiveRun:
                 self.model.env.close()
 
     def write_config(self) -> None:
-        """Write config.yml, args.yml and, once, command.txt. UserError if they cannot be written."""
+        """Write config.yml and args.yml, and add a line to command.txt. UserError if they cannot be written."""
         folder, self.changed = self.folder, False
         write_atomically(folder.config, to_yaml(self.configuration.as_plain_data()))
         write_atomically(folder.args, yaml.safe_dump(dict(self.options.arguments), sort_keys=True))
-        if not folder.command.is_file():
-            write_atomically(folder.command, self.options.command + "\n")
+        before = folder.command.read_text(encoding="utf-8") if folder.command.is_file() else ""
+        write_atomically(folder.command, f"{before}{self.options.command}\n")
 
     def why_not_resumable(self) -> str | None:
         """Why no checkpoint can hold all of this run, in words; None if it can."""

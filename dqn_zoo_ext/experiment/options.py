@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 DEFAULT_SAVE_FREQ = 50_000
-"""Agent steps between checkpoints."""
+"""Agent steps between checkpoints, in runs that are long enough for it."""
+
+
+def default_save_freq(n_timesteps: int) -> int:
+    """Agent steps between checkpoints where nothing is said: ten in a short run, none closer than 1,000 steps."""
+    return min(DEFAULT_SAVE_FREQ, max(n_timesteps // 10, 1_000))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,7 +56,7 @@ def finished_results(run: RunFolder, checkpoint: Checkpoint) -> RunResults | Non
 def no_checkpoint(run: Path, wrong: list[str], checkpoints: CheckpointFolder) -> UserError:
     """The error that says why a run cannot go on. wrong: a line for each checkpoint that is not whole."""
     if not wrong:
-        return UserError(f"no checkpoint in {str(run)!r}: a run makes them every --save-freq agent steps")
+        return UserError(f"no checkpoint in {str(run)!r}: a run makes them unless it is told --save-freq -1")
     without, _ = checkpoints.newest(with_replay=False)
     hint = ""
     if without is not None:

@@ -93,7 +93,7 @@ def resume(
     differs, if the run has reached its last agent step, or if another process is at work on it.
     """
     progress = _progress(options, console)
-    with locked(folder.path, wait_seconds), stop_requests() as stop, plain_memory_errors():
+    with locked(folder.path, wait_seconds, progress.say), stop_requests() as stop, plain_memory_errors():
         checkpoints = CheckpointFolder(folder.checkpoint_folder, options.keep_checkpoints)
         with_replay = REPLAY not in allowed
         with plain_os_errors(f"cannot read the checkpoints in {folder.path}"):
@@ -115,7 +115,7 @@ def resume(
             exact.go_on_from(checkpoint, with_replay)
             run.changed = bool(changes)
             if "n_timesteps" in changes:
-                run.model._total_timesteps = run.first_step + configuration.hyperparameters.n_timesteps
+                _change_length(run)
             for key, (there, here) in changes.items():
                 progress.say(f"changed: {key} was {there!r} and is {here!r}")
             what = headline(configuration, options.seed)
@@ -149,6 +149,13 @@ def headline(configuration: Configuration, seed: int) -> str:
 
 def _progress(options: RunOptions, console: Console) -> Progress:
     return Progress(console if options.verbose > 0 else Console(quiet=True), options.live_progress)
+
+
+def _change_length(run: LiveRun) -> None:
+    total, so_far = run.first_step + run.configuration.hyperparameters.n_timesteps, run.model.num_timesteps
+    if total < so_far:
+        raise UserError(f"--resume: the run has {so_far:,} agent steps already, and cannot end after {total:,}")
+    run.model._total_timesteps = total
 
 
 def _check_resumable(run: LiveRun, exact: ExactCheckpoint, progress: Progress) -> None:
@@ -221,7 +228,7 @@ def _results(run: LiveRun, finished: bool) -> RunResults:
         algo=configuration.algo,
         env=configuration.env.gym_id,
         seed=run.options.seed,
-        command=run.folder.command.read_text(encoding="utf-8").strip(),
+        command="; ".join(run.folder.command.read_text(encoding="utf-8").splitlines()),
         started=run.started,
         seconds=seconds,
         agent_steps=model.num_timesteps,

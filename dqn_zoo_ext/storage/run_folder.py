@@ -80,9 +80,11 @@ class RunFolder:
     def at(cls, path: Path) -> "RunFolder":
         """The run that lies in this folder. UserError if its name or what is in it is not that of a run."""
         if not path.is_dir():
-            there = [folder.name for folder in path.parent.iterdir()] if path.parent.is_dir() else []
-            raise UserError(f"no run folder {str(path)!r}{nearest(path.name, there)}")
-        path = path.resolve()
+            there = path.parent.iterdir() if path.parent.is_dir() else ()
+            runs = [str(folder) for folder in there if _RUN.fullmatch(folder.name)]
+            raise UserError(f"no run folder {str(path)!r}{nearest(str(path), runs)}")
+        if not path.parent.name:  # relative to a folder whose name has to be known
+            path = path.resolve()
         name = _RUN.fullmatch(path.name)
         run = cls(path, path.parent.name, name[1] if name else path.name)
         if name is None or not run.config_folder.is_dir():

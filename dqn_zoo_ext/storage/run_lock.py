@@ -5,7 +5,7 @@ import fcntl
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dqn_zoo_ext.errors import UserError
@@ -16,8 +16,10 @@ _SECONDS_BETWEEN_TRIES = 0.2
 
 
 @contextlib.contextmanager
-def locked(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
+def locked(folder: Path, wait_seconds: float = 0.0, say: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Hold the folder within the block. UserError that names the process which has it, still after `wait_seconds`.
+
+    say: is told once that it has to be waited for.
 
     The operating system lets go of the lock when the process ends, however it ends.
     """
@@ -26,7 +28,10 @@ def locked(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
-            _lock(descriptor, time.monotonic() + wait_seconds)
+            if not _lock(descriptor, until=time.monotonic()) and wait_seconds > 0:
+                say(f"{folder} is being trained in; waiting up to {wait_seconds:.0f} seconds for that to end")
+            if not _lock(descriptor, until=time.monotonic() + wait_seconds):
+                raise BlockingIOError
         except BlockingIOError:
             owner = os.read(descriptor, 200).decode(errors="replace").strip()
             raise UserError(f"{str(folder)!r} is being trained in by {owner or 'another process'}") from None
@@ -40,13 +45,13 @@ def locked(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, until: float) -> None:
+def _lock(descriptor: int, until: float) -> bool:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= until:
-                raise
+                return False
             time.sleep(_SECONDS_BETWEEN_TRIES)
         else:
-            return
+            return True

@@ -14,7 +14,7 @@ import pytest
 from short_runs import CART_POLE, differences, the_run
 
 from dqn_zoo_ext.command_line import run_verb
-from dqn_zoo_ext.experiment import assemble
+from dqn_zoo_ext.experiment import options
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.train import main as train
 
@@ -71,7 +71,7 @@ def _cannot_write(run: Path) -> str:
 
 
 def _last_checkpoint(run: Path) -> str:
-    return rf"the last checkpoint is of 150 agent steps: train --resume {re.escape(str(run))}"
+    return rf"the last checkpoint is of 150 agent steps: python -m dqn_zoo_ext.train --resume {re.escape(str(run))}"
 
 
 def nothing_half_written(run: Path) -> bool:
@@ -83,7 +83,7 @@ def test_checkpoints_that_do_not_fit_are_reported_and_training_goes_on(
     disk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The log still fits, and nothing else is written before the end."""
-    monkeypatch.setattr(assemble, "DEFAULT_SAVE_FREQ", 150)
+    monkeypatch.setattr(options, "DEFAULT_SAVE_FREQ", 150)
     silent = [*_SILENT, "--eval-freq", "10000", "-f", str(disk / "logs")]
     (disk / "armed").write_text("leave 49152")
     line, said = fail(silent, capsys)
@@ -94,10 +94,13 @@ def test_checkpoints_that_do_not_fit_are_reported_and_training_goes_on(
     ] * len(warnings)
     assert 3 <= len(warnings) <= 4  # of 300, 450 and 600 agent steps
     assert line.startswith("error: cannot write ")
-    assert line.endswith(f"No space left on device; the last checkpoint is of 150 agent steps: train --resume {run}")
+    assert line.endswith(
+        "No space left on device; the last checkpoint is of 150 agent steps: "
+        f"python -m dqn_zoo_ext.train --resume {run}"
+    )
     assert nothing_half_written(run)
     (disk / "ballast").unlink()
-    monkeypatch.setattr(assemble, "DEFAULT_SAVE_FREQ", 150)
+    monkeypatch.setattr(options, "DEFAULT_SAVE_FREQ", 150)
     assert train(["--resume", str(run)]) == 0
     assert train([*_SILENT, "--eval-freq", "10000", "-f", str(disk.parent / "alone")]) == 0
     assert differences(the_run(disk.parent / "alone"), run) == []
@@ -107,7 +110,7 @@ def test_space_that_is_freed_in_time_is_used(
     disk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One checkpoint fails, later ones do not: they hold what the one that failed would have held."""
-    monkeypatch.setattr(assemble, "DEFAULT_SAVE_FREQ", 150)
+    monkeypatch.setattr(options, "DEFAULT_SAVE_FREQ", 150)
     remove = CheckpointFolder.write
 
     def write(self: CheckpointFolder, snapshot: object) -> None:
@@ -195,7 +198,7 @@ def test_a_log_folder_on_a_read_only_disk(disk: Path, capsys: pytest.CaptureFixt
 def test_a_run_folder_that_vanishes(
     with_agent_files: bool, disk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assemble, "DEFAULT_SAVE_FREQ", 150)
+    monkeypatch.setattr(options, "DEFAULT_SAVE_FREQ", 150)
     (disk / "armed").write_text("vanish")
     words = WORDS if with_agent_files else [*_SILENT, "--eval-freq", "10000"]
     line, _ = fail([*words, "-f", str(disk / "logs")], capsys)

@@ -71,7 +71,7 @@ def test_the_report_for_people(capsys: pytest.CaptureFixture[str]) -> None:
         "14 GB of 16 GB free",
         "repeat_action_probability 0.25 0",
         "terminal_on_life_loss yes no",
-        "warning: actions stick as often in evaluation as in training",
+        "warning: actions should stick as often in evaluation as in training",
         "-params eval_protocol:machado-2018",
     ):
         assert words in text
@@ -80,7 +80,7 @@ def test_the_report_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("--env Pong -params buffer_size:1000000000", "-params: the replay fits into the memory that is free"),
+        ("--env Pong -params buffer_size:1000000000", "-params: the replay must fit into the memory that is free"),
         ("--env Pong --eval-env-kwargs full_action_space:true", "full_action_space is False in training and True"),
         ("--env Pong -params preprocessing_kwargs.frame_skip:16", "here it is 16"),
         ("--env Pong -n 20000", "learning starts after 50,000 agent steps"),

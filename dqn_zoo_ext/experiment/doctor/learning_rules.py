@@ -43,7 +43,7 @@ def _frames(case: _Case) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "one_frame",
-            "an agent sees several frames, or nothing seems to move",
+            "an agent must see several frames, or nothing seems to move",
             "frame_stack is 1",
             where(case.configuration, "frame_stack"),
             flags(frame_stack=4),
@@ -55,7 +55,7 @@ def frame_finding(frames: int, place: str) -> Finding:
     return Finding(
         "stop" if frames >= _SIXTEEN_FRAMES else "warning",
         "frame_skip",
-        "an agent step is 4 frames in the papers",
+        "an agent step should be 4 frames, as in the papers",
         f"here it is {frames}, and the agent acts {60 / frames:.3g} times a second",
         place,
         flags(preprocessing_kwargs__frame_skip=4),
@@ -87,7 +87,7 @@ def _epsilon(case: _Case) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "epsilon_stays_high",
-            "epsilon falls below 0.5 within a run",
+            "epsilon should fall below 0.5 within a run",
             f"at the end of this one it is {run.epsilon_end:.3g}",
             where(case.configuration, *_PACE_OF_EPSILON),
             _faster(case),
@@ -145,7 +145,7 @@ def _target(case: _Case) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "target_follows_at_once",
-            "a target network stays the same for some updates",
+            "a target network should stay the same for some updates",
             f"it is renewed every {parameters.target_update_interval:,} {unit}, with one update in between at most",
             place,
             flags(target_update_interval=1000),
@@ -173,7 +173,7 @@ def _ratio(case: _Case) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "update_ratio",
-            f"updates per agent step are within a factor of {_FAR_OFF:g} of {usual:g}",
+            f"updates per agent step should be within a factor of {_FAR_OFF:g} of {usual:g}",
             f"here they are {ratio:.3g}, with {case.run.replayed_samples_per_agent_step:.3g} replayed samples",
             where(case.configuration, "train_freq", "gradient_steps"),
             flags(train_freq=4, gradient_steps=1),
@@ -186,7 +186,7 @@ def _replay(case: _Case) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "small_buffer",
-            "the replay holds what is collected before learning starts",
+            "the replay should hold what is collected before learning starts",
             f"it holds {parameters.buffer_size:,} transitions of {parameters.learning_starts:,}",
             where(case.configuration, "buffer_size", "learning_starts"),
             flags(learning_starts=parameters.buffer_size // 10),
@@ -195,7 +195,7 @@ def _replay(case: _Case) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "large_batch",
-            "a batch is smaller than the replay it is drawn from",
+            "a batch should be smaller than the replay it is drawn from",
             f"it has {parameters.batch_size:,} transitions, the replay {parameters.buffer_size:,}",
             where(case.configuration, "batch_size", "buffer_size"),
             flags(batch_size=32),
@@ -222,7 +222,7 @@ def _rates(case: _Case) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "learning_rate_high",
-            f"learning rates for Atari are near {_PAPERS_LEARNING_RATE:g}",
+            f"a learning rate for Atari should be near {_PAPERS_LEARNING_RATE:g}",
             f"here it is up to {max(rates):g}, and the loss may grow without end",
             place,
             flags(learning_rate=_PAPERS_LEARNING_RATE),
@@ -231,7 +231,7 @@ def _rates(case: _Case) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "gamma",
-            "a discount of one agent step is at least 0.9 and below 1",
+            "a discount of one agent step should be at least 0.9 and below 1",
             f"it is {parameters.gamma:g}",
             where(case.configuration, "gamma"),
             flags(gamma=0.99),

@@ -44,7 +44,7 @@ def evaluation_findings(
         yield Finding(
             "warning",
             "evaluated_once",
-            "an agent is evaluated during training, and the best one is kept",
+            "an agent should be evaluated during training, so that the best one is kept",
             f"eval_freq is {every:,}, and the run ends after {run.last_step:,} agent steps: one evaluation, at the end",
             "--eval-freq" if options.eval_freq is not None else where(configuration, "eval_freq"),
             f"--eval-freq {max(run.agent_steps // 10, 1)}",
@@ -56,7 +56,7 @@ def _same_environment(comparison: Comparison) -> Iterator[Finding]:
         yield Finding(
             "stop",
             "evaluation_environment",
-            "the environments for evaluation can be made",
+            "the environments for evaluation must be possible to make",
             f"they cannot: {comparison.problem}",
             _EVAL_KWARGS,
             f"leave {_EVAL_KWARGS} out",
@@ -67,7 +67,7 @@ def _same_environment(comparison: Comparison) -> Iterator[Finding]:
             yield Finding(
                 "stop",
                 "evaluation_action_set" if "action" in what else "evaluation_observations",
-                "an agent is evaluated with the actions and observations that it was trained with",
+                "an agent must be evaluated with the actions and observations that it was trained with",
                 f"{what} is {each.training} in training and {each.evaluation} in evaluation",
                 _EVAL_KWARGS,
                 f"give it with --env-kwargs, which is for both, and not with {_EVAL_KWARGS}",
@@ -84,7 +84,7 @@ def _same_difficulty(
         yield Finding(
             "warning",
             "evaluation_sticky_actions",
-            "actions stick as often in evaluation as in training",
+            "actions should stick as often in evaluation as in training",
             f"{sticky.training:g} in training, {sticky.evaluation:g} in evaluation by {protocol.name}",
             place,
             flags(eval_protocol="machado-2018" if sticky.training else "nature-2015"),
@@ -94,7 +94,7 @@ def _same_difficulty(
         yield Finding(
             "warning",
             "evaluation_protocol_rules",
-            "the evaluation protocol says how often actions stick",
+            "the evaluation protocol should say how often actions stick",
             f"{_EVAL_KWARGS} says {given}, {protocol.name} says {protocol.repeat_action_probability:g}, and that holds",
             _EVAL_KWARGS,
             f"another protocol, or leave {_EVAL_KWARGS} out",
@@ -103,7 +103,7 @@ def _same_difficulty(
         yield Finding(
             "warning",
             "evaluation_epsilon",
-            "evaluation is no more random than the end of training",
+            "evaluation should be no more random than the end of training",
             f"epsilon is {protocol.epsilon:g} by {protocol.name}, and {run.epsilon_end:.3g} at the end of training",
             place,
             flags(eval_protocol="course-unit3" if protocol.epsilon > 0.01 else "greedy"),
@@ -113,7 +113,7 @@ def _same_difficulty(
         yield Finding(
             "warning",
             "evaluation_games_alike",
-            "the games of an evaluation differ",
+            "the games of an evaluation should differ",
             f"by {protocol.name} nothing is random: all of them are the same game",
             place,
             flags(eval_protocol="nature-2015"),
@@ -132,11 +132,11 @@ def machine_findings(
             yield _memory(configuration, "warning", whole, memory)
     if machine.free_disk is not None:
         yield from _disk(options, sizes, machine.free_disk)
-    if checkpoint_interval(options) < 1 and run.agent_steps >= _LONG_RUN:
+    if checkpoint_interval(configuration, options) < 1 and run.agent_steps >= _LONG_RUN:
         yield Finding(
             "warning",
             "no_checkpoints",
-            "a long run saves checkpoints",
+            "a long run should save checkpoints",
             f"{run.agent_steps:,} agent steps, and nothing is saved before their end but the best agent",
             "--save-freq",
             f"--save-freq {DEFAULT_SAVE_FREQ}",
@@ -145,7 +145,7 @@ def machine_findings(
         yield Finding(
             "warning",
             "gpu_unused",
-            "a GPU that is there is used",
+            "a GPU that is there should be used",
             "this machine has the driver of one, and PyTorch cannot use it",
             "PyTorch",
             "install the build of PyTorch for it (pytorch.org), or --device cpu",
@@ -160,7 +160,7 @@ def _memory(configuration: Configuration, level: Level, whole: int, memory: Memo
     return Finding(
         level,
         "replay_memory",
-        "the replay fits into the memory that is free",
+        "the replay must fit into the memory that is free",
         f"{parameters.buffer_size:,} transitions take {in_units(whole)}; {in_units(memory.free)} of "
         f"{in_units(memory.total)} are free",
         where(configuration, "buffer_size"),
@@ -185,7 +185,7 @@ def _disk(options: RunOptions, sizes: Sizes, free: int) -> Iterator[Finding]:
         yield Finding(
             "stop" if (sizes.agents or 0) > free else "warning",
             "disk",
-            "what the run leaves behind fits on the disk",
+            "what the run leaves behind must fit on the disk",
             f"checkpoints take up to {in_units(sizes.checkpoints)} before compression, agents "
             f"{in_units(sizes.agents or 0)}, and {in_units(free)} are free",
             f"-f {options.log_folder}",

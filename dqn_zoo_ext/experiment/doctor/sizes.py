@@ -13,7 +13,7 @@ from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.experiment.build import build_venv
 from dqn_zoo_ext.experiment.doctor.comparison import atari_rules
 from dqn_zoo_ext.experiment.doctor.forecast import Forecast
-from dqn_zoo_ext.experiment.options import DEFAULT_SAVE_FREQ, RunOptions
+from dqn_zoo_ext.experiment.options import RunOptions, default_save_freq
 from dqn_zoo_ext.learning.replay import FrameRing
 
 _IN_A_CHECKPOINT = 2  # agents: the one that learns, and a copy of the best one
@@ -61,9 +61,11 @@ class Sizes:
         return self.checkpoints + (self.agents or 0)
 
 
-def checkpoint_interval(options: RunOptions) -> int:
+def checkpoint_interval(configuration: Configuration, options: RunOptions) -> int:
     """Agent steps between checkpoints; below 1: none."""
-    return DEFAULT_SAVE_FREQ if options.save_freq is None else options.save_freq
+    if options.save_freq is None:
+        return default_save_freq(configuration.hyperparameters.n_timesteps)
+    return options.save_freq
 
 
 def spaces_of(configuration: Configuration) -> Spaces:
@@ -101,7 +103,7 @@ def sizes(configuration: Configuration, options: RunOptions, seen: Spaces, run: 
     parameters = configuration.hyperparameters
     filled = min(parameters.buffer_size, run.last_step)
     replay_filled = replay_bytes(configuration, seen, filled)
-    every, checkpoints = checkpoint_interval(options), 0
+    every, checkpoints = checkpoint_interval(configuration, options), 0
     if every > 0:
         fresh = replay_bytes(configuration, seen, min(every * options.keep_checkpoints, filled))
         checkpoints = (replay_filled or 0) + (fresh or 0)

@@ -24,13 +24,13 @@ def brief_lines(diagnosis: Diagnosis) -> list[str]:
     lines = [
         f"{_frames(run.frames_per_agent_step)}, {run.updates_per_agent_step:.3g} updates and "
         f"{run.replayed_samples_per_agent_step:.3g} replayed samples per agent step; {_epsilon(run)}",
-        f"replay {_amount(sizes.replay)} ({_free(diagnosis)}), disk up to {in_units(sizes.disk)} "
-        f"({_amount(diagnosis.free_disk)} free)",
+        f"replay {_amount(sizes.replay)} ({_free(diagnosis)}); it takes up to {in_units(sizes.disk)} "
+        f"of the disk ({_amount(diagnosis.free_disk)} free), and the agents come on top",
     ]
     findings = diagnosis.findings
     lines += [f"{finding.level}: {finding.line}" for finding in findings[:_WARNINGS_IN_BRIEF]]
     if len(findings) > _WARNINGS_IN_BRIEF:
-        lines.append(f"and {len(findings) - _WARNINGS_IN_BRIEF} more; the same words with `doctor` for `train` say all")
+        lines.append(f"and {len(findings) - _WARNINGS_IN_BRIEF} more: type `doctor` in place of `train` to see all")
     return lines
 
 
