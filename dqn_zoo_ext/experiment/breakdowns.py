@@ -23,10 +23,7 @@ def plain_breakdowns(run: LiveRun, exact: ExactCheckpoint) -> Iterator[None]:
     try:
         yield
     except NotFinite as error:
-        how = _how_to_go_on(run, exact)
-        if how:  # unchanged, it would come to the same numbers
-            how += " -params learning_rate:LOWER --allow-change learning_rate"
-        raise UserError(f"{error}; the evidence lies in {_keep_evidence(error, run)}{how}") from error
+        raise _not_finite(error, run, exact) from error
     except torch.OutOfMemoryError as error:
         raise UserError(f"{_GPU_IS_FULL}{_how_to_go_on(run, exact)}") from error
     except (EOFError, BrokenPipeError, ConnectionResetError) as error:
@@ -67,6 +64,13 @@ def _how_to_go_on(run: LiveRun, exact: ExactCheckpoint) -> str:
         return "; there is no checkpoint to go on from"
     command = f"python -m dqn_zoo_ext.train --resume {run.folder.path}"
     return f"; the last checkpoint is of {exact.saved_at:,} agent steps: {command}"
+
+
+def _not_finite(error: NotFinite, run: LiveRun, exact: ExactCheckpoint) -> UserError:
+    how = _how_to_go_on(run, exact)
+    if how:  # unchanged, it would come to the same numbers
+        how += " -params learning_rate:LOWER --allow-change learning_rate"
+    return UserError(f"{error}; the evidence lies in {_keep_evidence(error, run)}{how}")
 
 
 def _keep_evidence(error: NotFinite, run: LiveRun) -> str:

@@ -219,7 +219,7 @@ def test_where_none_is_left_it_is_one_line_and_nothing_is_changed(
     captured = capsys.readouterr()
     (line,) = captured.err.splitlines()
     if what == "no checkpoint":
-        assert line == f"error: no checkpoint in {str(run)!r}: a run makes them every --save-freq agent steps"
+        assert line == f"error: no checkpoint in {str(run)!r}: a run makes them unless it is told --save-freq -1"
     else:
         assert line.startswith(f"error: no usable checkpoint in {str(run)!r}: {NEWER}: ")
         assert f"; {OLDER}: " in line

@@ -22,7 +22,7 @@ def failed(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return line
 
 
-CURE = " -params learning_rate:LOWER --allow-change learning_rate"
+CURE = "python -m dqn_zoo_ext.train --resume {} -params learning_rate:LOWER --allow-change learning_rate"
 
 
 def test_the_second_time_it_names_the_evidence_that_is_there(
@@ -33,17 +33,13 @@ def test_the_second_time_it_names_the_evidence_that_is_there(
     run = the_run(tmp_path)
     (evidence,) = run.glob("not_finite_update_*")
     assert f"; the evidence lies in {evidence}; " in first
-    assert first.endswith(
-        f"; the last checkpoint is of 300 agent steps: python -m dqn_zoo_ext.train --resume {run}{CURE}"
-    )
+    assert first.endswith(f"; the last checkpoint is of 300 agent steps: {CURE.format(run)}")
     files = {path: path.read_bytes() for path in evidence.iterdir()}
     assert read_state(evidence)["what"] == "weight"
     second = failed(["--resume", str(run)], capsys)
     assert second.startswith(re.sub(r"; the evidence.*", "", first))
     assert f"; the evidence lies in {evidence}, as before; " in second
-    assert second.endswith(
-        f"; the last checkpoint is of 300 agent steps: python -m dqn_zoo_ext.train --resume {run}{CURE}"
-    )
+    assert second.endswith(f"; the last checkpoint is of 300 agent steps: {CURE.format(run)}")
     assert list(run.glob("not_finite_update_*")) == [evidence]
     assert {path: path.read_bytes() for path in evidence.iterdir()} == files
     checkpoint, wrong = CheckpointFolder(run / "checkpoints").newest()
