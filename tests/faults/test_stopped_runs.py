@@ -62,7 +62,8 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     assert code == 75, output
     run = the_run(tmp_path)
     assert "stopping after this step, with a checkpoint" in output
-    assert re.search(rf"stopped by {number.name}; go on with: \S+ -m dqn_zoo_ext.train --resume {run}$", output, re.MULTILINE)
+    command = rf"\S+ -m dqn_zoo_ext.train --resume {run}"
+    assert re.search(rf"stopped by {number.name}; go on with: {command}$", output, re.MULTILINE)
     assert "Traceback" not in output
     checkpoint, wrong = CheckpointFolder(run / "checkpoints").newest()
     assert checkpoint is not None
