@@ -3,10 +3,40 @@
 from rl_zoo3 import ALGOS
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.algorithms.btr import BTR
+from dqn_zoo_ext.algorithms.c51 import C51
+from dqn_zoo_ext.algorithms.data_efficient_rainbow import DataEfficientRainbow
 from dqn_zoo_ext.algorithms.double_dqn import DoubleDQN
 from dqn_zoo_ext.algorithms.dqn import DQN
+from dqn_zoo_ext.algorithms.dueling_dqn import DuelingDQN
+from dqn_zoo_ext.algorithms.impala_dqn import ImpalaDQN
+from dqn_zoo_ext.algorithms.iqn import IQN
+from dqn_zoo_ext.algorithms.munchausen_dqn import MunchausenDQN
+from dqn_zoo_ext.algorithms.munchausen_iqn import MunchausenIQN
+from dqn_zoo_ext.algorithms.n_step_dqn import NStepDQN
+from dqn_zoo_ext.algorithms.noisy_dqn import NoisyDQN
+from dqn_zoo_ext.algorithms.prioritized_dqn import PrioritizedDQN
+from dqn_zoo_ext.algorithms.qrdqn import QRDQN
+from dqn_zoo_ext.algorithms.rainbow import Rainbow
 
-__all__ = ["DQN", "DoubleDQN", "join_rl_zoo"]
+__all__ = [
+    "BTR",
+    "C51",
+    "DQN",
+    "IQN",
+    "QRDQN",
+    "DataEfficientRainbow",
+    "DoubleDQN",
+    "DuelingDQN",
+    "ImpalaDQN",
+    "MunchausenDQN",
+    "MunchausenIQN",
+    "NStepDQN",
+    "NoisyDQN",
+    "PrioritizedDQN",
+    "Rainbow",
+    "join_rl_zoo",
+]
 
 
 def join_rl_zoo() -> None:

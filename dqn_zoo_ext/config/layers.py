@@ -10,10 +10,11 @@ from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.merge import EITHER_OR, Layer
 from dqn_zoo_ext.config.rl_zoo_format import SPELLINGS, choose_block, is_rl_zoo, translate
 from dqn_zoo_ext.config.schema import SCHEDULES
-from dqn_zoo_ext.config.yaml_source import Located, read_mapping
+from dqn_zoo_ext.config.yaml_source import Located, Source, located, read_mapping
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.keywords import shown
+from dqn_zoo_ext.learning.parts import parts_of
 
 COMPLETE = "complete"
 """``complete: true`` at the top of a file: it says everything, and nothing of ours lies beneath it."""
@@ -21,6 +22,9 @@ SEARCH, GAME, INHERIT = "search", "game", "inherit"
 ATARI = "atari"
 """The family; also the block of ``families/rl_zoo.yml`` that counts for it alone."""
 NOT_HYPERPARAMETERS = (SEARCH, GAME, COMPLETE)
+FAMILIES = (ATARI, "classic_control", "box2d", "gymnasium")
+"""The sections that an algorithm's file may have: its numbers for the environments of one family."""
+REPLAY = "replay_buffer_class"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
     conf = read_mapping(conf_file, str(conf_file)) if conf_file is not None else {}
     foundation = str(conf_file)
     algorithm = _read_algorithm(keys.algo)
+    of_family = _family_section(algorithm, env.family, keys)
     game_file = f"{env.family}/{env.config_name}.yml"
     game = _read_shipped(game_file, optional=True)
     facts = _block(game, GAME)
@@ -73,8 +78,9 @@ def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
         family_file = f"families/{env.family}.yml"
         foundation = shipped(family_file)[1]
         family = one_layer(_read_shipped(family_file), keys)
-        defaults = one_layer(_without(algorithm, [SEARCH]), keys)
-        layers = [family, defaults, *_with_section(game, [GAME], keys), *_with_section(conf, NOT_HYPERPARAMETERS, keys)]
+        own = [_parts_layer(keys), one_layer(_without(algorithm, [SEARCH, *FAMILIES]), keys), of_family]
+        games = _with_section(game, [GAME], keys)
+        layers = [family, *own, *games, *_with_section(conf, NOT_HYPERPARAMETERS, keys)]
     if SEARCH in conf:
         search = {**search, **_search_of_conf(conf)}
     if GAME in conf and _block(conf, GAME) != facts:
@@ -131,10 +137,31 @@ def _rl_zoo_layers(
         raise UserError(f"{on_atari.source}: {ATARI}: must be a mapping")
     if on_atari is not None and env.family == ATARI:
         bases.append(on_atari.data)
-    # RL-Zoo cannot know the keys that only this algorithm has: those come from the algorithm's own file
-    own = {key: value for key, value in one_layer(_without(algorithm, [SEARCH]), keys).items() if key in keys.own}
-    block = choose_block(conf, (env.gym_id, env.requested), env.family == ATARI, shown)
-    return [*(one_layer(base, keys) for base in bases), own, one_layer(block, keys)]
+    # RL-Zoo cannot know what makes an algorithm of ours, nor the keys that only it has: those are the algorithm's own
+    flat = one_layer(_without(algorithm, [SEARCH, *FAMILIES]), keys)
+    parts, own = _parts_layer(keys), {key: value for key, value in flat.items() if key in keys.own}
+    given = choose_block(conf, (env.gym_id, env.requested), env.family == ATARI, shown)
+    block = one_layer(given, keys)
+    if REPLAY in parts and REPLAY not in given:
+        block.pop(REPLAY, None)  # the one that `translate` takes with an AtariWrapper
+    return [*(one_layer(base, keys) for base in bases), parts, own, block]
+
+
+def _parts_layer(keys: Keys) -> dict[str, Located]:
+    """What makes the algorithm, as its class says it."""
+    source = Source(f"algorithm '{keys.algo}'")
+    parts = parts_of(registry.algorithms.get(keys.algo))
+    return one_layer({key: located(value, source) for key, value in parts.items()}, keys)
+
+
+def _family_section(algorithm: Mapping[str, Located], family: str, keys: Keys) -> dict[str, Located]:
+    """The section for one family in an algorithm's file; the others are for their families to check."""
+    if family not in algorithm:
+        return {}
+    section = algorithm[family]
+    if not isinstance(section.data, dict):
+        raise UserError(f"{section.source}: {family}: the section of a family must be a mapping")
+    return one_layer(section.data, keys)
 
 
 def _is_complete(conf: Mapping[str, Located]) -> bool:

@@ -13,6 +13,8 @@ KEYWORDS_OF = {
     "policy": "policy_kwargs",
     "torso": "torso_kwargs",
     "head": "head_kwargs",
+    "layer": "layer_kwargs",
+    "distribution": "distribution_kwargs",
 }
 """A key that names a class, and the key with that class's keywords."""
 

@@ -11,6 +11,7 @@ from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameter
 from dqn_zoo_ext.config.yaml_source import Located, Source
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.keywords import Place, check_arguments, check_value, problem, shown, signature_of
+from dqn_zoo_ext.learning.parts import EXPECTATION, misfit_of_distribution, misfit_of_loss
 
 DEFAULT = Source("default")
 """The source of what no file says: a hyperparameter's default, which means "off", or an algorithm's own default."""
@@ -26,12 +27,16 @@ _CLASSES: tuple[tuple[str, str | None, registry.Registry[Any]], ...] = (
 _PARTS: tuple[tuple[str, str, registry.Registry[Any]], ...] = (
     ("torso", "torso_kwargs", registry.torsos),
     ("head", "head_kwargs", registry.heads),
+    ("layer", "layer_kwargs", registry.layers),
+    ("distribution", "distribution_kwargs", registry.distributions),
 )
 
 _MACHINE = {
     "optimizer": {"params", "lr"},
     "torso": {"observation_space"},
-    "head": {"features_dim", "n_actions", "net_arch", "activation"},
+    "head": {"features_dim", "n_actions", "n_outputs", "net_arch", "activation", "layer"},
+    "layer": {"in_features", "out_features"},
+    "distribution": {"features_dim"},
     "replay buffer": {
         *{"buffer_size", "observation_space", "action_space", "device", "n_envs", "optimize_memory_usage"},
         *{"n_steps", "gamma"},
@@ -69,7 +74,7 @@ class Merged:
         return Place(key, self.source)
 
 
-def hyperparameters_of(merged: Merged, blame: str) -> Hyperparameters:
+def hyperparameters_of(algo: str, merged: Merged, blame: str) -> Hyperparameters:
     """The checked hyperparameters. UserError for a value that is missing (`blame`: the file to say it of) or wrong."""
     plain = merged.plain(HYPERPARAMETERS)
     for each in fields(Hyperparameters):
@@ -82,7 +87,9 @@ def hyperparameters_of(merged: Merged, blame: str) -> Hyperparameters:
     except ValidationError as error:
         key = str(error.errors(include_url=False)[0]["loc"][0])
         raise UserError(f"{merged.source(key)}: {key}: {problem(error)}") from None
-    return replace(checked, **_class_keywords(checked, merged), callback=_callbacks(checked, merged))
+    checked = replace(checked, **_class_keywords(checked, merged), callback=_callbacks(checked, merged))
+    _check_what_is_learned(algo, checked, merged)
+    return checked
 
 
 def settings_of(algo: str, merged: Merged) -> Any:
@@ -164,6 +171,7 @@ def _class_keywords(checked: Hyperparameters, merged: Merged) -> dict[str, Any]:
             machine = _MACHINE.get(kind.kind, ())
             what = f"{kind.kind} '{name}'"
             result[keywords] = check_arguments(what, accepts, given, merged.place(keywords), machine)
+            _check_together(accepts, result[keywords], merged.place(keywords))
     result["env_kwargs"] = _env_kwargs(checked, merged)
     _check_parts(registry.policies.get(checked.policy), result["policy_kwargs"], merged)
     return result
@@ -191,8 +199,34 @@ def _check_parts(policy: type[Any], policy_kwargs: dict[str, Any], merged: Merge
         place = merged.place(f"policy_kwargs.{keywords}")
         given = policy_kwargs.get(keywords) or {}
         checked = check_arguments(f"{kind.kind} '{name}'", accepts, given, place, _MACHINE[kind.kind])
+        _check_together(accepts, checked, place)
         if keywords in policy_kwargs:
             policy_kwargs[keywords] = checked
+
+
+def _check_together(accepts: Any, keywords: Mapping[str, Any], place: Place) -> None:
+    """Keywords that are right one by one may contradict each other: a class says so in its ``check_keywords``."""
+    check = getattr(accepts, "check_keywords", None)
+    if check is None:
+        return
+    try:
+        check(**keywords)
+    except ValueError as error:
+        raise place.error(f"{place.key}: {error}", next(iter(keywords), None)) from None
+
+
+def _check_what_is_learned(algo: str, checked: Hyperparameters, merged: Merged) -> None:
+    """The network's distribution must be the one that the algorithm's loss is made for, and the loss that one's."""
+    learns = getattr(registry.algorithms.get(algo), "distribution", None)
+    if learns is None:
+        return
+    given = checked.policy_kwargs.get("distribution", EXPECTATION)
+    for key, misfit in (
+        ("policy_kwargs.distribution", misfit_of_distribution(algo, learns, given)),
+        ("loss", misfit_of_loss(learns, checked.loss)),
+    ):
+        if misfit is not None:
+            raise UserError(f"{merged.source(key)}: {key}: {misfit}")
 
 
 def _callbacks(checked: Hyperparameters, merged: Merged) -> list[Any]:

@@ -12,7 +12,7 @@ An algorithm adds a ``loss`` and nothing else. What differs from ``stable_baseli
 import inspect
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -22,19 +22,26 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, TrainFreq, TrainFrequencyUnit
-from stable_baselines3.dqn.policies import MultiInputPolicy
-from torch import Tensor, nn
+from torch import Tensor
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
 from dqn_zoo_ext.learning.learner import Learner, copy_weights
 from dqn_zoo_ext.learning.losses import Loss
-from dqn_zoo_ext.learning.policies import CnnPolicy, MlpPolicy
+from dqn_zoo_ext.learning.parts import (
+    laid_over,
+    misfit_of_distribution,
+    misfit_of_loss,
+    parts_of,
+    settings_among,
+)
+from dqn_zoo_ext.learning.policies import CnnPolicy, MlpPolicy, MultiInputPolicy, QNetwork
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.schedules import AsProgress, Delayed, Linear, Schedule, as_schedule
 
 SelfDeepQ = TypeVar("SelfDeepQ", bound="DeepQ")
+_EXPLORATION = {"exploration_fraction", "exploration_initial_eps", "exploration_final_eps"}
 _ONE_VECTOR_STEP = TrainFreq(1, TrainFrequencyUnit.STEP)
 
 
@@ -46,7 +53,8 @@ class DeepQ(SB3DQN):
     exploration: epsilon's schedule; without one, the three ``exploration_*`` arguments make the linear one.
     exploration_begins: where the schedule's count begins, at the run's ``start`` or at ``learning_starts``.
     target_update_unit: what ``target_update_interval`` counts, ``agent_steps`` or ``updates``.
-    loss: the registered loss of a TD error. learning_rate: a number, a schedule of ours, or one of Stable-Baselines3's.
+    loss: a registered loss that fits what is learned, by default Huber's of a TD error.
+    learning_rate: a number, a schedule of ours, or one of Stable-Baselines3's.
     train_freq: transitions, over all environments together, between rounds of updates (episodes are refused);
     gradient_steps: updates in a round, -1 for as many as transitions.
     settings: the algorithm's own numbers, the fields of its ``Settings`` class.
@@ -58,6 +66,10 @@ class DeepQ(SB3DQN):
         "MultiInputPolicy": MultiInputPolicy,
     }
     Settings: ClassVar[type[Any] | None] = None
+    distribution: ClassVar[str] = "expectation"
+    """What the algorithm learns of the return: the registered distribution that its loss is made for."""
+    parts: ClassVar[Mapping[str, Any]] = {}
+    """What makes it this algorithm besides its loss, in the words of a configuration: defaults that both take over."""
 
     def __init__(
         self,
@@ -68,16 +80,24 @@ class DeepQ(SB3DQN):
         exploration: Schedule | None = None,
         exploration_begins: Literal["start", "learning_starts"] = "start",
         target_update_unit: Literal["agent_steps", "updates"] = "agent_steps",
-        loss: str = "huber",
+        loss: str | None = None,
         replay_buffer_class: str | type[Any] | None = None,
         settings: Any = None,
         **sb3_arguments: Any,
     ) -> None:
+        parts = parts_of(type(self))
+        if exploration is None and "exploration" in parts and not _EXPLORATION & sb3_arguments.keys():
+            exploration = as_schedule(parts["exploration"])
         self.exploration = exploration
         self.exploration_begins = exploration_begins
         self.target_update_unit = target_update_unit
-        self.loss_name = loss
-        self.settings = settings if settings is not None or self.Settings is None else self.Settings()
+        self.loss_name = loss or parts.get("loss", "huber")
+        misfit = misfit_of_loss(self.distribution, self.loss_name)
+        if misfit is not None:
+            raise ValueError(f"loss: {misfit}")
+        if settings is None and self.Settings is not None:
+            settings = self.Settings(**settings_among(parts, self.Settings))
+        self.settings = settings
         self.rows_stored = 0
         """Vector steps stored in the replay since it was made."""
         self.goes_on = False
@@ -87,19 +107,22 @@ class DeepQ(SB3DQN):
         self._learner: Learner | None = None
         if isinstance(policy, str) and policy not in self.policy_aliases:
             policy = registry.policies.get(policy)
+        sb3_arguments["policy_kwargs"] = laid_over(
+            parts.get("policy_kwargs", {}), sb3_arguments.get("policy_kwargs") or {}
+        )
         super().__init__(
             policy,  # type: ignore[arg-type]  # any policy class with a q_net
             env,
             learning_rate=learning_rate,  # type: ignore[arg-type]  # _setup_lr_schedule takes ours too
-            replay_buffer_class=replay_buffer_class,  # type: ignore[arg-type]  # _setup_model looks names up
-            **sb3_arguments,
+            replay_buffer_class=replay_buffer_class or parts.get("replay_buffer_class"),  # type: ignore[arg-type]
+            **{"n_steps": parts.get("n_steps", 1), **sb3_arguments},
         )
 
     @abstractmethod
-    def loss(self, online: nn.Module, target: nn.Module, batch: Batch) -> Loss:
+    def loss(self, online: Any, target: Any, batch: Batch) -> Loss:
         """How a batch becomes a loss and a priority for each of its samples.
 
-        online, target: networks from observations to action values, (B, *observation shape) to (B, A).
+        online, target: the policy's ``QNetwork`` and its copy, called with observations for action values (B, A).
         """
 
     def loss_of_td_error(self, td_error: Tensor) -> Loss:
@@ -117,6 +140,12 @@ class DeepQ(SB3DQN):
             # "n_steps is ignored because a custom replay_buffer_class was passed": _choose_replay passes it on
             warnings.filterwarnings("ignore", message="`n_steps=")
             super()._setup_model()
+        network = self.q_net
+        if isinstance(network, QNetwork):
+            given = network.parts["distribution"]
+            misfit = misfit_of_distribution(type(self).__name__, self.distribution, given)
+            if misfit is not None:
+                raise ValueError(f"policy_kwargs.distribution: {misfit}")
         if isinstance(self.action_space, spaces.Discrete) and self.action_space.start != 0:
             raise ValueError(
                 f"cannot learn: the actions are {self.action_space}, and only actions from 0 are known here"
@@ -193,8 +222,11 @@ class DeepQ(SB3DQN):
         episode_start: np.ndarray | None = None,
         deterministic: bool = False,
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...] | None]:
-        """The greedy action, or, unless `deterministic`, an epsilon-greedy one drawn for each environment by itself."""
-        action, state = self.policy.predict(observation, state, episode_start, deterministic=True)
+        """The greedy action, or, unless `deterministic`, an epsilon-greedy one drawn for each environment by itself.
+
+        A noisy network draws its noise for that too, and implicit quantiles their fractions.
+        """
+        action, state = self.policy.predict(observation, state, episode_start, deterministic=deterministic)
         if not deterministic:
             action = epsilon_greedy(action, self.exploration_rate, self._n_actions, self.exploration_rng)
         return action, state

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.finite import LossOfBatch, NotFinite, What, names_not_finite, not_finite
 from dqn_zoo_ext.learning.losses import Loss
+from dqn_zoo_ext.learning.networks.stochastic import drawing
 from dqn_zoo_ext.state import State
 
 _UPDATES_PER_READING = 32  # their batches are held meanwhile: 58 MB of Atari's at 32 samples
@@ -71,7 +72,8 @@ class Learner:
 
     def update(self, batch: Batch) -> Loss:
         """One step on `batch`; returns its losses and priorities. NotFinite, see above."""
-        loss = self._loss(self._online, self._target, batch)
+        with drawing(self._online, self._target):
+            loss = self._loss(self._online, self._target, batch)
         mean_loss = (batch.weights * loss.per_sample).mean()
         if self._reads_at_once and not math.isfinite(mean_loss.item()):
             raise self._cause_of_loss(batch)

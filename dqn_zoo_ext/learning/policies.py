@@ -1,56 +1,106 @@
-"""Policies: a Q-network made of a named torso and a named head, its target copy and its optimizer.
+"""Policies: a Q-network made of named parts (torso, head, layer, distribution), its target copy and its optimizer.
 
 They extend Stable-Baselines3's ``DQNPolicy``: saving, loading and ``predict`` are its own, and everything in
 ``policy_kwargs`` that it knows (``features_extractor_class``, ``optimizer_class``...) still works.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from gymnasium import spaces
-from stable_baselines3.common.type_aliases import Schedule
-from stable_baselines3.dqn.policies import DQNPolicy, MultiInputPolicy
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from stable_baselines3.dqn.policies import DQNPolicy
 from stable_baselines3.dqn.policies import QNetwork as SB3QNetwork
+from torch import Tensor
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.learning.networks import Activation, Features, activation_class, activation_name
-from dqn_zoo_ext.registry import policies, register_policy
-
-policies.add("MultiInputPolicy", MultiInputPolicy)
+from dqn_zoo_ext.learning.networks.activations import Activation, activation_class, activation_name
+from dqn_zoo_ext.learning.networks.heads import Features
+from dqn_zoo_ext.learning.networks.stochastic import drawing
+from dqn_zoo_ext.registry import register_policy
 
 
 class QNetwork(SB3QNetwork):
-    """Action values from observations: a torso (``features_extractor``) and a head (``q_net``).
+    """Action values from observations: a torso (``features_extractor``), a head (``q_net``) and a ``distribution``.
 
-    head: a registered head's name; `head_kwargs`: its further arguments. The head is built with the network's
+    head, layer, distribution: registered names, and each one's further arguments. The head is built with the network's
     ``activation_fn``, under its name if it has one.
     """
 
-    def __init__(self, *arguments: Any, head: str, head_kwargs: Mapping[str, Any], **named: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        head: str,
+        head_kwargs: Mapping[str, Any],
+        layer: str,
+        layer_kwargs: Mapping[str, Any],
+        distribution: str,
+        distribution_kwargs: Mapping[str, Any],
+        **named: Any,
+    ) -> None:
         super().__init__(*arguments, **named)
-        self.head = head
-        self.head_kwargs = dict(head_kwargs)
-        if head != "linear" or head_kwargs:
-            # Stable-Baselines3 has made the linear head already, with the same random numbers as its own DQN would
-            self.q_net = registry.heads.get(head)(
-                self.features_dim,
-                int(self.action_space.n),
-                net_arch=self.net_arch,
-                activation=activation_name(self.activation_fn),
-                **self.head_kwargs,
-            )
+        self.parts: dict[str, Any] = {
+            "head": head,
+            "head_kwargs": dict(head_kwargs),
+            "layer": layer,
+            "layer_kwargs": dict(layer_kwargs),
+            "distribution": distribution,
+            "distribution_kwargs": dict(distribution_kwargs),
+        }
+        self.distribution = registry.distributions.get(distribution)(self.features_dim, **distribution_kwargs)
+        stable_baselines3s = self.q_net.state_dict()
+        self.q_net = registry.heads.get(head)(
+            self.features_dim,
+            int(self.action_space.n),
+            self.distribution.n_outputs,
+            net_arch=self.net_arch,
+            activation=activation_name(self.activation_fn),
+            layer=partial(registry.layers.get(layer), **layer_kwargs),
+            **head_kwargs,
+        )
+        if (head, layer, distribution) == ("linear", "linear", "expectation"):
+            # the same random numbers as its own DQN would have begun with
+            self.q_net.load_state_dict(stable_baselines3s)
+
+    def forward(self, obs: PyTorchObs) -> Tensor:
+        """The expected return of each action, (B, A)."""
+        return self.values(self.torso(obs))
+
+    def torso(self, obs: PyTorchObs) -> Tensor:
+        """Features, (B, features_dim)."""
+        return self.extract_features(obs, self.features_extractor)
+
+    def values(self, features: Tensor) -> Tensor:
+        """The expected returns, (B, A), for the torso's features."""
+        values: Tensor = self.distribution.values(self.q_net, features)
+        return values
+
+    def outputs(self, obs: PyTorchObs) -> Tensor:
+        """What the head says of each action, (B, A, n_outputs): logits of atoms, or quantiles."""
+        outputs: Tensor = self.q_net(self.torso(obs))
+        return outputs
+
+    def quantiles(self, features: Tensor, fractions: Tensor) -> Tensor:
+        """The return's quantiles (B, A, N) at `fractions` (B, N), for the torso's features; implicit quantiles only."""
+        quantiles: Tensor = self.distribution.quantiles(self.q_net, features, fractions)
+        return quantiles
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        return {**super()._get_constructor_parameters(), "head": self.head, "head_kwargs": self.head_kwargs}
+        return {**super()._get_constructor_parameters(), **self.parts}
 
 
 class TorsoHeadPolicy(DQNPolicy):
     """A policy for Deep Q-learning built from registered parts.
 
-    torso, head: registered names; `torso_kwargs`, `head_kwargs`: their further arguments. net_arch: the widths of the
+    torso, head: registered names; layer: what the head is made of; distribution: what its numbers mean, which must be
+    what the algorithm learns; each with further arguments under its name and ``_kwargs``. net_arch: the widths of the
     head's hidden layers, None for `default_net_arch`. activation: a name (relu, elu, tanh...). A
     ``features_extractor_class`` or an ``activation_fn`` given in Stable-Baselines3's way takes the place of the torso
     or of the activation.
+
+    ``predict`` draws noise and fractions only where it is not deterministic, for each environment by itself.
     """
 
     default_net_arch: ClassVar[tuple[Features, ...]] = ()
@@ -64,13 +114,23 @@ class TorsoHeadPolicy(DQNPolicy):
         torso_kwargs: Mapping[str, Any] | None = None,
         head: str = "linear",
         head_kwargs: Mapping[str, Any] | None = None,
+        layer: str = "linear",
+        layer_kwargs: Mapping[str, Any] | None = None,
+        distribution: str = "expectation",
+        distribution_kwargs: Mapping[str, Any] | None = None,
         net_arch: Sequence[Features] | None = None,
         activation: Activation = "relu",
         **sb3_arguments: Any,
     ) -> None:
         self.torso = torso
-        self.head = head
-        self.head_kwargs = dict(head_kwargs or {})
+        self.parts: dict[str, Any] = {
+            "head": head,
+            "head_kwargs": dict(head_kwargs or {}),
+            "layer": layer,
+            "layer_kwargs": dict(layer_kwargs or {}),
+            "distribution": distribution,
+            "distribution_kwargs": dict(distribution_kwargs or {}),
+        }
         sb3_arguments.setdefault("features_extractor_class", registry.torsos.get(torso))
         sb3_arguments.setdefault("features_extractor_kwargs", dict(torso_kwargs or {}))
         sb3_arguments.setdefault("activation_fn", activation_class(activation))
@@ -80,12 +140,16 @@ class TorsoHeadPolicy(DQNPolicy):
     def make_q_net(self) -> SB3QNetwork:
         """A fresh network of this policy's parts, with a torso of its own."""
         arguments = self._update_features_extractor(self.net_args, features_extractor=None)
-        return QNetwork(**arguments, head=self.head, head_kwargs=self.head_kwargs).to(self.device)
+        return QNetwork(**arguments, **self.parts).to(self.device)
+
+    def _predict(self, obs: PyTorchObs, deterministic: bool = True) -> Tensor:
+        chance = contextlib.nullcontext() if deterministic else drawing(self.q_net, draws="for_each_row")
+        with chance:
+            return self.q_net._predict(obs, deterministic=deterministic)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         # the torso's arguments and the activation are among Stable-Baselines3's own, as the classes really in use
-        own = {"torso": self.torso, "head": self.head, "head_kwargs": self.head_kwargs}
-        return {**super()._get_constructor_parameters(), **own}
+        return {**super()._get_constructor_parameters(), "torso": self.torso, **self.parts}
 
 
 @register_policy("CnnPolicy")
@@ -105,6 +169,21 @@ class MlpPolicy(TorsoHeadPolicy):
         action_space: spaces.Discrete,
         lr_schedule: Schedule,
         torso: str = "flatten",
+        **arguments: Any,
+    ) -> None:
+        super().__init__(observation_space, action_space, lr_schedule, torso=torso, **arguments)
+
+
+@register_policy("MultiInputPolicy")
+class MultiInputPolicy(MlpPolicy):
+    """For dictionaries of images and vectors: Stable-Baselines3's combined extractor, and MlpPolicy's hidden layers."""
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Discrete,
+        lr_schedule: Schedule,
+        torso: str = "combined",
         **arguments: Any,
     ) -> None:
         super().__init__(observation_space, action_space, lr_schedule, torso=torso, **arguments)

@@ -15,9 +15,9 @@ def q_learning(q_tm1: Tensor, a_tm1: Tensor, r_t: Tensor, discount_t: Tensor, q_
     Returns (B,) r_t + discount_t * max_a q_t[a] - q_tm1[a_tm1]; no gradient through the target.
     Source: Mnih et al. 2015, equation 2.
     """
-    _check_shapes(q_tm1, a_tm1, r_t, discount_t, q_t)
+    check_shapes(q_tm1, a_tm1, r_t, discount_t, q_t)
     target = r_t + discount_t * q_t.amax(dim=1)
-    return target.detach() - _chosen(q_tm1, a_tm1)
+    return target.detach() - of_action(q_tm1, a_tm1)
 
 
 def double_q_learning(
@@ -29,16 +29,18 @@ def double_q_learning(
     Returns (B,) r_t + discount_t * q_t_value[argmax_a q_t_selector[a]] - q_tm1[a_tm1]; no gradient through the target.
     Source: van Hasselt, Guez & Silver 2016, equation 4.
     """
-    _check_shapes(q_tm1, a_tm1, r_t, discount_t, q_t_value, q_t_selector)
-    target = r_t + discount_t * _chosen(q_t_value, q_t_selector.argmax(dim=1))
-    return target.detach() - _chosen(q_tm1, a_tm1)
+    check_shapes(q_tm1, a_tm1, r_t, discount_t, q_t_value, q_t_selector)
+    target = r_t + discount_t * of_action(q_t_value, q_t_selector.argmax(dim=1))
+    return target.detach() - of_action(q_tm1, a_tm1)
 
 
-def _chosen(q: Tensor, a: Tensor) -> Tensor:
-    return q.gather(1, a.unsqueeze(1)).squeeze(1)
+def of_action(values: Tensor, a: Tensor) -> Tensor:
+    """Of the numbers (B, A, ...) of all actions those of action `a` (B,): (B, ...)."""
+    index = a.view(-1, *[1] * (values.ndim - 1))
+    return values.take_along_dim(index, dim=1).squeeze(1)
 
 
-def _check_shapes(q_tm1: Tensor, a_tm1: Tensor, r_t: Tensor, discount_t: Tensor, *q_t: Tensor) -> None:
+def check_shapes(q_tm1: Tensor, a_tm1: Tensor, r_t: Tensor, discount_t: Tensor, *q_t: Tensor) -> None:
     """ValueError unless all belong to one batch: a (B, 1) reward would broadcast to (B, B) without a word."""
     batch = q_tm1.shape[:1]
     vectors_fit = a_tm1.shape == r_t.shape == discount_t.shape == batch

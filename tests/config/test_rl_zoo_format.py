@@ -18,7 +18,7 @@ from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
-from dqn_zoo_ext.learning import networks
+from dqn_zoo_ext.learning.networks import activations
 
 RL_ZOO_FILE = Path(rl_zoo3.__file__).parent / "hyperparams" / "dqn.yml"
 
@@ -245,7 +245,7 @@ def test_what_a_file_may_leave_switched_off(tmp_path: Path) -> None:
 
 
 def test_every_activation_of_ours_has_its_class_name() -> None:
-    assert {cls.__name__: name for name, cls in networks.ACTIVATIONS.items()} == rl_zoo_format.ACTIVATIONS
+    assert {cls.__name__: name for name, cls in activations.ACTIVATIONS.items()} == rl_zoo_format.ACTIVATIONS
 
 
 @pytest.mark.parametrize(("env", "explores"), [("Pong", True), ("CartPole-v1", False), ("LunarLander-v3", False)])

@@ -6,15 +6,9 @@ import torch
 from gymnasium import spaces
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.learning.networks import (
-    LinearHead,
-    Nature,
-    NatureHe,
-    NaturePadded,
-    Nips,
-    activation_class,
-    activation_name,
-)
+from dqn_zoo_ext.learning.networks.activations import activation_class, activation_name
+from dqn_zoo_ext.learning.networks.heads import LinearHead
+from dqn_zoo_ext.learning.networks.torsos import Nature, NatureHe, NaturePadded, Nips
 
 
 def screen(height: int = 84, width: int = 84, channels: int = 4) -> spaces.Box:
@@ -80,7 +74,7 @@ def test_vectors_are_refused_by_a_convolutional_torso() -> None:
 def test_linear_head_with_hidden_layers() -> None:
     head = LinearHead(8, 3, net_arch=[16], activation="elu")
     assert [type(layer).__name__ for layer in head] == ["Linear", "ELU", "Linear"]
-    assert head(torch.zeros(5, 8)).shape == (5, 3)
+    assert head(torch.zeros(5, 8)).shape == (5, 3, 1)
 
 
 def test_unknown_activation() -> None:

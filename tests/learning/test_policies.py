@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN
-from dqn_zoo_ext.learning.networks import NaturePadded, activation_class
+from dqn_zoo_ext.learning.networks.activations import activation_class
+from dqn_zoo_ext.learning.networks.layers import MakeLayer
+from dqn_zoo_ext.learning.networks.torsos import NaturePadded
 from dqn_zoo_ext.learning.policies import CnnPolicy, MlpPolicy, QNetwork, TorsoHeadPolicy
 
 VECTOR = spaces.Box(-2, 2, (4,), np.float32)
@@ -25,19 +27,26 @@ class ScaledHead(nn.Module):
     """A hidden layer, a linear one, and a factor; notes the activation that it was given."""
 
     def __init__(
-        self, features_dim: int, n_actions: int, net_arch: Sequence[int], activation: Any, factor: float = 1.0
+        self,
+        features_dim: int,
+        n_actions: int,
+        n_outputs: int,
+        net_arch: Sequence[int],
+        activation: Any,
+        layer: MakeLayer,
+        factor: float = 1.0,
     ) -> None:
         super().__init__()
         self.activation = activation
         self.factor = factor
         (width,) = net_arch
         self.layers = nn.Sequential(
-            nn.Linear(features_dim, width), activation_class(activation)(), nn.Linear(width, n_actions)
+            layer(features_dim, width), activation_class(activation)(), layer(width, n_actions * n_outputs)
         )
 
     def forward(self, features: Tensor) -> Tensor:
         values: Tensor = self.factor * self.layers(features)
-        return values
+        return values.unsqueeze(-1)
 
 
 class NotingTorso(BaseFeaturesExtractor):

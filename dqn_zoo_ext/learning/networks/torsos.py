@@ -1,59 +1,36 @@
-"""Networks in two parts: a torso turns observations into features, a head turns features into action values.
+"""Torsos: observations to features.
 
 A torso is a Stable-Baselines3 features extractor, so any extractor of its users works as one, and the parameters of the
 Nature torso carry the same names as those of its ``NatureCNN``. Images arrive as floats in [0, 1]: Stable-Baselines3's
 preprocessing has divided them by 255.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, get_args
 
 import torch
 from gymnasium import spaces
 from pydantic import Field
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, CombinedExtractor, FlattenExtractor
 from torch import Tensor, nn
 
 from dqn_zoo_ext.errors import UserError, nearest
-from dqn_zoo_ext.registry import register_head, register_torso, torsos
+from dqn_zoo_ext.registry import register_torso, torsos
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "elu": nn.ELU,
-    "tanh": nn.Tanh,
-    "leaky_relu": nn.LeakyReLU,
-    "gelu": nn.GELU,
-}
-
-Activation = Literal["relu", "elu", "tanh", "leaky_relu", "gelu"]
 Features = Annotated[int, Field(ge=1)]
 Padding = Annotated[int, Field(ge=0)]
 Initialization = Literal["pytorch", "glorot", "he"]
 
 torsos.add("flatten", FlattenExtractor)
-
-
-def activation_class(name: str | type[nn.Module]) -> type[nn.Module]:
-    """The activation called `name`, or the class itself; UserError with the nearest name otherwise."""
-    if not isinstance(name, str):
-        return name
-    if name not in ACTIVATIONS:
-        raise UserError(f"unknown activation '{name}'{nearest(name, ACTIVATIONS)}")
-    return ACTIVATIONS[name]
-
-
-def activation_name(activation: type[nn.Module]) -> str | type[nn.Module]:
-    """The activation's name; the class itself if it has none. ``activation_class`` takes both."""
-    return next((name for name, known in ACTIVATIONS.items() if known is activation), activation)
+torsos.add("combined", CombinedExtractor)
 
 
 class ConvolutionalTorso(BaseFeaturesExtractor):
-    """Convolutions with ReLU, then one dense layer of `features_dim` units with ReLU.
+    """Convolutions with ReLU, then one dense layer of `features_dim` units with ReLU; None: no such layer.
 
-    Observations: (B, C, H, W). A subclass lists its convolutions as (channels, kernel, stride). `padding` is the first
-    convolution's. `initialization`: PyTorch's default (uniform within 1/sqrt(fan in), as DeepMind's Torch had it),
-    Glorot uniform, or He normal. `bias`: the biases' first value; None leaves PyTorch's.
+    Without it the flattened feature maps are the features, for a head with hidden layers of its own (dueling streams,
+    noisy layers). Observations: (B, C, H, W). A subclass lists its convolutions as (channels, kernel, stride).
+    `padding` is the first convolution's. `initialization`: PyTorch's default (uniform within 1/sqrt(fan in), as
+    DeepMind's Torch had it), Glorot uniform, or He normal. `bias`: the biases' first value; None leaves PyTorch's.
     UserError if the screen is too small for the kernels, or the initialization unknown.
     """
 
@@ -62,7 +39,7 @@ class ConvolutionalTorso(BaseFeaturesExtractor):
     def __init__(
         self,
         observation_space: spaces.Box,
-        features_dim: Features = 512,
+        features_dim: Features | None = 512,
         padding: Padding = 0,
         initialization: Initialization = "pytorch",
         bias: float | None = None,
@@ -71,7 +48,6 @@ class ConvolutionalTorso(BaseFeaturesExtractor):
             raise UserError(
                 f"a convolutional torso needs observations (channels, height, width), got {observation_space.shape}"
             )
-        super().__init__(observation_space, features_dim)
         channels, height, width = observation_space.shape
         layers: list[nn.Module] = []
         for index, (out_channels, kernel, stride) in enumerate(self.convolutions):
@@ -81,12 +57,15 @@ class ConvolutionalTorso(BaseFeaturesExtractor):
                 raise UserError(f"a screen of {observation_space.shape[1:]} is too small for {type(self).__name__}")
             layers += [nn.Conv2d(channels, out_channels, kernel, stride, padding=pad), nn.ReLU()]
             channels = out_channels
+        flat = channels * height * width
+        super().__init__(observation_space, features_dim or flat)
         self.cnn = nn.Sequential(*layers, nn.Flatten())
-        self.linear = nn.Sequential(nn.Linear(channels * height * width, features_dim), nn.ReLU())
+        dense = [] if features_dim is None else [nn.Linear(flat, features_dim), nn.ReLU()]
+        self.linear = nn.Sequential(*dense)
         _initialize(self, initialization, bias)
 
     def forward(self, observations: Tensor) -> Tensor:
-        """(B, C, H, W) floats to (B, features_dim)."""
+        """(B, C, H, W) floats to features, (B, features_dim)."""
         features: Tensor = self.linear(self.cnn(observations))
         return features
 
@@ -108,7 +87,7 @@ class NaturePadded(Nature):
     def __init__(
         self,
         observation_space: spaces.Box,
-        features_dim: Features = 512,
+        features_dim: Features | None = 512,
         padding: Padding = 2,
         initialization: Initialization = "glorot",
         bias: float | None = 0.1,
@@ -123,7 +102,7 @@ class NatureHe(Nature):
     def __init__(
         self,
         observation_space: spaces.Box,
-        features_dim: Features = 512,
+        features_dim: Features | None = 512,
         padding: Padding = 2,
         initialization: Initialization = "he",
         bias: float | None = 0.1,
@@ -140,33 +119,12 @@ class Nips(ConvolutionalTorso):
     def __init__(
         self,
         observation_space: spaces.Box,
-        features_dim: Features = 256,
+        features_dim: Features | None = 256,
         padding: Padding = 0,
         initialization: Initialization = "pytorch",
         bias: float | None = None,
     ) -> None:
         super().__init__(observation_space, features_dim, padding, initialization, bias)
-
-
-@register_head("linear")
-class LinearHead(nn.Sequential):
-    """One value per action: hidden layers of `net_arch` units, then a linear layer without activation.
-
-    (B, features_dim) to (B, n_actions).
-    """
-
-    def __init__(
-        self,
-        features_dim: int,
-        n_actions: int,
-        net_arch: Sequence[Features] = (),
-        activation: Activation | type[nn.Module] = "relu",
-    ) -> None:
-        widths = [features_dim, *net_arch]
-        hidden: list[nn.Module] = []
-        for width_in, width_out in pairwise(widths):
-            hidden += [nn.Linear(width_in, width_out), activation_class(activation)()]
-        super().__init__(*hidden, nn.Linear(widths[-1], n_actions))
 
 
 def _initialize(module: nn.Module, initialization: Initialization, bias: float | None) -> None:
