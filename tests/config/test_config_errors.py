@@ -120,8 +120,8 @@ IN_A_FILE = [
     ("policy_kwargs: {net_arch: 64}", "policy_kwargs.net_arch: must be a list, not 64"),
     (
         "policy_kwargs: {optimizer_class: Adam}",
-        "unknown keyword 'optimizer_class' of policy 'CnnPolicy'; choose one of activation, head, head_kwargs, "
-        "net_arch, normalize_images, torso, torso_kwargs",
+        "unknown keyword 'optimizer_class' of policy 'CnnPolicy'; choose one of activation, distribution, "
+        "distribution_kwargs, head, head_kwargs, layer, layer_kwargs, net_arch, normalize_images, torso, torso_kwargs",
     ),
     ("replay_buffer_class: ring", "unknown replay buffer 'ring'; choose one of frame_ring, sb3"),
     ("replay_buffer_kwargs: {buffer_size: 5}", "unknown keyword 'buffer_size' of replay buffer 'frame_ring'"),
