@@ -17,11 +17,8 @@ train: $(VENV)/.installed
 	@echo "Watch it: $$(ls -td logs/dqn/$(GAME)_*/ | head -n 1)replay.mp4, or, with a display:"
 	@echo "  $(BIN)/python -m dqn_zoo_ext.enjoy $(AGENT) --load-best"
 
-# The emulators' tests have a process of their own: behind all others, one comparison with gymnasium's console differs in a
-# few pixels of one game, for a reason not yet found.
 test: lint
-	$(BIN)/python -m pytest -m "not slow" tests/envs
-	$(BIN)/python -m pytest -m "not slow" --ignore tests/envs
+	$(BIN)/python -m pytest -m "not slow"
 
 test-all: lint
 	$(BIN)/python -m pytest

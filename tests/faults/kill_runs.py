@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from often_reseeded import AGENT_STEPS
 from short_runs import differences, ended_run, finish, start
 
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
@@ -57,7 +56,7 @@ def uninterrupted(log_folder: Path) -> Path:
     code, output = finish(train(log_folder))
     assert code == 0, output
     run = ended_run(log_folder)
-    assert min(times_seeded(run)) > 1, f"games over after {AGENT_STEPS} agent steps, and no console was seeded anew"
+    assert min(times_seeded(run)) > 1, "a console was never seeded anew, although the plug-in often_reseeded is there"
     return run
 
 

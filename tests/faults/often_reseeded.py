@@ -1,4 +1,8 @@
-"""A plug-in for the tests: emulators are seeded anew often, so that kills fall before, between and after new seeds."""
+"""A plug-in for the tests: emulators are seeded anew often, so that kills fall before, between and after new seeds.
+
+For ``--gym-packages`` of a training in a process of its own. Nothing may import it in the tests' own process: it would
+move the games of all other tests there.
+"""
 
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
 

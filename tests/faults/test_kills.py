@@ -1,5 +1,6 @@
 """A few of the kills that ``python tests/faults/kill_runs.py`` makes by the hundred, on the real Space Invaders."""
 
+import inspect
 import io
 import random
 import shutil
@@ -10,6 +11,9 @@ import pytest
 import torch
 from kill_runs import ENV, Killed, kill_until_done, times_seeded, uninterrupted
 from short_runs import differences
+
+from dqn_zoo_ext.envs.action_log import RESEED_AFTER
+from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +35,11 @@ def test_the_kills_are_of_runs_whose_consoles_are_seeded_anew(reference: Path) -
     seeded = times_seeded(reference)
     assert len(seeded) == 4
     assert min(seeded) >= 2
+
+
+def test_the_tests_own_consoles_are_not() -> None:
+    """An import of the plug-in in this process changed the games of other tests, even where no kill was asked for."""
+    assert inspect.signature(AleVecEnv).parameters["reseed_after"].default == RESEED_AFTER
 
 
 def test_the_comparison_sees_a_single_weight_and_a_single_game(reference: Path, tmp_path: Path) -> None:
