@@ -1,0 +1,82 @@
+"""Every algorithm learns in seconds: a bandit and a chain from vectors, a ball to be caught from pixels."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from small_games import Bandit, Chain, catch, vectors
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.vec_env import VecEnv
+
+from dqn_zoo_ext import algorithms
+from dqn_zoo_ext.algorithms import BTR, IQN, DataEfficientRainbow, ImpalaDQN, NoisyDQN, Rainbow
+from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.parts import parts_of
+from dqn_zoo_ext.learning.schedules import Linear
+
+LADDER = [getattr(algorithms, name) for name in algorithms.__all__ if name.isupper() or name[-3:] in ("DQN", "bow", "IQN")]
+FOR_VECTORS = [each for each in LADDER if each is not ImpalaDQN]  # whose torso is for images
+BY_NOISE = (NoisyDQN, Rainbow, DataEfficientRainbow)  # no random actions
+
+
+def built(
+    algorithm: type[DeepQ], venv: VecEnv, returns: tuple[float, float], explores: int, policy: str, **kwargs: Any
+) -> DeepQ:
+    """returns: the least and the greatest that there are. explores: agent steps until epsilon is at its end."""
+    arguments: dict[str, Any] = {"replay_buffer_class": "frame_ring", **{k: v for k, v in parts_of(algorithm).items()}}
+    policy_kwargs = {"net_arch": [64], **kwargs}
+    if algorithm.distribution == "categorical":
+        policy_kwargs["distribution_kwargs"] = {"v_min": returns[0], "v_max": returns[1]}
+    if issubclass(algorithm, IQN):
+        arguments["settings"] = algorithm.Settings(n_online=8, n_target=8)
+        policy_kwargs["distribution_kwargs"] = {"n_acting": 8, "n_cosines": 16}
+    if algorithm not in BY_NOISE:
+        arguments["exploration"] = Linear(1.0, 0.1, agent_steps=explores)
+    return algorithm(
+        policy,
+        venv,
+        learning_rate=1e-3,
+        buffer_size=8_000,
+        learning_starts=100,
+        target_update_interval=100,
+        train_freq=2,
+        replay_buffer_class=arguments["replay_buffer_class"],
+        exploration=arguments.get("exploration"),
+        settings=arguments.get("settings"),
+        policy_kwargs=policy_kwargs,
+        seed=1,
+    )
+
+
+def score(model: DeepQ, venv: VecEnv, games: int) -> float:
+    mean, _ = evaluate_policy(model.policy, venv, n_eval_episodes=games)
+    assert isinstance(mean, float | np.floating)
+    return float(mean)
+
+
+@pytest.mark.parametrize("algorithm", FOR_VECTORS, ids=lambda each: each.__name__)
+def test_the_best_arm_of_a_bandit_is_found(algorithm: type[DeepQ]) -> None:
+    torso = {"torso": "flatten", "torso_kwargs": {}}
+    model = built(algorithm, vectors(Bandit, 1, seed=1), (0.0, 1.0), 500, "MlpPolicy", **torso).learn(1_200)
+    action, _ = model.policy.predict(np.ones(1, np.float32), deterministic=True)
+    assert action == np.argmax(Bandit.PAYS)
+
+
+@pytest.mark.parametrize("algorithm", FOR_VECTORS, ids=lambda each: each.__name__)
+def test_the_far_end_of_a_chain_is_reached(algorithm: type[DeepQ]) -> None:
+    torso = {"torso": "flatten", "torso_kwargs": {}}
+    model = built(algorithm, vectors(lambda: Chain(5), 1, seed=1), (0.0, 12.0), 800, "MlpPolicy", **torso).learn(2_000)
+    assert score(model, vectors(lambda: Chain(5), 1, seed=2), games=1) == pytest.approx(12.0)
+
+
+@pytest.mark.parametrize("algorithm", LADDER, ids=lambda each: each.__name__)
+def test_catch_is_learned_from_pixels(algorithm: type[DeepQ]) -> None:
+    torso: dict[str, Any] = {"torso": "flatten", "torso_kwargs": {}, "net_arch": [128]}
+    if algorithm in (ImpalaDQN, BTR):
+        normalization = "spectral" if algorithm is BTR else "none"
+        torso = {"torso": "impala", "torso_kwargs": {"features_dim": None, "normalization": normalization}}
+    model = built(algorithm, catch(4, seed=1), (-1.0, 1.0), 3_000, "CnnPolicy", **torso)
+    for _ in range(5):
+        if score(model.learn(2_000, reset_num_timesteps=False), catch(1, seed=2), games=50) > 0.9:
+            break
+    assert score(model, catch(1, seed=3), games=100) > 0.85  # a random player's mean is about -0.8
