@@ -30,6 +30,7 @@ from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
 from dqn_zoo_ext.learning.learner import Learner, copy_weights
 from dqn_zoo_ext.learning.losses import Loss
+from dqn_zoo_ext.learning.model import Model
 from dqn_zoo_ext.learning.policies import CnnPolicy, MlpPolicy
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.schedules import AsProgress, Delayed, Linear, Schedule, as_schedule
@@ -38,7 +39,7 @@ SelfDeepQ = TypeVar("SelfDeepQ", bound="DeepQ")
 _ONE_VECTOR_STEP = TrainFreq(1, TrainFrequencyUnit.STEP)
 
 
-class DeepQ(SB3DQN):
+class DeepQ(SB3DQN, Model):
     """Deep Q-learning with a loss left open.
 
     Takes the arguments of ``stable_baselines3.DQN``, by name from the fourth on, and these:
@@ -301,6 +302,15 @@ class DeepQ(SB3DQN):
     def learner(self) -> Learner:
         """What makes the updates; made when it is first asked for."""
         return self._make_learner()
+
+    @property
+    def online_net(self) -> nn.Module:
+        """The network that learns."""
+        return self.q_net
+
+    def check_finite(self) -> None:
+        """NotFinite if a loss, a gradient or a weight is not finite."""
+        self.learner.check()
 
     def _make_learner(self) -> Learner:
         if self._learner is None:
