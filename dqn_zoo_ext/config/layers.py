@@ -18,18 +18,26 @@ from dqn_zoo_ext.keywords import shown
 COMPLETE = "complete"
 """``complete: true`` at the top of a file: it says everything, and nothing of ours lies beneath it."""
 SEARCH, GAME, INHERIT = "search", "game", "inherit"
+RL_ZOO = "rl_zoo"
+"""In an algorithm's file: the section with what a file of RL-Zoo's leaves unsaid, over ``families/rl_zoo.yml``."""
 ATARI = "atari"
 """The family; also the block of ``families/rl_zoo.yml`` that counts for it alone."""
 NOT_HYPERPARAMETERS = (SEARCH, GAME, COMPLETE)
 
+_SECTIONS = (ATARI, "box2d", "classic_control", "gymnasium", RL_ZOO)
+
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys that a configuration of one algorithm may have; `own` are those of the algorithm's ``Settings``."""
+    """The keys that a configuration of one algorithm may have; `own` are those of the algorithm's ``Settings``.
+
+    atari_wrapper: see ``brought``.
+    """
 
     algo: str
     common: tuple[str, ...]
     own: tuple[str, ...]
+    atari_wrapper: tuple[str, str] = ("atari", "frame_ring")
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -73,8 +81,8 @@ def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
         family_file = f"families/{env.family}.yml"
         foundation = shipped(family_file)[1]
         family = one_layer(_read_shipped(family_file), keys)
-        defaults = one_layer(_without(algorithm, [SEARCH]), keys)
-        layers = [family, defaults, *_with_section(game, [GAME], keys), *_with_section(conf, NOT_HYPERPARAMETERS, keys)]
+        layers = [family, *_of_algorithm(algorithm, env.family, keys)]
+        layers += [*_with_section(game, [GAME], keys), *_with_section(conf, NOT_HYPERPARAMETERS, keys)]
     if SEARCH in conf:
         search = {**search, **_search_of_conf(conf)}
     if GAME in conf and _block(conf, GAME) != facts:
@@ -96,7 +104,7 @@ def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]
             raise UserError(
                 f"{value.source}: unknown key {shown(key)} for algorithm '{keys.algo}'{nearest(key, known)}"
             )
-    layer = translate(document)
+    layer = translate(document, keys.own, keys.atari_wrapper)
     for key in SCHEDULES:
         given = layer[key].data if key in layer else {}
         if all(name in given for name in EITHER_OR):
@@ -121,6 +129,15 @@ def _with_section(document: Mapping[str, Located], blocks: Collection[str], keys
     return [flat, one_layer(sections[keys.algo].data, keys)] if keys.algo in sections else [flat]
 
 
+def _of_algorithm(document: Mapping[str, Located], section: str, keys: Keys) -> list[dict[str, Located]]:
+    """The flat keys of an algorithm's file, and its section for the family, or for files of RL-Zoo's."""
+    flat = one_layer(_without(document, [SEARCH, *_SECTIONS]), keys)
+    for name in _SECTIONS:
+        if name in document and not isinstance(document[name].data, dict):
+            raise UserError(f"{document[name].source}: {name}: the section of a family must be a mapping")
+    return [flat, one_layer(document[section].data, keys)] if section in document else [flat]
+
+
 def _rl_zoo_layers(
     env: EnvId, keys: Keys, conf: Mapping[str, Located], algorithm: Mapping[str, Located], shown: str
 ) -> list[dict[str, Located]]:
@@ -132,9 +149,10 @@ def _rl_zoo_layers(
     if on_atari is not None and env.family == ATARI:
         bases.append(on_atari.data)
     # RL-Zoo cannot know the keys that only this algorithm has: those come from the algorithm's own file
-    own = {key: value for key, value in one_layer(_without(algorithm, [SEARCH]), keys).items() if key in keys.own}
+    flat, *section = _of_algorithm(algorithm, RL_ZOO, keys)
+    own = {key: value for key, value in flat.items() if key in keys.own}
     block = choose_block(conf, (env.gym_id, env.requested), env.family == ATARI, shown)
-    return [*(one_layer(base, keys) for base in bases), own, one_layer(block, keys)]
+    return [*(one_layer(base, keys) for base in bases), own, *section, one_layer(block, keys)]
 
 
 def _is_complete(conf: Mapping[str, Located]) -> bool:

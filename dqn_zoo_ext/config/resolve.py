@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.brought import policies_of, refusals, settings_class
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters, ScheduleSpec
 from dqn_zoo_ext.config.yaml_source import Located, Source
 from dqn_zoo_ext.errors import UserError, nearest
@@ -16,7 +17,6 @@ DEFAULT = Source("default")
 """The source of what no file says: a hyperparameter's default, which means "off", or an algorithm's own default."""
 
 _CLASSES: tuple[tuple[str, str | None, registry.Registry[Any]], ...] = (
-    ("policy", "policy_kwargs", registry.policies),
     ("optimizer", "optimizer_kwargs", registry.optimizers),
     ("loss", None, registry.losses),
     ("replay_buffer_class", "replay_buffer_kwargs", registry.replay_buffers),
@@ -69,8 +69,11 @@ class Merged:
         return Place(key, self.source)
 
 
-def hyperparameters_of(merged: Merged, blame: str) -> Hyperparameters:
-    """The checked hyperparameters. UserError for a value that is missing (`blame`: the file to say it of) or wrong."""
+def hyperparameters_of(algo: str, merged: Merged, blame: str) -> Hyperparameters:
+    """The checked hyperparameters of an algorithm.
+
+    UserError for a value that is missing (`blame`: the file to say it of), wrong, or not for this algorithm.
+    """
     plain = merged.plain(HYPERPARAMETERS)
     for each in fields(Hyperparameters):
         if each.name not in plain and each.default is MISSING and each.default_factory is MISSING:
@@ -82,7 +85,9 @@ def hyperparameters_of(merged: Merged, blame: str) -> Hyperparameters:
     except ValidationError as error:
         key = str(error.errors(include_url=False)[0]["loc"][0])
         raise UserError(f"{merged.source(key)}: {key}: {problem(error)}") from None
-    return replace(checked, **_class_keywords(checked, merged), callback=_callbacks(checked, merged))
+    for key, reason in refusals(algo, checked):
+        raise UserError(f"{merged.source(key)}: {key}: {reason}")
+    return replace(checked, **_class_keywords(algo, checked, merged), callback=_callbacks(checked, merged))
 
 
 def settings_of(algo: str, merged: Merged) -> Any:
@@ -97,12 +102,6 @@ def settings_of(algo: str, merged: Merged) -> Any:
     except ValueError as error:
         message = problem(error) if isinstance(error, ValidationError) else str(error)
         raise UserError(f"{_sources(merged, given)}: algorithm '{algo}': {message}") from None
-
-
-def settings_class(algo: str) -> type[Any] | None:
-    """The dataclass with the keys that only this algorithm has."""
-    found: type[Any] | None = getattr(registry.algorithms.get(algo), "Settings", None)
-    return found
 
 
 def settings_names(algo: str) -> tuple[str, ...]:
@@ -153,10 +152,11 @@ def _find(kind: registry.Registry[Any], name: str, source: Source) -> Any:
     return kind.get(name)
 
 
-def _class_keywords(checked: Hyperparameters, merged: Merged) -> dict[str, Any]:
+def _class_keywords(algo: str, checked: Hyperparameters, merged: Merged) -> dict[str, Any]:
     """The keywords of every class that is named, each against its signature."""
     result: dict[str, Any] = {}
-    for key, keywords, kind in _CLASSES:
+    policies = policies_of(algo)
+    for key, keywords, kind in (("policy", "policy_kwargs", policies), *_CLASSES):
         name = getattr(checked, key)
         accepts = _find(kind, name, merged.source(key))
         if keywords is not None:
@@ -165,7 +165,7 @@ def _class_keywords(checked: Hyperparameters, merged: Merged) -> dict[str, Any]:
             what = f"{kind.kind} '{name}'"
             result[keywords] = check_arguments(what, accepts, given, merged.place(keywords), machine)
     result["env_kwargs"] = _env_kwargs(checked, merged)
-    _check_parts(registry.policies.get(checked.policy), result["policy_kwargs"], merged)
+    _check_parts(policies.get(checked.policy), result["policy_kwargs"], merged)
     return result
 
 
