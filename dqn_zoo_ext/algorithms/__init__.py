@@ -5,8 +5,10 @@ from rl_zoo3 import ALGOS
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms.double_dqn import DoubleDQN
 from dqn_zoo_ext.algorithms.dqn import DQN
+from dqn_zoo_ext.algorithms.sb3_dqn import SB3DQN
+from dqn_zoo_ext.algorithms.sb3_qrdqn import SB3QRDQN
 
-__all__ = ["DQN", "DoubleDQN", "join_rl_zoo"]
+__all__ = ["DQN", "SB3DQN", "SB3QRDQN", "DoubleDQN", "join_rl_zoo"]
 
 
 def join_rl_zoo() -> None:
