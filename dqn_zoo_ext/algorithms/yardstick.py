@@ -52,6 +52,7 @@ class Yardstick(Model):
     exploration_schedule: Callable[[float], float]
     Settings = YardstickSettings
     atari_wrapper = ("sb3_atari", "sb3")
+    makes_checkpoints = False
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ Settings: a frozen dataclass; its fields are keys that only this algorithm has.
 policies: the registry of the policies it can have; without it, all that are registered.
 cannot: from checked hyperparameters to (key, reason) for each one that it cannot do as it stands.
 atari_wrapper: the preprocessing and the replay buffer that RL-Zoo's ``env_wrapper: AtariWrapper`` stands for.
+makes_checkpoints: False if a run with it cannot be resumed exactly.
 agent_steps_at_once: from hyperparameters to the agent steps that it takes between two looks at what is due.
 """
 
@@ -39,6 +40,11 @@ def atari_wrapper_of(algo: str) -> tuple[str, str]:
     """Preprocessing and replay buffer that stand for Stable-Baselines3's AtariWrapper in a file of RL-Zoo's."""
     found: tuple[str, str] = getattr(registry.algorithms.get(algo), "atari_wrapper", ("atari", "frame_ring"))
     return found
+
+
+def makes_checkpoints(algo: str) -> bool:
+    """Whether a run with this algorithm can be resumed exactly."""
+    return bool(getattr(registry.algorithms.get(algo), "makes_checkpoints", True))
 
 
 def agent_steps_at_once(algo: str, parameters: Hyperparameters) -> int:

@@ -9,6 +9,7 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.preprocessing import get_action_dim, get_obs_shape
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.brought import makes_checkpoints
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.experiment.build import build_venv
 from dqn_zoo_ext.experiment.doctor.comparison import atari_rules
@@ -63,6 +64,8 @@ class Sizes:
 
 def checkpoint_interval(configuration: Configuration, options: RunOptions) -> int:
     """Agent steps between checkpoints; below 1: none."""
+    if not makes_checkpoints(configuration.algo):
+        return 0
     if options.save_freq is None:
         return default_save_freq(configuration.hyperparameters.n_timesteps)
     return options.save_freq
