@@ -24,6 +24,7 @@ from dqn_zoo_ext.experiment.resume import (
     no_checkpoint,
     other_versions,
     refuse_changes,
+    refuse_without_checkpoints,
 )
 from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
 from dqn_zoo_ext.learning.model import Model
@@ -92,6 +93,7 @@ def resume(
     process that is at work on it to end. UserError if there is no such checkpoint, if anything else
     differs, if the run has reached its last agent step, or if another process is at work on it.
     """
+    refuse_without_checkpoints(folder)
     progress = _progress(options, console)
     with locked(folder.path, wait_seconds, progress.say), stop_requests() as stop, plain_memory_errors():
         checkpoints = CheckpointFolder(folder.checkpoint_folder, options.keep_checkpoints)

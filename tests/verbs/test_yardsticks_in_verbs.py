@@ -12,6 +12,7 @@ from stable_baselines3.common.env_util import make_vec_env
 
 from dqn_zoo_ext.doctor import main as doctor
 from dqn_zoo_ext.enjoy import main as enjoy
+from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluate import main as evaluate
 from dqn_zoo_ext.record_video import main as record_video
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
@@ -61,6 +62,10 @@ def test_more_training_goes_on_from_an_agent(tmp_path: Path) -> None:
     more = ["train_freq:8", "gradient_steps:1"]
     assert train([*words, *SOONER, *more]) == 0
     agent = tmp_path / "sb3_qrdqn" / "CartPole-v1_1" / "CartPole-v1.zip"
+    with pytest.raises(UserError) as caught:
+        train(["--resume", str(agent.parent)])
+    message = f"--resume: runs of 'sb3_qrdqn' make no checkpoints; for more training: --trained-agent {agent}"
+    assert str(caught.value) == message
     assert train([*words, "-i", str(agent), *SOONER, *more]) == 0
     assert read_results(tmp_path / "sb3_qrdqn" / "CartPole-v1_2" / "results.json").agent_steps == 800
 
