@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import dqn_zoo_ext  # isort: skip  # before PyTorch, as in the commands
 import numpy as np
 import torch
 from gymnasium import spaces

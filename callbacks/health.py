@@ -32,6 +32,8 @@ class HealthWarnings(BaseCallback):
     tenths of its units dead, a loss that `updates_to_learn` updates have left at its first value (on the same
     transitions), a TD error that keeps growing and is past 10 of the largest rewards.
 
+    Only a ``DeepQ`` shows how it comes to its loss; of any other algorithm nothing is measured and nothing said.
+
     The run is not disturbed: every random generator that the measurement draws from is put back. It costs 3 forward
     passes of `batch_size`.
     """
@@ -78,6 +80,8 @@ class HealthWarnings(BaseCallback):
         self._pace.begin(self.num_timesteps)
 
     def _on_step(self) -> bool:
+        if not isinstance(self.model, DeepQ):
+            return True
         if self._pace.due(self.num_timesteps) and self._deep_q._n_updates > 0 and can_draw(self._deep_q):
             self.measure()
         return True

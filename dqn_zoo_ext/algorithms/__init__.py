@@ -18,6 +18,8 @@ from dqn_zoo_ext.algorithms.noisy_dqn import NoisyDQN
 from dqn_zoo_ext.algorithms.prioritized_dqn import PrioritizedDQN
 from dqn_zoo_ext.algorithms.qrdqn import QRDQN
 from dqn_zoo_ext.algorithms.rainbow import Rainbow
+from dqn_zoo_ext.algorithms.sb3_dqn import SB3DQN
+from dqn_zoo_ext.algorithms.sb3_qrdqn import SB3QRDQN
 
 __all__ = [
     "BTR",
@@ -25,6 +27,8 @@ __all__ = [
     "DQN",
     "IQN",
     "QRDQN",
+    "SB3DQN",
+    "SB3QRDQN",
     "DataEfficientRainbow",
     "DoubleDQN",
     "DuelingDQN",

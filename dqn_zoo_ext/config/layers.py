@@ -19,21 +19,28 @@ from dqn_zoo_ext.learning.parts import parts_of
 COMPLETE = "complete"
 """``complete: true`` at the top of a file: it says everything, and nothing of ours lies beneath it."""
 SEARCH, GAME, INHERIT = "search", "game", "inherit"
+RL_ZOO = "rl_zoo"
+"""In an algorithm's file: the section with what a file of RL-Zoo's leaves unsaid, over ``families/rl_zoo.yml``."""
 ATARI = "atari"
 """The family; also the block of ``families/rl_zoo.yml`` that counts for it alone."""
 NOT_HYPERPARAMETERS = (SEARCH, GAME, COMPLETE)
-FAMILIES = (ATARI, "classic_control", "box2d", "gymnasium")
-"""The sections that an algorithm's file may have: its numbers for the environments of one family."""
 REPLAY = "replay_buffer_class"
+
+_SECTIONS = (ATARI, "box2d", "classic_control", "gymnasium", RL_ZOO)
+"""What an algorithm's file may have sections for: its numbers for the environments of one family."""
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys that a configuration of one algorithm may have; `own` are those of the algorithm's ``Settings``."""
+    """The keys that a configuration of one algorithm may have; `own` are those of the algorithm's ``Settings``.
+
+    atari_wrapper: see ``brought``.
+    """
 
     algo: str
     common: tuple[str, ...]
     own: tuple[str, ...]
+    atari_wrapper: tuple[str, str] = ("atari", "frame_ring")
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -64,7 +71,6 @@ def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
     conf = read_mapping(conf_file, str(conf_file)) if conf_file is not None else {}
     foundation = str(conf_file)
     algorithm = _read_algorithm(keys.algo)
-    of_family = _family_section(algorithm, env.family, keys)
     game_file = f"{env.family}/{env.config_name}.yml"
     game = _read_shipped(game_file, optional=True)
     facts = _block(game, GAME)
@@ -78,9 +84,8 @@ def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
         family_file = f"families/{env.family}.yml"
         foundation = shipped(family_file)[1]
         family = one_layer(_read_shipped(family_file), keys)
-        own = [_parts_layer(keys), one_layer(_without(algorithm, [SEARCH, *FAMILIES]), keys), of_family]
-        games = _with_section(game, [GAME], keys)
-        layers = [family, *own, *games, *_with_section(conf, NOT_HYPERPARAMETERS, keys)]
+        layers = [family, _parts_layer(keys), *_of_algorithm(algorithm, env.family, keys)]
+        layers += [*_with_section(game, [GAME], keys), *_with_section(conf, NOT_HYPERPARAMETERS, keys)]
     if SEARCH in conf:
         search = {**search, **_search_of_conf(conf)}
     if GAME in conf and _block(conf, GAME) != facts:
@@ -102,7 +107,7 @@ def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]
             raise UserError(
                 f"{value.source}: unknown key {shown(key)} for algorithm '{keys.algo}'{nearest(key, known)}"
             )
-    layer = translate(document)
+    layer = translate(document, keys.own, keys.atari_wrapper)
     for key in SCHEDULES:
         given = layer[key].data if key in layer else {}
         if all(name in given for name in EITHER_OR):
@@ -127,6 +132,15 @@ def _with_section(document: Mapping[str, Located], blocks: Collection[str], keys
     return [flat, one_layer(sections[keys.algo].data, keys)] if keys.algo in sections else [flat]
 
 
+def _of_algorithm(document: Mapping[str, Located], section: str, keys: Keys) -> list[dict[str, Located]]:
+    """The flat keys of an algorithm's file, and its section for the family, or for files of RL-Zoo's."""
+    flat = one_layer(_without(document, [SEARCH, *_SECTIONS]), keys)
+    for name in _SECTIONS:
+        if name in document and not isinstance(document[name].data, dict):
+            raise UserError(f"{document[name].source}: {name}: the section of a family must be a mapping")
+    return [flat, one_layer(document[section].data, keys)] if section in document else [flat]
+
+
 def _rl_zoo_layers(
     env: EnvId, keys: Keys, conf: Mapping[str, Located], algorithm: Mapping[str, Located], shown: str
 ) -> list[dict[str, Located]]:
@@ -138,13 +152,13 @@ def _rl_zoo_layers(
     if on_atari is not None and env.family == ATARI:
         bases.append(on_atari.data)
     # RL-Zoo cannot know what makes an algorithm of ours, nor the keys that only it has: those are the algorithm's own
-    flat = one_layer(_without(algorithm, [SEARCH, *FAMILIES]), keys)
+    flat, *section = _of_algorithm(algorithm, RL_ZOO, keys)
     parts, own = _parts_layer(keys), {key: value for key, value in flat.items() if key in keys.own}
     given = choose_block(conf, (env.gym_id, env.requested), env.family == ATARI, shown)
     block = one_layer(given, keys)
     if REPLAY in parts and REPLAY not in given:
         block.pop(REPLAY, None)  # the one that `translate` takes with an AtariWrapper
-    return [*(one_layer(base, keys) for base in bases), parts, own, block]
+    return [*(one_layer(base, keys) for base in bases), parts, own, *section, block]
 
 
 def _parts_layer(keys: Keys) -> dict[str, Located]:
@@ -152,16 +166,6 @@ def _parts_layer(keys: Keys) -> dict[str, Located]:
     source = Source(f"algorithm '{keys.algo}'")
     parts = parts_of(registry.algorithms.get(keys.algo))
     return one_layer({key: located(value, source) for key, value in parts.items()}, keys)
-
-
-def _family_section(algorithm: Mapping[str, Located], family: str, keys: Keys) -> dict[str, Located]:
-    """The section for one family in an algorithm's file; the others are for their families to check."""
-    if family not in algorithm:
-        return {}
-    section = algorithm[family]
-    if not isinstance(section.data, dict):
-        raise UserError(f"{section.source}: {family}: the section of a family must be a mapping")
-    return one_layer(section.data, keys)
 
 
 def _is_complete(conf: Mapping[str, Located]) -> bool:

@@ -4,15 +4,15 @@ Layers, each over those before it:
 
 1. the environment's family, ``hyperparams/families/<family>.yml``
 2. the algorithm: the ``parts`` of its class; ``hyperparams/algorithms/<algo>.yml``, or the file that an outside plug-in
-   brought; that file's section named after the family
+   brought: flat keys, then its section named after the family
 3. the game, ``hyperparams/<family>/<game>.yml``
 4. the game file's section named after the algorithm
 5. the file given with ``-conf``, in our format: flat keys, then its section named after the algorithm
 6. the command line, ``-params key:value``
 
 A ``-conf`` file in RL-Zoo's format replaces 1 to 5 with ``families/rl_zoo.yml`` (RL-Zoo's defaults) and the
-block that RL-Zoo would use; of 2, only the parts and the keys that no other algorithm has remain. A ``-conf`` file
-that says ``complete: true``, as a run's config.yml does, replaces 1 to 4.
+block that RL-Zoo would use; of 2, only the parts, the section ``rl_zoo`` and the keys that no other algorithm has
+remain. A ``-conf`` file that says ``complete: true``, as a run's config.yml does, replaces 1 to 4.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.brought import atari_wrapper_of
 from dqn_zoo_ext.config.layers import COMPLETE, SEARCH, Keys, collect, one_layer
 from dqn_zoo_ext.config.merge import merge
 from dqn_zoo_ext.config.overrides import as_layer
@@ -73,7 +74,7 @@ def load(
     UserError, one line with file and line, for whatever is wrong in a file or in `overrides`.
     """
     registry.algorithms.get(algo)
-    keys = Keys(algo, HYPERPARAMETERS, settings_names(algo))
+    keys = Keys(algo, HYPERPARAMETERS, settings_names(algo), atari_wrapper_of(algo))
     layers = collect(env, keys, conf_file)
     merged = Merged(merge([*layers.hyperparameters, one_layer(as_layer(overrides or {}), keys)]))
     hyperparameters = hyperparameters_of(algo, merged, blame=layers.foundation)

@@ -7,17 +7,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.brought import policies_of, refusals, settings_class
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters, ScheduleSpec
 from dqn_zoo_ext.config.yaml_source import Located, Source
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.keywords import Place, check_arguments, check_value, problem, shown, signature_of
-from dqn_zoo_ext.learning.parts import EXPECTATION, misfit_of_distribution, misfit_of_loss
 
 DEFAULT = Source("default")
 """The source of what no file says: a hyperparameter's default, which means "off", or an algorithm's own default."""
 
 _CLASSES: tuple[tuple[str, str | None, registry.Registry[Any]], ...] = (
-    ("policy", "policy_kwargs", registry.policies),
     ("optimizer", "optimizer_kwargs", registry.optimizers),
     ("loss", None, registry.losses),
     ("replay_buffer_class", "replay_buffer_kwargs", registry.replay_buffers),
@@ -75,7 +74,10 @@ class Merged:
 
 
 def hyperparameters_of(algo: str, merged: Merged, blame: str) -> Hyperparameters:
-    """The checked hyperparameters. UserError for a value that is missing (`blame`: the file to say it of) or wrong."""
+    """The checked hyperparameters of an algorithm.
+
+    UserError for a value that is missing (`blame`: the file to say it of), wrong, or not for this algorithm.
+    """
     plain = merged.plain(HYPERPARAMETERS)
     for each in fields(Hyperparameters):
         if each.name not in plain and each.default is MISSING and each.default_factory is MISSING:
@@ -87,8 +89,9 @@ def hyperparameters_of(algo: str, merged: Merged, blame: str) -> Hyperparameters
     except ValidationError as error:
         key = str(error.errors(include_url=False)[0]["loc"][0])
         raise UserError(f"{merged.source(key)}: {key}: {problem(error)}") from None
-    checked = replace(checked, **_class_keywords(checked, merged), callback=_callbacks(checked, merged))
-    _check_what_is_learned(algo, checked, merged)
+    checked = replace(checked, **_class_keywords(algo, checked, merged), callback=_callbacks(checked, merged))
+    for key, reason in refusals(algo, checked):
+        raise UserError(f"{merged.source(key)}: {key}: {reason}")
     return checked
 
 
@@ -104,12 +107,6 @@ def settings_of(algo: str, merged: Merged) -> Any:
     except ValueError as error:
         message = problem(error) if isinstance(error, ValidationError) else str(error)
         raise UserError(f"{_sources(merged, given)}: algorithm '{algo}': {message}") from None
-
-
-def settings_class(algo: str) -> type[Any] | None:
-    """The dataclass with the keys that only this algorithm has."""
-    found: type[Any] | None = getattr(registry.algorithms.get(algo), "Settings", None)
-    return found
 
 
 def settings_names(algo: str) -> tuple[str, ...]:
@@ -160,10 +157,11 @@ def _find(kind: registry.Registry[Any], name: str, source: Source) -> Any:
     return kind.get(name)
 
 
-def _class_keywords(checked: Hyperparameters, merged: Merged) -> dict[str, Any]:
+def _class_keywords(algo: str, checked: Hyperparameters, merged: Merged) -> dict[str, Any]:
     """The keywords of every class that is named, each against its signature."""
     result: dict[str, Any] = {}
-    for key, keywords, kind in _CLASSES:
+    policies = policies_of(algo)
+    for key, keywords, kind in (("policy", "policy_kwargs", policies), *_CLASSES):
         name = getattr(checked, key)
         accepts = _find(kind, name, merged.source(key))
         if keywords is not None:
@@ -173,7 +171,7 @@ def _class_keywords(checked: Hyperparameters, merged: Merged) -> dict[str, Any]:
             result[keywords] = check_arguments(what, accepts, given, merged.place(keywords), machine)
             _check_together(accepts, result[keywords], merged.place(keywords))
     result["env_kwargs"] = _env_kwargs(checked, merged)
-    _check_parts(registry.policies.get(checked.policy), result["policy_kwargs"], merged)
+    _check_parts(policies.get(checked.policy), result["policy_kwargs"], merged)
     return result
 
 
@@ -213,20 +211,6 @@ def _check_together(accepts: Any, keywords: Mapping[str, Any], place: Place) -> 
         check(**keywords)
     except ValueError as error:
         raise place.error(f"{place.key}: {error}", next(iter(keywords), None)) from None
-
-
-def _check_what_is_learned(algo: str, checked: Hyperparameters, merged: Merged) -> None:
-    """The network's distribution must be the one that the algorithm's loss is made for, and the loss that one's."""
-    learns = getattr(registry.algorithms.get(algo), "distribution", None)
-    if learns is None:
-        return
-    given = checked.policy_kwargs.get("distribution", EXPECTATION)
-    for key, misfit in (
-        ("policy_kwargs.distribution", misfit_of_distribution(algo, learns, given)),
-        ("loss", misfit_of_loss(learns, checked.loss)),
-    ):
-        if misfit is not None:
-            raise UserError(f"{merged.source(key)}: {key}: {misfit}")
 
 
 def _callbacks(checked: Hyperparameters, merged: Merged) -> list[Any]:

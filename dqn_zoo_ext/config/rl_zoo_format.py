@@ -55,9 +55,14 @@ def choose_block(document: Mapping[str, Located], ids: Collection[str], atari: b
     )
 
 
-def translate(layer: Mapping[str, Located]) -> dict[str, Located]:
-    """A layer in our spelling; keys that are ours already stay as they are."""
-    result = {key: value for key, value in layer.items() if key not in SPELLINGS}
+def translate(
+    layer: Mapping[str, Located], own: Collection[str] = (), atari_wrapper: tuple[str, str] = ("atari", "frame_ring")
+) -> dict[str, Located]:
+    """A layer in our spelling; keys that are ours already stay as they are, and so do the algorithm's `own`.
+
+    atari_wrapper: the preprocessing and the replay buffer that Stable-Baselines3's AtariWrapper stands for.
+    """
+    result = {key: value for key, value in layer.items() if key not in SPELLINGS or key in own}
     for key in _KEYWORDS:
         if key in result and isinstance(result[key].data, str):
             result[key] = _literal(key, result[key])
@@ -65,10 +70,11 @@ def translate(layer: Mapping[str, Located]) -> dict[str, Located]:
     if "train_freq" in result:
         result["train_freq"] = _train_freq(result["train_freq"])
     saves_memory = _flag(layer, "optimize_memory_usage")
-    _drop_timeout_flag(result, saves_memory)
+    if "optimize_memory_usage" not in own:
+        _drop_timeout_flag(result, saves_memory)
     _translate_exploration(layer, result)
     if "env_wrapper" in layer and layer["env_wrapper"].data is not None:
-        _translate_wrapper(layer["env_wrapper"], result)
+        _translate_wrapper(layer["env_wrapper"], result, atari_wrapper)
     if "callback" in result and isinstance(result["callback"].data, str | dict):
         result["callback"] = Located([result["callback"].plain()], result["callback"].source)
     for key in SCHEDULES:
@@ -162,7 +168,7 @@ def _translate_exploration(layer: Mapping[str, Located], result: dict[str, Locat
     result["exploration"] = Located({**own.data, **given}, own.source)
 
 
-def _translate_wrapper(wrapper: Located, result: dict[str, Located]) -> None:
+def _translate_wrapper(wrapper: Located, result: dict[str, Located], stands_for: tuple[str, str]) -> None:
     name, keywords = _single_wrapper(wrapper)
     if name.rpartition(".")[2] != ATARI_WRAPPER:
         raise UserError(
@@ -172,9 +178,10 @@ def _translate_wrapper(wrapper: Located, result: dict[str, Located]) -> None:
     if "preprocessing" in result:
         raise UserError(f"{wrapper.source}: 'env_wrapper' says again what 'preprocessing' says in the same place")
     keywords = {_WRAPPER_KEYWORDS.get(key, key): value for key, value in keywords.items()}
-    result["preprocessing"] = Located("atari", wrapper.source)
+    preprocessing, replay = stands_for
+    result["preprocessing"] = Located(preprocessing, wrapper.source)
     result["preprocessing_kwargs"] = located(keywords, wrapper.source)
-    result.setdefault("replay_buffer_class", Located("frame_ring", wrapper.source))
+    result.setdefault("replay_buffer_class", Located(replay, wrapper.source))
 
 
 def _single_wrapper(wrapper: Located) -> tuple[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from stable_baselines3.common.utils import get_device
 from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.brought import policies_of
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.config.schema import ScheduleSpec
 from dqn_zoo_ext.envs.make import make_vec_env
@@ -17,7 +18,7 @@ from dqn_zoo_ext.envs.rules import AtariRules, EvaluationRules
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.protocols import Protocol
-from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.model import Model
 from dqn_zoo_ext.learning.schedules import Schedule
 
 _PASSED_ON_AS_THEY_ARE = (
@@ -83,13 +84,13 @@ def build_venv(
     )
 
 
-def build_model(configuration: Configuration, venv: VecEnv, seed: int, device: str) -> DeepQ:
+def build_model(configuration: Configuration, venv: VecEnv, seed: int, device: str) -> Model:
     """The configured algorithm, untrained. UserError where the parts do not fit together."""
     parameters = configuration.hyperparameters
     algorithm = registry.algorithms.get(configuration.algo)
     try:
-        model: DeepQ = algorithm(
-            registry.policies.get(parameters.policy),
+        model: Model = algorithm(
+            policies_of(configuration.algo).get(parameters.policy),
             venv,
             learning_rate=_schedule(parameters.learning_rate),
             exploration=_schedule(parameters.exploration),
@@ -113,7 +114,7 @@ def build_policy(
     configuration: Configuration, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], device: str
 ) -> BasePolicy:
     """The configured policy with fresh weights, to load an agent's into: no optimizer state, no replay."""
-    policy_class = registry.policies.get(configuration.hyperparameters.policy)
+    policy_class = policies_of(configuration.algo).get(configuration.hyperparameters.policy)
     policy: BasePolicy = policy_class(observation_space, action_space, lambda _: 0.0, **_policy_kwargs(configuration))
     policy.set_training_mode(False)
     return policy.to(get_device(device))

@@ -17,6 +17,7 @@ from dqn_zoo_ext.envs import vec_state
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.model import Model
 from dqn_zoo_ext.learning.saved import deep_q_state
 from dqn_zoo_ext.learning.saved.stored_rows import rows_of
 from dqn_zoo_ext.state import Resumable, State
@@ -43,7 +44,7 @@ class LiveRun:
     configuration: Configuration
     options: RunOptions
     folder: RunFolder
-    model: DeepQ
+    model: Model
     callbacks: list[BaseCallback]
     evaluation: ProtocolEvaluation | None
     progress_csv: ProgressCsv
@@ -58,6 +59,12 @@ class LiveRun:
     def seconds(self) -> float:
         """Seconds spent so far, over all processes."""
         return self.seconds_before + time.monotonic() - self._clock
+
+    @property
+    def _deep_q(self) -> DeepQ:
+        """The model, whose state is known; any other says in ``why_not_resumable`` that it is not."""
+        assert isinstance(self.model, DeepQ)
+        return self.model
 
     def close(self) -> None:
         """Close logs and environments."""
@@ -76,7 +83,10 @@ class LiveRun:
 
     def why_not_resumable(self) -> str | None:
         """Why no checkpoint can hold all of this run, in words; None if it can."""
-        if rows_of(self.model) is None:
+        reason = self.model.why_not_resumable()
+        if reason is not None:
+            return reason
+        if rows_of(self._deep_q) is None:
             return f"the replay buffer {type(self.model.replay_buffer).__name__} has no rows that can be saved"
         assert self.model.env is not None
         return vec_state.can_resume(self.model.env)
@@ -87,7 +97,7 @@ class LiveRun:
 
     def snapshot(self, folder: CheckpointFolder) -> Snapshot:
         """The run as it is between two vector steps. OSError if the logs cannot be written."""
-        rows = rows_of(self.model)
+        rows = rows_of(self._deep_q)
         assert rows is not None  # why_not_resumable was asked
         if self.changed:
             self.write_config()
@@ -123,23 +133,23 @@ class LiveRun:
         self.started = datetime.fromisoformat(state["run"]["started"])
         self.seconds_before = state["run"]["seconds"]
         self.first_step = state["run"]["first_step"]
-        deep_q_state.restore_random_state(self.model, state["model"])
+        deep_q_state.restore_random_state(self._deep_q, state["model"])
 
     def _restore_what_may_not_fit(self, checkpoint: Checkpoint, state: State, with_replay: bool) -> None:
         names, there = [type(each).__name__ for each in self.callbacks], [each["name"] for each in state["callbacks"]]
         if names != there:
             raise ValueError(f"the callbacks were {', '.join(there)} there and are {', '.join(names)} here")
-        rows = rows_of(self.model)
+        rows = rows_of(self._deep_q)
         if rows is None:
             raise ValueError(self.why_not_resumable())
-        deep_q_state.restore(self.model, state["model"])
+        deep_q_state.restore(self._deep_q, state["model"])
         assert self.model.env is not None
         if with_replay:
             checkpoint.load_rows(rows)
             rows.load_rest(state["replay"])
             vec_state.restore(self.model.env, state["environments"])
         else:
-            self.model.begin_new_games(seed=(self.options.seed + checkpoint.agent_steps) % 2**31)
+            self._deep_q.begin_new_games(seed=(self.options.seed + checkpoint.agent_steps) % 2**31)
 
     def _state(self) -> State:
         assert self.model.env is not None
@@ -150,7 +160,7 @@ class LiveRun:
                 "seconds": self.seconds,
                 "first_step": self.first_step,
             },
-            "model": deep_q_state.state_of(self.model),
+            "model": deep_q_state.state_of(self._deep_q),
             "environments": vec_state.state_of(self.model.env),
             "callbacks": [
                 {

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from dqn_zoo_ext.config.brought import makes_checkpoints
 from dqn_zoo_ext.config.load import Configuration, flatten
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.experiment.live_run import identity
@@ -51,6 +52,14 @@ def finished_results(run: RunFolder, checkpoint: Checkpoint) -> RunResults | Non
         return None
     results = read_results(run.results)
     return results if results.finished and results.agent_steps >= checkpoint.agent_steps else None
+
+
+def refuse_without_checkpoints(run: RunFolder) -> None:
+    """UserError if runs with this algorithm make no checkpoints."""
+    if not makes_checkpoints(run.algo):
+        raise UserError(
+            f"--resume: runs of '{run.algo}' make no checkpoints; for more training: --trained-agent {run.final_model}"
+        )
 
 
 def no_checkpoint(run: Path, wrong: list[str], checkpoints: CheckpointFolder) -> UserError:

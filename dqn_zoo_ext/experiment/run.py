@@ -24,9 +24,10 @@ from dqn_zoo_ext.experiment.resume import (
     no_checkpoint,
     other_versions,
     refuse_changes,
+    refuse_without_checkpoints,
 )
 from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
-from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.model import Model
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights, write_agent
 from dqn_zoo_ext.storage.atomic import plain_os_errors, remove_leftovers
@@ -92,6 +93,7 @@ def resume(
     process that is at work on it to end. UserError if there is no such checkpoint, if anything else
     differs, if the run has reached its last agent step, or if another process is at work on it.
     """
+    refuse_without_checkpoints(folder)
     progress = _progress(options, console)
     with locked(folder.path, wait_seconds, progress.say), stop_requests() as stop, plain_memory_errors():
         checkpoints = CheckpointFolder(folder.checkpoint_folder, options.keep_checkpoints)
@@ -167,7 +169,7 @@ def _check_resumable(run: LiveRun, exact: ExactCheckpoint, progress: Progress) -
         progress.say(f"the callback {name} has no state(): it begins afresh when the run is resumed")
 
 
-def _continue_from(model: DeepQ, options: RunOptions) -> None:
+def _continue_from(model: Model, options: RunOptions) -> None:
     """Take over weights, optimizer state and counters, and the replay ring if it lies beside the agent.
 
     Schedules count on from there; one given as a fraction stretches over both runs together.
@@ -203,12 +205,12 @@ def _learn(
                 run.model.learn(
                     run.configuration.hyperparameters.n_timesteps,
                     callback=callbacks,
-                    log_interval=run.options.log_interval,
+                    log_interval=run.options.log_interval,  # type: ignore[arg-type]  # None: never
                     reset_num_timesteps=run.options.trained_agent is None,
                 )
             except Stopped:
                 stopped = True
-        run.model.learner.check()
+        run.model.check_finite()
         results = _results(run, finished=not stopped)
         write_agent(run.model, run.folder.final_model)
         write_results(results, run.folder.results)
@@ -242,7 +244,7 @@ def _results(run: LiveRun, finished: bool) -> RunResults:
     )
 
 
-def _at_the_end(evaluation: ProtocolEvaluation | None, model: DeepQ) -> EvaluationRecord | None:
+def _at_the_end(evaluation: ProtocolEvaluation | None, model: Model) -> EvaluationRecord | None:
     last = evaluation.records[-1] if evaluation and evaluation.records else None
     return last if last is not None and last.agent_steps == model.num_timesteps else None
 

@@ -22,13 +22,14 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, TrainFreq, TrainFrequencyUnit
-from torch import Tensor
+from torch import Tensor, nn
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
 from dqn_zoo_ext.learning.learner import Learner, copy_weights
 from dqn_zoo_ext.learning.losses import Loss
+from dqn_zoo_ext.learning.model import Model
 from dqn_zoo_ext.learning.parts import (
     laid_over,
     misfit_of_distribution,
@@ -45,7 +46,7 @@ _EXPLORATION = {"exploration_fraction", "exploration_initial_eps", "exploration_
 _ONE_VECTOR_STEP = TrainFreq(1, TrainFrequencyUnit.STEP)
 
 
-class DeepQ(SB3DQN):
+class DeepQ(SB3DQN, Model):
     """Deep Q-learning with a loss left open.
 
     Takes the arguments of ``stable_baselines3.DQN``, by name from the fourth on, and these:
@@ -333,6 +334,15 @@ class DeepQ(SB3DQN):
     def learner(self) -> Learner:
         """What makes the updates; made when it is first asked for."""
         return self._make_learner()
+
+    @property
+    def online_net(self) -> nn.Module:
+        """The network that learns."""
+        return self.q_net
+
+    def check_finite(self) -> None:
+        """NotFinite if a loss, a gradient or a weight is not finite."""
+        self.learner.check()
 
     def _make_learner(self) -> Learner:
         if self._learner is None:

@@ -14,7 +14,9 @@ from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.parts import parts_of
 from dqn_zoo_ext.learning.schedules import Linear
 
-LADDER = [getattr(algorithms, name) for name in algorithms.__all__ if name.isupper() or name[-3:] in ("DQN", "bow", "IQN")]
+LADDER = [
+    getattr(algorithms, name) for name in algorithms.__all__ if name.isupper() or name[-3:] in ("DQN", "bow", "IQN")
+]
 FOR_VECTORS = [each for each in LADDER if each is not ImpalaDQN]  # whose torso is for images
 BY_NOISE = (NoisyDQN, Rainbow, DataEfficientRainbow)  # no random actions
 

@@ -273,6 +273,12 @@ def with_a_shipped_file(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
     ("name", "text", "message"),
     [
         ("algorithms/dqn.yml", "game: {lives: 3}\n", ":1: unknown key 'game' for algorithm 'dqn'"),
+        ("algorithms/dqn.yml", "box2d: 3\n", ":1: box2d: the section of a family must be a mapping"),
+        (
+            "algorithms/dqn.yml",
+            "atari:\n  gama: 1\n",
+            ":2: unknown key 'gama' for algorithm 'dqn'; did you mean 'gamma'?",
+        ),
         ("algorithms/dqn.yml", "complete: true\n", ":1: unknown key 'complete' for algorithm 'dqn'"),
         ("atari/pong.yml", "n_envs: 4\nsearch: {}\n", ":2: unknown key 'search' for algorithm 'dqn'"),
         ("algorithms/dqn.yml", "search:\n  inherit: [dqn]\n", ':2: unknown algorithm ["dqn"]'),

@@ -16,7 +16,7 @@ import dqn_zoo_ext.envs
 import dqn_zoo_ext.evaluation.protocols
 import dqn_zoo_ext.learning  # noqa: F401  # importing the four registers what the files name
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.config.layers import ATARI, GAME, NOT_HYPERPARAMETERS, SEARCH, Keys, one_layer, shipped
+from dqn_zoo_ext.config.layers import GAME, NOT_HYPERPARAMETERS, RL_ZOO, SEARCH, Keys, one_layer, shipped
 from dqn_zoo_ext.config.load import Configuration, flatten, load
 from dqn_zoo_ext.config.merge import merge
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters
@@ -28,6 +28,7 @@ FAMILIES = ("atari", "classic_control", "box2d", "gymnasium")
 GAME_FILES = sorted(path for family in FAMILIES for path in (ROOT / family).glob("*.yml"))
 ATARI_FILES = sorted((ROOT / "atari").glob("*.yml"))
 ALGORITHMS = ("dqn", "double_dqn")
+YARDSTICKS = ("sb3_dqn", "sb3_qrdqn")
 SHIPPED_GAMES = {
     *("space_invaders", "pong", "breakout", "seaquest", "qbert", "ms_pacman", "beam_rider", "enduro"),
     *("CartPole-v1", "LunarLander-v3"),
@@ -44,17 +45,17 @@ def facts(path: Path) -> dict[str, Any]:
 
 
 def values(path: Path) -> dict[str, Located]:
-    blocks = (*NOT_HYPERPARAMETERS, *ALGORITHMS, ATARI)
+    blocks = (*NOT_HYPERPARAMETERS, *ALGORITHMS, *YARDSTICKS, *FAMILIES, RL_ZOO)
     return {key: value for key, value in document(path).items() if key not in blocks}
 
 
 def test_the_promised_games_are_there() -> None:
     assert {path.stem for path in GAME_FILES} == SHIPPED_GAMES
     assert {path.stem for path in (ROOT / "families").glob("*.yml")} == {*FAMILIES, "rl_zoo"}
-    assert {path.stem for path in (ROOT / "algorithms").glob("*.yml")} >= set(ALGORITHMS)
+    assert {path.stem for path in (ROOT / "algorithms").glob("*.yml")} >= {*ALGORITHMS, *YARDSTICKS}
 
 
-@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("algo", [*ALGORITHMS, *YARDSTICKS])
 @pytest.mark.parametrize("path", GAME_FILES, ids=lambda path: path.stem)
 def test_every_game_loads_for_every_algorithm_under_every_id(algo: str, path: Path) -> None:
     found = [load(algo, resolve(name)) for name in facts(path)["ids"]]
@@ -91,7 +92,7 @@ def test_the_test_for_repeated_values_finds_one() -> None:
     assert repeated({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}) == ["a.b"]
 
 
-@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("algo", [*ALGORITHMS, *YARDSTICKS])
 @pytest.mark.parametrize("path", GAME_FILES, ids=lambda path: path.stem)
 def test_no_value_of_a_game_stands_in_a_file_beneath_it_already(algo: str, path: Path) -> None:
     keys = Keys(algo, HYPERPARAMETERS, ())
@@ -99,8 +100,11 @@ def test_no_value_of_a_game_stands_in_a_file_beneath_it_already(algo: str, path:
         defaults(),
         one_layer(values(ROOT / "families" / f"{path.parent.name}.yml"), keys),
         one_layer(values(ROOT / "algorithms" / f"{algo}.yml"), keys),
-        one_layer(values(path), keys),
     ]
+    of_family = document(ROOT / "algorithms" / f"{algo}.yml").get(path.parent.name)
+    if of_family is not None:
+        layers.append(one_layer(of_family.data, keys))
+    layers.append(one_layer(values(path), keys))
     section = document(path).get(algo)
     if section is not None:
         layers.append(one_layer(section.data, keys))
@@ -198,7 +202,7 @@ def searched(configuration: Configuration) -> dict[str, Any]:
     return dict(configuration.search)
 
 
-@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("algo", [*ALGORITHMS, *YARDSTICKS])
 @pytest.mark.parametrize("name", ["SpaceInvadersNoFrameskip-v4", "CartPole-v1"])
 def test_a_search_block_speaks_of_values_that_exist_and_its_ends_are_allowed(algo: str, name: str) -> None:
     configuration = load(algo, resolve(name))

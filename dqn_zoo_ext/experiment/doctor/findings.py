@@ -1,8 +1,9 @@
 """A finding: something that a run would silently suffer from, and the change that mends it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from dqn_zoo_ext.config.brought import refusals
 from dqn_zoo_ext.config.load import Configuration
 
 TRIAL_RUN = 10_000
@@ -44,6 +45,11 @@ def where(configuration: Configuration, *keys: str) -> str:
         first_in_file = {source.file: source for source in reversed(sources)}
         found |= dict.fromkeys(str(source) for source in sources if first_in_file[source.file] == source)
     return ", ".join(found) or "default"
+
+
+def can_have(configuration: Configuration, **changes: Any) -> bool:
+    """Whether the algorithm can do these hyperparameters: only then are they a suggestion."""
+    return not any(refusals(configuration.algo, replace(configuration.hyperparameters, **changes)))
 
 
 def stop_unless_trial(agent_steps: int) -> Level:

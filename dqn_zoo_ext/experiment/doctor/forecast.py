@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.brought import agent_steps_at_once
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.config.schema import Hyperparameters
 from dqn_zoo_ext.experiment.build import frames_per_agent_step
@@ -50,7 +51,7 @@ class Forecast:
 
     @property
     def agent_steps(self) -> int:
-        """Length of the run, in whole vector steps."""
+        """Length of the run, in whole vector steps or whatever else is taken at once."""
         return self.last_step - self.first_step
 
 
@@ -59,14 +60,15 @@ def forecast(configuration: Configuration, options: RunOptions) -> Forecast:
     parameters = configuration.hyperparameters
     behind = Counters(0, 0, 0) if options.trained_agent is None else read_counters(options.trained_agent)
     first = behind.num_timesteps
-    last = first + -(-parameters.n_timesteps // parameters.n_envs) * parameters.n_envs
+    at_once = agent_steps_at_once(configuration.algo, parameters)
+    last = first + -(-parameters.n_timesteps // at_once) * at_once
     learning_begins = parameters.learning_starts + (0 if _replay_is_there(configuration, options) else first)
     a_round = parameters.train_freq if parameters.gradient_steps < 0 else parameters.gradient_steps
     ratio = a_round / parameters.train_freq
-    updates = _transitions_learned_from(parameters, first, last, learning_begins) // parameters.train_freq * a_round
+    updates = _transitions_learned_from(at_once, first, last, learning_begins) // parameters.train_freq * a_round
     epsilon = epsilon_of(configuration, first)
     every = evaluation_interval(configuration, options)
-    evaluations, evaluated = _evaluation_steps(every, parameters.n_envs, first, last)
+    evaluations, evaluated = _evaluation_steps(every, at_once, first, last)
     return Forecast(
         first_step=first,
         last_step=last,
@@ -117,10 +119,9 @@ def _replay_is_there(configuration: Configuration, options: RunOptions) -> bool:
     return options.trained_agent.with_name(RunFolder.replay_buffer_name).is_file()
 
 
-def _transitions_learned_from(parameters: Hyperparameters, first: int, last: int, learning_begins: int) -> int:
-    """Transitions of the vector steps that end later than `learning_begins`."""
-    n_envs = parameters.n_envs
-    before = max(learning_begins - first, 0) // n_envs * n_envs
+def _transitions_learned_from(at_once: int, first: int, last: int, learning_begins: int) -> int:
+    """Transitions of which the last one collected with them comes later than `learning_begins`."""
+    before = max(learning_begins - first, 0) // at_once * at_once
     return max(last - first - before, 0)
 
 
@@ -133,14 +134,14 @@ def _target_copies(parameters: Hyperparameters, updates_before: int, updates: in
     return last // interval - (begins + parameters.train_freq) // interval
 
 
-def _evaluation_steps(every: int, n_envs: int, first: int, last: int) -> tuple[int, list[int]]:
+def _evaluation_steps(every: int, at_once: int, first: int, last: int) -> tuple[int, list[int]]:
     """How many evaluations there are, and after how many agent steps: at most `MOST_EVALUATIONS` of them."""
     if every < 1:
         return 0, []
-    every = max(every, n_envs)  # there is at most one for each vector step
+    every = max(every, at_once)  # nothing is looked at in between
 
     def step_of(number: int) -> int:
-        return first - (first - number * every) // n_envs * n_envs
+        return first - (first - number * every) // at_once * at_once
 
     due = range(first // every + 1, last // every + 1)
     at_the_end = not due or step_of(due[-1]) != last

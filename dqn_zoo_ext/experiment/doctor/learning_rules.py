@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.load import Configuration
-from dqn_zoo_ext.experiment.doctor.findings import Finding, flags, stop_unless_trial, where
+from dqn_zoo_ext.experiment.doctor.findings import Finding, can_have, flags, stop_unless_trial, where
 from dqn_zoo_ext.experiment.doctor.forecast import Forecast, epsilon_of
 
 _SIXTEEN_FRAMES = 16
@@ -120,7 +120,9 @@ def _epsilon_before_learning(case: _Case, span: float) -> Iterator[Finding]:
             f"when learning starts, after {begins:,} agent steps, it has fallen from {run.epsilon_start:.3g} to "
             f"{run.epsilon_learning_begins:.3g}, and its end is {run.epsilon_end:.3g}",
             where(case.configuration, *_PACE_OF_EPSILON, "learning_starts"),
-            flags(exploration_begins="learning_starts"),
+            flags(exploration_begins="learning_starts")
+            if can_have(case.configuration, exploration_begins="learning_starts")
+            else flags(learning_starts=begins // 10),
         )
 
 

@@ -13,7 +13,7 @@ from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.experiment.build import build_model, build_venv
 from dqn_zoo_ext.experiment.doctor.forecast import Forecast
 from dqn_zoo_ext.experiment.options import RunOptions
-from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.model import Model
 
 _SMALL_RING = 2_000  # transitions
 _WARM_UP = 0.3  # seconds: libraries load, caches fill
@@ -49,7 +49,8 @@ def measure(configuration: Configuration, options: RunOptions, seconds: float = 
         parameters,
         buffer_size=min(parameters.buffer_size, _SMALL_RING),
         learning_starts=0,
-        train_freq=_NEVER,  # this run only acts, at the epsilon that the real one ends with
+        # this run only acts, at the epsilon that the real one ends with
+        train_freq=_NEVER // parameters.n_envs * parameters.n_envs,
         exploration=replace(parameters.exploration, name="constant", arguments={"value": 0.1}),
     )
     venv = build_venv(configuration, parameters.n_envs, options.seed, vec_env=options.vec_env)
@@ -57,11 +58,11 @@ def measure(configuration: Configuration, options: RunOptions, seconds: float = 
         model = build_model(replace(configuration, hyperparameters=small), venv, options.seed, options.device)
         model.set_logger(Logger(None, []))
         watch = _Watch(seconds / 2)
-        model.learn(_NEVER, callback=watch, log_interval=None)
+        model.learn(_NEVER, callback=watch, log_interval=None)  # type: ignore[arg-type]  # None: never
         per_update = _time_updates(model, parameters.batch_size, seconds / 2)
     finally:
         venv.close()
-    weights = sum(weight.nbytes for weight in model.q_net.parameters())
+    weights = sum(weight.nbytes for weight in model.online_net.parameters())
     return Measured(
         device=str(model.device),
         seconds_per_agent_step=watch.seconds_per_agent_step,
@@ -92,7 +93,7 @@ class _Watch(BaseCallback):
             self._begun, self._begun_at = now, self.num_timesteps
         self._count_frames(self.locals["infos"][0])
         self._ended, self._ended_at = now, self.num_timesteps
-        assert isinstance(self.model, DeepQ)
+        assert isinstance(self.model, Model)
         enough_to_draw_from = self.n_calls > _ROWS + self.model.n_steps
         return now < self._until or not self._begun or self._ended_at == self._begun_at or not enough_to_draw_from
 
@@ -112,7 +113,7 @@ class _Watch(BaseCallback):
         return sorted(self._frames)[len(self._frames) // 2] if self._frames else None
 
 
-def _time_updates(model: DeepQ, batch_size: int, seconds: float) -> float:
+def _time_updates(model: Model, batch_size: int, seconds: float) -> float:
     model.train(_UPDATES_AT_ONCE, batch_size)
     _wait_for(model)
     begun, updates = time.perf_counter(), 0
@@ -123,7 +124,7 @@ def _time_updates(model: DeepQ, batch_size: int, seconds: float) -> float:
     return (time.perf_counter() - begun) / updates
 
 
-def _wait_for(model: DeepQ) -> None:
+def _wait_for(model: Model) -> None:
     if model.device.type == "cuda":
         torch.cuda.synchronize(model.device)
 

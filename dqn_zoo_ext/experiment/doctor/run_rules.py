@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.experiment.build import protocol_of
 from dqn_zoo_ext.experiment.doctor.comparison import Comparison, atari_rules
-from dqn_zoo_ext.experiment.doctor.findings import Finding, Level, flags, where
+from dqn_zoo_ext.experiment.doctor.findings import Finding, Level, can_have, flags, where
 from dqn_zoo_ext.experiment.doctor.forecast import Forecast, evaluation_interval
 from dqn_zoo_ext.experiment.doctor.resources import Memory
 from dqn_zoo_ext.experiment.doctor.sizes import Sizes, checkpoint_interval
@@ -132,7 +132,8 @@ def machine_findings(
             yield _memory(configuration, "warning", whole, memory)
     if machine.free_disk is not None:
         yield from _disk(options, sizes, machine.free_disk)
-    if checkpoint_interval(configuration, options) < 1 and run.agent_steps >= _LONG_RUN:
+    saves = checkpoint_interval(configuration, options) > 0 or (options.save_freq or 0) > 0
+    if not saves and run.agent_steps >= _LONG_RUN:
         yield Finding(
             "warning",
             "no_checkpoints",
@@ -155,7 +156,8 @@ def machine_findings(
 def _memory(configuration: Configuration, level: Level, whole: int, memory: Memory) -> Finding:
     parameters = configuration.hyperparameters
     change = flags(buffer_size=_round_down(int(parameters.buffer_size * min(_TIGHT * memory.free / whole, 1))))
-    if _kept_eight_times(configuration) and whole / 8 <= _TIGHT * memory.free:
+    in_a_ring = can_have(configuration, replay_buffer_class="frame_ring")
+    if in_a_ring and _kept_eight_times(configuration) and whole / 8 <= _TIGHT * memory.free:
         change = flags(replay_buffer_class="frame_ring")
     return Finding(
         level,

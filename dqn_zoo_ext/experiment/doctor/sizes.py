@@ -9,6 +9,7 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.preprocessing import get_action_dim, get_obs_shape
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.brought import makes_checkpoints
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.experiment.build import build_venv
 from dqn_zoo_ext.experiment.doctor.comparison import atari_rules
@@ -63,6 +64,8 @@ class Sizes:
 
 def checkpoint_interval(configuration: Configuration, options: RunOptions) -> int:
     """Agent steps between checkpoints; below 1: none."""
+    if not makes_checkpoints(configuration.algo):
+        return 0
     if options.save_freq is None:
         return default_save_freq(configuration.hyperparameters.n_timesteps)
     return options.save_freq
@@ -94,7 +97,8 @@ def replay_bytes(configuration: Configuration, seen: Spaces, transitions: int) -
         return buffer.bytes_needed(transitions, seen.observation, parameters.n_envs, parameters.n_steps)
     if buffer is ReplayBuffer:
         rows = max(transitions // parameters.n_envs, 1)
-        return rows * parameters.n_envs * _bytes_of_a_transition(seen)
+        once = getattr(configuration.settings, "optimize_memory_usage", False)
+        return rows * parameters.n_envs * _bytes_of_a_transition(seen, observations=1 if once else 2)
     return None
 
 
@@ -121,15 +125,15 @@ def sizes(configuration: Configuration, options: RunOptions, seen: Spaces, run: 
     )
 
 
-def _bytes_of_a_transition(seen: Spaces) -> int:
-    """Of Stable-Baselines3's arrays: both observations, the action, and reward, done and timeout as float32."""
+def _bytes_of_a_transition(seen: Spaces, observations: int) -> int:
+    """Of Stable-Baselines3's arrays: one or two observations, the action, and reward, done and timeout as float32."""
     shape = get_obs_shape(seen.observation)
     if isinstance(shape, dict):
         assert isinstance(seen.observation, spaces.Dict)
         observation = sum(_bytes(part, seen.observation[name]) for name, part in shape.items())
     else:
         observation = _bytes(shape, seen.observation)
-    return 2 * observation + _bytes((get_action_dim(seen.action),), seen.action) + 3 * 4
+    return observations * observation + _bytes((get_action_dim(seen.action),), seen.action) + 3 * 4
 
 
 def _bytes(shape: tuple[int, ...], space: spaces.Space[Any]) -> int:

@@ -26,7 +26,7 @@ from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.search.options import SearchOptions
 from dqn_zoo_ext.experiment.search.space import Load, Space, search_space
 from dqn_zoo_ext.experiment.search.study import MEASURED, best_of, open_study
-from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.model import Model
 from dqn_zoo_ext.report.trials import CONFIGURATION, REASON, TrialsReport
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
 from dqn_zoo_ext.storage.results import EvaluationRecord
@@ -163,7 +163,7 @@ class _Sweep:
         with _built(configuration, options) as model:
 
             def report(record: EvaluationRecord) -> None:
-                model.learner.check()
+                model.check_finite()
                 trial.report(record.mean, len(evaluation.records))
                 if self.options.verbose > 1:
                     self._print(f"trial {trial.number}, {record.agent_steps:,} agent steps: {record.mean:.1f}")
@@ -180,7 +180,7 @@ class _Sweep:
             )
             model.set_logger(Logger(folder=None, output_formats=[]))
             callbacks = [*configured_callbacks(configuration), evaluation, _Stop(self._stop)]
-            model.learn(agent_steps, callback=callbacks, log_interval=None)
+            model.learn(agent_steps, callback=callbacks, log_interval=None)  # type: ignore[arg-type]  # None: never
         return evaluation.records[-1].mean
 
     def _folder(self, trial: Trial, configuration: Configuration) -> Path | None:
@@ -226,7 +226,7 @@ class _Stop(BaseCallback):
 
 
 @contextlib.contextmanager
-def _built(configuration: Configuration, options: RunOptions) -> Iterator[DeepQ]:
+def _built(configuration: Configuration, options: RunOptions) -> Iterator[Model]:
     n_envs = configuration.hyperparameters.n_envs
     venv = build_venv(configuration, n_envs, options.seed, vec_env=options.vec_env)
     try:

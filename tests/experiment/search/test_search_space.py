@@ -143,5 +143,5 @@ def test_what_is_not_searched_for_survives(tmp_path: Path) -> None:
     assert isinstance(model.policy.optimizer, registry.optimizers.get("deepmind_rmsprop"))
     assert model.policy.optimizer.defaults["eps"] == trial.params["optimizer_kwargs.eps"]
     assert model.policy.optimizer.defaults["decay"] == 0.9
-    assert isinstance(model.policy.q_net.features_extractor, registry.torsos.get("nips"))
+    assert isinstance(model.online_net.features_extractor, registry.torsos.get("nips"))
     assert configuration.hyperparameters.policy_kwargs["head"] == "linear"

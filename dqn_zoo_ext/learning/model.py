@@ -1,0 +1,30 @@
+"""``Model``: what the machinery of a run asks of an algorithm, be it ours or one of Stable-Baselines3's own."""
+
+from abc import abstractmethod
+
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from torch import nn
+
+
+class Model(OffPolicyAlgorithm):
+    """An off-policy algorithm of Stable-Baselines3 that answers a few questions more.
+
+    Acting, learning, saving and logging are for its other base class; nothing here touches them.
+
+    exploration_rate: epsilon as it is now.
+    """
+
+    exploration_rate: float
+
+    @property
+    @abstractmethod
+    def online_net(self) -> nn.Module:
+        """The network that learns, without its target copy."""
+
+    @abstractmethod
+    def check_finite(self) -> None:
+        """NotFinite or UserError if something that was learned is no finite number."""
+
+    def why_not_resumable(self) -> str | None:
+        """Why no checkpoint can hold all of this model, in words; None if one can."""
+        return None
