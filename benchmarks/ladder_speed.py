@@ -1,9 +1,9 @@
 """What each algorithm of the ladder costs beside DQN: time of an update and bytes of a transition; one JSON line last.
 
 Each algorithm is built as its YAML file says for Space Invaders, but for `--batch-size` and a small replay filled with
-random play. An update is drawing, loss, gradient, step and priorities. It is timed in turn with one of DQN, so that other
-load on the machine falls on both alike; the ratio is the median over the pairs. Bytes are those of a full replay of the
-size that the YAML file says, over the transitions that it holds.
+random play. An update is drawing, loss, gradient, step and priorities. It is timed in turn with one of DQN, so that
+other load on the machine falls on both alike; the ratio is the median over the pairs. Bytes are those of a full replay
+of the size that the YAML file says, over the transitions that it holds.
 
 Run: python benchmarks/ladder_speed.py [--pairs 15] [--batch-size 32] [--algos dqn c51 ...] [--output FILE]
 """

@@ -8,15 +8,13 @@ from small_games import Bandit, Chain, catch, vectors
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecEnv
 
-from dqn_zoo_ext import algorithms
+from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import BTR, IQN, DataEfficientRainbow, ImpalaDQN, NoisyDQN, Rainbow
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.parts import parts_of
 from dqn_zoo_ext.learning.schedules import Linear
 
-LADDER = [
-    getattr(algorithms, name) for name in algorithms.__all__ if name.isupper() or name[-3:] in ("DQN", "bow", "IQN")
-]
+LADDER = [each for each in map(registry.algorithms.get, registry.algorithms.names()) if issubclass(each, DeepQ)]
 FOR_VECTORS = [each for each in LADDER if each is not ImpalaDQN]  # whose torso is for images
 BY_NOISE = (NoisyDQN, Rainbow, DataEfficientRainbow)  # no random actions
 
@@ -25,7 +23,7 @@ def built(
     algorithm: type[DeepQ], venv: VecEnv, returns: tuple[float, float], explores: int, policy: str, **kwargs: Any
 ) -> DeepQ:
     """returns: the least and the greatest that there are. explores: agent steps until epsilon is at its end."""
-    arguments: dict[str, Any] = {"replay_buffer_class": "frame_ring", **{k: v for k, v in parts_of(algorithm).items()}}
+    arguments: dict[str, Any] = {"replay_buffer_class": "frame_ring", **parts_of(algorithm)}
     policy_kwargs = {"net_arch": [64], **kwargs}
     if algorithm.distribution == "categorical":
         policy_kwargs["distribution_kwargs"] = {"v_min": returns[0], "v_max": returns[1]}
