@@ -84,7 +84,14 @@ class FrameRing(ReplayBuffer):
         self.generator = torch.Generator().manual_seed(int(np.random.randint(2**31)))  # noqa: NPY002
 
     @classmethod
-    def bytes_needed(cls, buffer_size: int, observation_space: spaces.Box, n_envs: int = 1, n_steps: int = 1) -> int:
+    def bytes_needed(
+        cls,
+        buffer_size: int,
+        observation_space: spaces.Box,
+        n_envs: int = 1,
+        n_steps: int = 1,
+        **keywords: Any,  # noqa: ARG003  # those that a subclass adds
+    ) -> int:
         """Bytes of all arrays of such a ring, once it is full. Arguments as of the constructor."""
         stack, frame_shape = _stack_and_frame(observation_space)
         cells = _rows_of(buffer_size, n_envs, stack, n_steps) * n_envs
@@ -135,6 +142,20 @@ class FrameRing(ReplayBuffer):
         self.cuts[cells] |= unfinished
         self._note_cuts(row, np.flatnonzero(unfinished.numpy()))
         self._age[:] = 0
+
+    def anneal(self, agent_steps: int, total_agent_steps: int) -> None:
+        """Take note of how far the run is, before its next draws. Nothing to do where draws are uniform."""
+
+    def learned_from(self, batch: Batch, priority: Tensor) -> None:
+        """Take note of what an update found in a batch. Nothing to do where draws are uniform.
+
+        priority: (B,) how surprising each sample was, at least 0.
+        """
+
+    @property
+    def generators(self) -> list[torch.Generator]:
+        """All that draws take random numbers from."""
+        return [self.generator]
 
     @property
     def can_sample(self) -> bool:
@@ -272,19 +293,23 @@ class FrameRing(ReplayBuffer):
             discount_t=discount.to(self.device),
             obs_t=self._observations(cells + length * self.n_envs).to(self.device),
             weights=torch.ones(len(cells), device=self.device),
+            cells=cells.to(self.device),
         )
 
     def _draw_cells(self, batch_size: int) -> Tensor:
         """Uniform over all cells between the oldest whole stack and the newest whole window, the cut ones left out."""
+        self._need_something_to_draw()
         first, last = self._drawable_range()
         cuts = self._cuts_between(first, last)
-        if last - first - len(cuts) < 1:
+        drawn = torch.randint(first, last - len(cuts), (batch_size,), generator=self.generator)
+        return _step_over(torch.from_numpy(cuts), drawn)
+
+    def _need_something_to_draw(self) -> None:
+        if not self.can_sample:
             raise ValueError(
                 f"nothing to replay yet: {self.rows_added} rows for windows of {self.n_steps} agent steps; "
                 "let learning start later"
             )
-        drawn = torch.randint(first, last - len(cuts), (batch_size,), generator=self.generator)
-        return _step_over(torch.from_numpy(cuts), drawn)
 
     def _cuts_between(self, first: int, last: int) -> np.ndarray:
         return self._cut_cells[np.searchsorted(self._cut_cells, first) : np.searchsorted(self._cut_cells, last)]
