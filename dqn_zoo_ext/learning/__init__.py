@@ -1,5 +1,5 @@
 """The learning machine: no YAML, no command line, no printing. Importing this package registers its parts."""
 
-from dqn_zoo_ext.learning import losses, networks, optim, policies, replay, schedules
+from dqn_zoo_ext.learning import losses, networks, optim, policies, prioritized_ring, replay, schedules
 
-__all__ = ["losses", "networks", "optim", "policies", "replay", "schedules"]
+__all__ = ["losses", "networks", "optim", "policies", "prioritized_ring", "replay", "schedules"]
