@@ -81,7 +81,8 @@ def batches(device: str, count: int = 8) -> list[Batch]:
     actions = torch.randint(0, ACTIONS, (count, BATCH_SIZE), device=device)
     rewards = torch.randint(-1, 2, (count, BATCH_SIZE), device=device).float()
     ones = torch.ones(BATCH_SIZE, device=device)
-    return [Batch(obs_tm1[i], actions[i], rewards[i], 0.99 * ones, obs_t[i], ones) for i in range(count)]
+    cells = torch.arange(BATCH_SIZE, device=device)
+    return [Batch(obs_tm1[i], actions[i], rewards[i], 0.99 * ones, obs_t[i], ones, cells) for i in range(count)]
 
 
 def seconds(learning: Learner, batch: Batch, device: str) -> float:

@@ -31,14 +31,14 @@ class DeadUnits(NamedTuple):
 def undisturbed(model: DeepQ) -> Iterator[None]:
     """Inside, layers are as for acting; after it, they and every random generator are put back as they were."""
     ring, generators = model.replay_buffer, random_state(model.device)
-    drawn = ring.generator.get_state() if isinstance(ring, FrameRing) else None
+    of_ring = [(each, each.get_state()) for each in ring.generators] if isinstance(ring, FrameRing) else []
     was_training = model.policy.training
     model.policy.set_training_mode(False)
     try:
         yield
     finally:
-        if isinstance(ring, FrameRing) and drawn is not None:
-            ring.generator.set_state(drawn)
+        for generator, drawn in of_ring:
+            generator.set_state(drawn)
         model.policy.set_training_mode(was_training)
         set_random_state(generators, model.device)
 

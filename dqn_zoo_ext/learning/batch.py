@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import torch
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from torch import Tensor
 
@@ -13,6 +14,7 @@ class Batch(NamedTuple):
     a_tm1: (B,) int64, the action taken. r_t: (B,) the discounted sum of the window's rewards.
     discount_t: (B,) what the value of obs_t is multiplied by: gamma**m for a window of m steps, 0 where the episode
     truly ended. weights: (B,) importance weights, all one in a uniform draw.
+    cells: (B,) int64, where in the replay each transition lies, as priorities are filed; -1 where nobody knows.
     """
 
     obs_tm1: Tensor
@@ -21,6 +23,7 @@ class Batch(NamedTuple):
     discount_t: Tensor
     obs_t: Tensor
     weights: Tensor
+    cells: Tensor
 
 
 def from_sb3_samples(samples: ReplayBufferSamples, gamma: float) -> Batch:
@@ -34,4 +37,5 @@ def from_sb3_samples(samples: ReplayBufferSamples, gamma: float) -> Batch:
         discount_t=(1.0 - samples.dones.flatten()) * discounts,
         obs_t=samples.next_observations,
         weights=rewards.new_ones(rewards.shape),
+        cells=torch.full(rewards.shape, -1, dtype=torch.int64, device=rewards.device),
     )

@@ -9,7 +9,6 @@ An algorithm adds a ``loss`` and nothing else. What differs from ``stable_baseli
 - losses stay on the device until a log line needs them.
 """
 
-import inspect
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, TrainFr
 from torch import Tensor, nn
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.keywords import signature_of
 from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
 from dqn_zoo_ext.learning.learner import Learner, copy_weights
@@ -165,7 +165,7 @@ class DeepQ(SB3DQN, Model):
         if issubclass(self.replay_buffer_class, FrameRing) and self._vec_normalize_env is not None:
             raise ValueError("FrameRing does not know VecNormalize; use replay_buffer_class: sb3 with it")
         window = {"n_steps": self.n_steps, "gamma": self.gamma}
-        known = inspect.signature(self.replay_buffer_class).parameters
+        known = signature_of(self.replay_buffer_class).parameters
         if window.keys() <= known.keys():
             self.replay_buffer_kwargs = {**self.replay_buffer_kwargs, **window}
         elif self.n_steps > 1:
@@ -314,8 +314,14 @@ class DeepQ(SB3DQN, Model):
         self._update_learning_rate(self.policy.optimizer)
         learner = self._make_learner()
         learner.updates_made = self._n_updates
+        ring = self.replay_buffer if isinstance(self.replay_buffer, FrameRing) else None
+        if ring is not None:
+            ring.anneal(self.num_timesteps, self._total_timesteps)
         for _ in range(gradient_steps):
-            learner.update(self._draw(batch_size))
+            batch = self._draw(batch_size)
+            loss = learner.update(batch)
+            if ring is not None:
+                ring.learned_from(batch, loss.priority)
             self._n_updates += 1
             if self.target_update_unit == "updates" and self._n_updates % self.target_update_interval == 0:
                 copy_weights(self.q_net, self.q_net_target, self.tau)

@@ -84,12 +84,25 @@ class FrameRing(ReplayBuffer):
         self.generator = torch.Generator().manual_seed(int(np.random.randint(2**31)))  # noqa: NPY002
 
     @classmethod
-    def bytes_needed(cls, buffer_size: int, observation_space: spaces.Box, n_envs: int = 1, n_steps: int = 1) -> int:
+    def bytes_needed(
+        cls,
+        buffer_size: int,
+        observation_space: spaces.Box,
+        n_envs: int = 1,
+        n_steps: int = 1,
+        **keywords: Any,  # noqa: ARG003  # those that a subclass adds
+    ) -> int:
         """Bytes of all arrays of such a ring, once it is full. Arguments as of the constructor."""
-        stack, frame_shape = _stack_and_frame(observation_space)
-        cells = _rows_of(buffer_size, n_envs, stack, n_steps) * n_envs
+        _, frame_shape = _stack_and_frame(observation_space)
+        cells = cls.cells_needed(buffer_size, observation_space, n_envs, n_steps)
         frame = int(np.prod(frame_shape)) * np.dtype(observation_space.dtype).itemsize
         return (cells + 1) * frame + cells * _BYTES_BESIDE_A_FRAME
+
+    @staticmethod
+    def cells_needed(buffer_size: int, observation_space: spaces.Box, n_envs: int, n_steps: int) -> int:
+        """Cells of such a ring. Arguments as of the constructor."""
+        stack, _ = _stack_and_frame(observation_space)
+        return _rows_of(buffer_size, n_envs, stack, n_steps) * n_envs
 
     def add(
         self,
@@ -135,6 +148,20 @@ class FrameRing(ReplayBuffer):
         self.cuts[cells] |= unfinished
         self._note_cuts(row, np.flatnonzero(unfinished.numpy()))
         self._age[:] = 0
+
+    def anneal(self, agent_steps: int, total_agent_steps: int) -> None:
+        """Take note of how far the run is, before its next draws. Nothing to do where draws are uniform."""
+
+    def learned_from(self, batch: Batch, priority: Tensor) -> None:
+        """Take note of what an update found in a batch. Nothing to do where draws are uniform.
+
+        priority: (B,) how surprising each sample was, at least 0.
+        """
+
+    @property
+    def generators(self) -> list[torch.Generator]:
+        """All that draws take random numbers from."""
+        return [self.generator]
 
     @property
     def can_sample(self) -> bool:
@@ -213,8 +240,8 @@ class FrameRing(ReplayBuffer):
             raise ValueError(f"rows, environments and stack are {there} there and {here} here")
         rows_added = int(state["rows_added"])
         cuts, first = state["cut_cells"], max(0, rows_added - self.rows) * self.n_envs
-        _check_like(state, "next_age", torch.uint8, (self.n_envs,))
-        _check_like(state, "cut_cells", torch.int64, (len(cuts),))
+        check_like(state, "next_age", torch.uint8, (self.n_envs,))
+        check_like(state, "cut_cells", torch.int64, (len(cuts),))
         in_order = bool((cuts.diff() > 0).all()) and bool(((cuts >= first) & (cuts < rows_added * self.n_envs)).all())
         if rows_added < 0 or not in_order or bool((state["next_age"] >= self.stack).any()):
             raise ValueError("'rows_added', 'cut_cells' or 'next_age' name what cannot be")
@@ -228,7 +255,7 @@ class FrameRing(ReplayBuffer):
     def _check_rows(self, arrays: dict[str, Tensor], cells: int) -> None:
         for name in arrays:
             mine: Tensor = getattr(self, name)
-            _check_like(arrays, name, mine.dtype, (cells, *mine.shape[1:]))
+            check_like(arrays, name, mine.dtype, (cells, *mine.shape[1:]))
 
     def sample_batch(self, batch_size: int) -> Batch:
         """Draw `batch_size` windows uniformly, with replacement. ValueError while there is nothing to draw."""
@@ -272,28 +299,36 @@ class FrameRing(ReplayBuffer):
             discount_t=discount.to(self.device),
             obs_t=self._observations(cells + length * self.n_envs).to(self.device),
             weights=torch.ones(len(cells), device=self.device),
+            cells=cells.to(self.device),
         )
 
     def _draw_cells(self, batch_size: int) -> Tensor:
         """Uniform over all cells between the oldest whole stack and the newest whole window, the cut ones left out."""
+        self._need_something_to_draw()
         first, last = self._drawable_range()
         cuts = self._cuts_between(first, last)
-        if last - first - len(cuts) < 1:
+        drawn = torch.randint(first, last - len(cuts), (batch_size,), generator=self.generator)
+        return _step_over(torch.from_numpy(cuts), drawn)
+
+    def _need_something_to_draw(self) -> None:
+        if not self.can_sample:
             raise ValueError(
                 f"nothing to replay yet: {self.rows_added} rows for windows of {self.n_steps} agent steps; "
                 "let learning start later"
             )
-        drawn = torch.randint(first, last - len(cuts), (batch_size,), generator=self.generator)
-        return _step_over(torch.from_numpy(cuts), drawn)
 
     def _cuts_between(self, first: int, last: int) -> np.ndarray:
         return self._cut_cells[np.searchsorted(self._cut_cells, first) : np.searchsorted(self._cut_cells, last)]
 
-    def _drawable_range(self) -> tuple[int, int]:
-        """First and last (exclusive) cell whose stack and window lie inside the ring, cut cells still among them."""
-        oldest_row = max(0, self.rows_added - self.rows)
+    def _drawable_range(self, rows_added: int | None = None) -> tuple[int, int]:
+        """First and last (exclusive) cell whose stack and window lie inside the ring, cut cells still among them.
+
+        rows_added: as if so many had been.
+        """
+        rows_added = self.rows_added if rows_added is None else rows_added
+        oldest_row = max(0, rows_added - self.rows)
         first_row = oldest_row + (self.stack - 1 if oldest_row > 0 else 0)
-        return first_row * self.n_envs, (self.rows_added - self.n_steps) * self.n_envs
+        return first_row * self.n_envs, (rows_added - self.n_steps) * self.n_envs
 
     def _observations(self, cells: Tensor) -> Tensor:
         """(B, *observation shape): the stacks whose newest frames lie in `cells`, missing frames zero."""
@@ -345,7 +380,8 @@ def _step_over(cuts: Tensor, ranks: Tensor) -> Tensor:
     return ranks + torch.searchsorted(cuts - torch.arange(len(cuts)), ranks, right=True)
 
 
-def _check_like(arrays: dict[str, Tensor], name: str, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+def check_like(arrays: dict[str, Tensor], name: str, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+    """ValueError if the array of this name is of another type or shape, KeyError if there is none."""
     there = arrays[name]
     if there.dtype != dtype or tuple(there.shape) != shape:
         raise ValueError(f"'{name}' is {tuple(there.shape)} {there.dtype}, not {shape} {dtype}")

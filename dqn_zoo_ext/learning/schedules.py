@@ -9,13 +9,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.registry import register_schedule
+from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.keywords import Place, check_arguments, shown
+from dqn_zoo_ext.registry import register_schedule, schedules
+
+ScheduleData = float | dict[str, Any]
+"""A schedule as a keyword may say it: a number, or ``{schedule: linear, start: 0.4, end: 1.0, fraction: 1.0}``."""
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 AgentSteps = Annotated[int, Field(ge=1)]
@@ -28,6 +32,10 @@ class Schedule(ABC):
     def at(self, agent_steps: int, total_agent_steps: int) -> float:
         """The number after `agent_steps` of a run of `total_agent_steps`."""
 
+    def named_values(self) -> Sequence[float]:
+        """The numbers between which the schedule stays, as far as its keywords name them."""
+        return ()
+
 
 @register_schedule("constant")
 @dataclass(frozen=True)
@@ -38,6 +46,9 @@ class Constant(Schedule):
 
     def at(self, agent_steps: int, total_agent_steps: int) -> float:  # noqa: D102, ARG002
         return self.value
+
+    def named_values(self) -> Sequence[float]:  # noqa: D102
+        return (self.value,)
 
 
 @register_schedule("linear")
@@ -63,6 +74,9 @@ class Linear(Schedule):
         progress = min(max(agent_steps / length, 0.0), 1.0) if length > 0 else 1.0
         return (1.0 - progress) * self.start + progress * self.end
 
+    def named_values(self) -> Sequence[float]:  # noqa: D102
+        return (self.start, self.end)
+
 
 @register_schedule("exponential")
 @dataclass(frozen=True)
@@ -75,6 +89,9 @@ class Exponential(Schedule):
 
     def at(self, agent_steps: int, total_agent_steps: int) -> float:  # noqa: D102, ARG002
         return self.end + (self.start - self.end) * math.exp(-self.rate * max(agent_steps, 0))
+
+    def named_values(self) -> Sequence[float]:  # noqa: D102
+        return (self.start, self.end)
 
 
 @register_schedule("piecewise")
@@ -97,6 +114,9 @@ class Piecewise(Schedule):
         here = agent_steps if self.unit == "agent_steps" else agent_steps / max(total_agent_steps, 1)
         positions, values = zip(*self.points, strict=True)
         return float(np.interp(here, positions, values))
+
+    def named_values(self) -> Sequence[float]:  # noqa: D102
+        return [value for _, value in self.points]
 
 
 @dataclass(frozen=True)
@@ -137,3 +157,30 @@ def as_schedule(given: "float | Callable[[float], float] | Schedule") -> Schedul
     if isinstance(given, Schedule):
         return given
     return OfProgress(given) if callable(given) else Constant(float(given))
+
+
+def schedule_of(data: ScheduleData) -> Schedule:
+    """The schedule that a keyword says. UserError for an unknown one, or for keywords that it does not take."""
+    if not isinstance(data, dict):
+        return Constant(float(data))
+    arguments = dict(data)
+    name = arguments.pop("schedule", None)
+    if not isinstance(name, str):
+        raise UserError("needs 'schedule', the name of one, e.g. linear")
+    if name not in schedules:
+        raise UserError(f"unknown schedule {shown(name)}{nearest(name, schedules.names())}")
+    accepts = schedules.get(name)
+    schedule: Schedule = accepts(**check_arguments(f"schedule '{name}'", accepts, arguments, Place("")))
+    return schedule
+
+
+def schedule_within(least: float, most: float) -> AfterValidator:
+    """For a keyword's annotation: its ``ScheduleData`` is a schedule, and the values it names are in this range."""
+
+    def check(data: ScheduleData) -> ScheduleData:
+        for value in schedule_of(data).named_values():
+            if not least <= value <= most:
+                raise UserError(f"must be in [{least:g}, {most:g}], not {value:g}")
+        return data
+
+    return AfterValidator(check)

@@ -197,7 +197,7 @@ def test_a_filter_is_dead_if_it_is_zero_everywhere_on_every_state() -> None:
         network.get_parameter("0.weight").fill_(1.0)
         network.get_parameter("0.bias").copy_(torch.tensor([-4.0, -3.0, 0.0]))
     images = torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]], [[[0.0, 3.5], [0.0, 0.0]]]])  # only 3.5 reaches over 3, none 4
-    q_max, dead = look(network, Batch(images, *[torch.zeros(2)] * 5))
+    q_max, dead = look(network, Batch(images, *[torch.zeros(2)] * 6))
     assert dead == [DeadUnits("1", dead=1, units=3)]
     assert q_max == pytest.approx(float(network(images).detach().abs().max()))
     assert not network[1]._forward_hooks  # nothing stays behind

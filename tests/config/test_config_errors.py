@@ -123,7 +123,7 @@ IN_A_FILE = [
         "unknown keyword 'optimizer_class' of policy 'CnnPolicy'; choose one of activation, distribution, "
         "distribution_kwargs, head, head_kwargs, layer, layer_kwargs, net_arch, normalize_images, torso, torso_kwargs",
     ),
-    ("replay_buffer_class: ring", "unknown replay buffer 'ring'; choose one of frame_ring, sb3"),
+    ("replay_buffer_class: ring", "unknown replay buffer 'ring'; choose one of frame_ring, prioritized_ring, sb3"),
     ("replay_buffer_kwargs: {buffer_size: 5}", "unknown keyword 'buffer_size' of replay buffer 'frame_ring'"),
     ("preprocessing: atarii", "unknown preprocessing 'atarii'; did you mean 'atari'?"),
     ("preprocessing_kwargs: {noop: 3}", "unknown keyword 'noop' of preprocessing 'atari'; did you mean 'noop_max'?"),

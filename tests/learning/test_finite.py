@@ -302,7 +302,7 @@ def test_no_update_waits_for_its_numbers_until_they_are_read(max_grad_norm: floa
         return Learner(dqn_loss, online, target, optimizer, max_grad_norm, updates_per_reading=updates_per_reading)
 
     with FakeTensorMode():
-        batch = Batch(*(torch.ones(8, *shape) for shape in [(4,), (), (), (), (4,), ()]))
+        batch = Batch(*(torch.ones(8, *shape) for shape in [(4,), (), (), (), (4,), (), ()]))
         learner = fake_learner(LATER)
         for _ in range(LATER - 1):
             learner.update(batch)

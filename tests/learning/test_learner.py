@@ -39,6 +39,7 @@ def batch(obs: list[list[float]], weights: list[float], discount: float = 0.0) -
         discount_t=torch.full((size,), discount),
         obs_t=torch.ones(size, len(obs[0])),
         weights=torch.tensor(weights),
+        cells=torch.arange(size),
     )
 
 

@@ -92,6 +92,7 @@ def assert_same(ring: FrameRing, twin: Twin) -> None:
     cells = _step_over(cuts, torch.arange(first, max(first, last - len(cuts))))
     assert cells.tolist() == [row * ring.n_envs + env for row, env in drawable]
     batch = ring.gather(cells)
+    assert torch.equal(batch.cells, cells)
     for index, (row, env) in enumerate(drawable):
         observation, action, reward, discount, next_observation = twin.window(row, env)
         np.testing.assert_array_equal(batch.obs_tm1[index].numpy(), observation)

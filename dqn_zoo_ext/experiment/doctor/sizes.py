@@ -94,7 +94,13 @@ def replay_bytes(configuration: Configuration, seen: Spaces, transitions: int) -
     if issubclass(buffer, FrameRing):
         if not isinstance(seen.observation, spaces.Box):
             return None
-        return buffer.bytes_needed(transitions, seen.observation, parameters.n_envs, parameters.n_steps)
+        return buffer.bytes_needed(
+            transitions,
+            seen.observation,
+            parameters.n_envs,
+            parameters.n_steps,
+            **parameters.replay_buffer_kwargs,
+        )
     if buffer is ReplayBuffer:
         rows = max(transitions // parameters.n_envs, 1)
         once = getattr(configuration.settings, "optimize_memory_usage", False)
