@@ -5,11 +5,12 @@ They extend Stable-Baselines3's ``DQNPolicy``: saving, loading and ``predict`` a
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 from gymnasium import spaces
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.dqn.policies import DQNPolicy
 from stable_baselines3.dqn.policies import QNetwork as SB3QNetwork
@@ -25,13 +26,14 @@ from dqn_zoo_ext.registry import register_policy
 class QNetwork(SB3QNetwork):
     """Action values from observations: a torso (``features_extractor``), a head (``q_net``) and a ``distribution``.
 
-    head, layer, distribution: registered names, and each one's further arguments. The head is built with the network's
-    ``activation_fn``, under its name if it has one.
+    make_torso: makes the torso. head, layer, distribution: registered names, and each one's further arguments. The head
+    is built with the network's ``activation_fn``, under its name if it has one.
     """
 
     def __init__(
         self,
-        *arguments: Any,
+        *,
+        make_torso: Callable[[], BaseFeaturesExtractor],
         head: str,
         head_kwargs: Mapping[str, Any],
         layer: str,
@@ -40,7 +42,9 @@ class QNetwork(SB3QNetwork):
         distribution_kwargs: Mapping[str, Any],
         **named: Any,
     ) -> None:
-        super().__init__(*arguments, **named)
+        torso = make_torso()
+        super().__init__(features_extractor=torso, features_dim=torso.features_dim, **named)
+        self.make_torso = make_torso
         self.parts: dict[str, Any] = {
             "head": head,
             "head_kwargs": dict(head_kwargs),
@@ -88,7 +92,10 @@ class QNetwork(SB3QNetwork):
         return quantiles
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        return {**super()._get_constructor_parameters(), **self.parts}
+        theirs = super()._get_constructor_parameters()
+        # how the torso is made, not itself: one with spectral normalisation cannot be pickled
+        del theirs["features_extractor"], theirs["features_dim"]
+        return {**theirs, "make_torso": self.make_torso, **self.parts}
 
 
 class TorsoHeadPolicy(DQNPolicy):
@@ -139,8 +146,9 @@ class TorsoHeadPolicy(DQNPolicy):
 
     def make_q_net(self) -> SB3QNetwork:
         """A fresh network of this policy's parts, with a torso of its own."""
-        arguments = self._update_features_extractor(self.net_args, features_extractor=None)
-        return QNetwork(**arguments, **self.parts).to(self.device)
+        torso = partial(self.features_extractor_class, self.observation_space, **self.features_extractor_kwargs)
+        arguments: dict[str, Any] = {**self.net_args, **self.parts}
+        return QNetwork(make_torso=torso, **arguments).to(self.device)
 
     def _predict(self, obs: PyTorchObs, deterministic: bool = True) -> Tensor:
         chance = contextlib.nullcontext() if deterministic else drawing(self.q_net, draws="for_each_row")

@@ -10,6 +10,9 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.dqn.policies import CnnPolicy as SB3CnnPolicy
+from stable_baselines3.dqn.policies import DQNPolicy
+from stable_baselines3.dqn.policies import MlpPolicy as SB3MlpPolicy
 from torch import Tensor, nn
 
 from dqn_zoo_ext import registry
@@ -21,6 +24,14 @@ from dqn_zoo_ext.learning.policies import CnnPolicy, MlpPolicy, QNetwork, TorsoH
 
 VECTOR = spaces.Box(-2, 2, (4,), np.float32)
 SCREEN = spaces.Box(0, 255, (4, 84, 84), np.uint8)
+SMALL_SCREEN = spaces.Box(0, 255, (2, 12, 16), np.uint8)
+BEYOND_RAINBOW = {
+    "torso": "impala",
+    "torso_kwargs": {"width": 2, "normalization": "spectral", "pooling": 2},
+    "head": "dueling",
+    "layer": "noisy",
+    "distribution": "implicit_quantile",
+}
 
 
 class ScaledHead(nn.Module):
@@ -89,6 +100,14 @@ def hidden(policy: TorsoHeadPolicy) -> list[str]:
         (MlpPolicy, VECTOR, {"net_arch": None}),
         (CnnPolicy, SCREEN, {"torso": "nature_padded", "torso_kwargs": {"features_dim": 16, "bias": 0.3}}),
         (CnnPolicy, SCREEN, {"torso": "nips", "net_arch": [6], "activation_fn": nn.ELU}),
+        (CnnPolicy, SCREEN, {"torso": "data_efficient", "torso_kwargs": {"features_dim": None}, "net_arch": [8]}),
+        (MlpPolicy, VECTOR, {"head": "dueling", "head_kwargs": {"gradient_scale": 0.5}}),
+        (MlpPolicy, VECTOR, {"layer": "noisy", "layer_kwargs": {"sigma": 0.1}}),
+        (MlpPolicy, VECTOR, {"distribution": "categorical", "distribution_kwargs": {"n_atoms": 5, "v_max": 3.0}}),
+        (MlpPolicy, VECTOR, {"distribution": "quantile", "distribution_kwargs": {"n_quantiles": 7}}),
+        (MlpPolicy, VECTOR, {"distribution": "implicit_quantile", "distribution_kwargs": {"n_acting": 4}}),
+        (CnnPolicy, SMALL_SCREEN, {"torso": "impala"}),
+        (CnnPolicy, SMALL_SCREEN, BEYOND_RAINBOW),
     ],
 )
 def test_a_policys_file_brings_back_its_values_bit_for_bit(
@@ -98,12 +117,31 @@ def test_a_policys_file_brings_back_its_values_bit_for_bit(
     saved.save(str(tmp_path / "policy"))
     loaded = policy.load(str(tmp_path / "policy"), device="cpu")
     assert hidden(loaded) == hidden(saved)
+    assert loaded.q_net.parts == saved.q_net.parts
     space.seed(0)
     observations = torch.as_tensor(np.stack([space.sample() for _ in range(6)]))
     assert torch.equal(loaded.q_net(observations), saved.q_net(observations))
     saved.q_net.save(str(tmp_path / "network"))
     network = QNetwork.load(str(tmp_path / "network"), device="cpu")
     assert torch.equal(network(observations), saved.q_net(observations))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "space", "kwargs"),
+    [
+        (MlpPolicy, SB3MlpPolicy, VECTOR, {}),
+        (MlpPolicy, SB3MlpPolicy, VECTOR, {"net_arch": [8], "activation_fn": nn.Tanh}),
+        (CnnPolicy, SB3CnnPolicy, SCREEN, {"net_arch": [8]}),
+    ],
+)
+def test_a_linear_head_begins_with_stable_baselines3s_numbers(
+    ours: type[TorsoHeadPolicy], theirs: type[DQNPolicy], space: spaces.Box, kwargs: dict[str, Any]
+) -> None:
+    made = built(ours, space, **kwargs).state_dict()
+    torch.manual_seed(0)
+    expected = theirs(space, spaces.Discrete(3), lambda _: 1e-3, **kwargs).state_dict()
+    assert list(made) == list(expected)
+    assert all(torch.equal(made[name], expected[name]) for name in expected)
 
 
 def test_an_activation_is_a_name_or_a_class() -> None:

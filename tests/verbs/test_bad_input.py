@@ -15,6 +15,7 @@ from dqn_zoo_ext.train import main as train
 
 Verb = Callable[[Sequence[str] | None], int | None]
 SPACE_INVADERS = "--env SpaceInvadersNoFrameskip-v4"
+IMPALA = "-params policy_kwargs.torso:impala policy_kwargs.torso_kwargs"
 
 
 def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -58,6 +59,10 @@ def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str
         (f"{SPACE_INVADERS} --env-kwargs frameskip:4", "frame_skip"),
         ("--env CartPole-v1 -params preprocessing:atari", "is for Atari"),
         ("--env CartPole-v1 -params policy:CnnPolicy", "channels, height, width"),
+        ("--env CartPole-v1 -params policy_kwargs.torso:impala", "(channels, height, width), got (4,)"),
+        (f"{SPACE_INVADERS} {IMPALA}.width:0", "policy_kwargs.torso_kwargs.width: must be at least 1, not 0"),
+        (f"{SPACE_INVADERS} {IMPALA}.pooling:12", "a screen of (84, 84) is too small for Impala"),
+        (f"{SPACE_INVADERS} {IMPALA}.normalization:batch", "must be 'none' or 'spectral', not 'batch'"),
         ("--env Pendulum-v1", "Discrete"),
     ],
 )

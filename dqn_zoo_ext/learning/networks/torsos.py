@@ -5,6 +5,8 @@ Nature torso carry the same names as those of its ``NatureCNN``. Images arrive a
 preprocessing has divided them by 255.
 """
 
+import math
+from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal, get_args
 
 import torch
@@ -24,14 +26,54 @@ torsos.add("flatten", FlattenExtractor)
 torsos.add("combined", CombinedExtractor)
 
 
-class ConvolutionalTorso(BaseFeaturesExtractor):
-    """Convolutions with ReLU, then one dense layer of `features_dim` units with ReLU; None: no such layer.
+class ScreenTorso(BaseFeaturesExtractor):
+    """`layers` for screens (``cnn``), then one dense layer of `features_dim` units with ReLU; None: no such layer.
 
     Without it the flattened feature maps are the features, for a head with hidden layers of its own (dueling streams,
-    noisy layers). Observations: (B, C, H, W). A subclass lists its convolutions as (channels, kernel, stride).
-    `padding` is the first convolution's. `initialization`: PyTorch's default (uniform within 1/sqrt(fan in), as
-    DeepMind's Torch had it), Glorot uniform, or He normal. `bias`: the biases' first value; None leaves PyTorch's.
-    UserError if the screen is too small for the kernels, or the initialization unknown.
+    noisy layers). Observations: (B, C, H, W). maps: (channels, height, width) of what `layers` give.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Box,
+        layers: Iterable[nn.Module],
+        maps: tuple[int, int, int],
+        features_dim: Features | None,
+    ) -> None:
+        flat = math.prod(maps)
+        super().__init__(observation_space, features_dim or flat)
+        self.cnn = nn.Sequential(*layers, nn.Flatten())
+        dense = [] if features_dim is None else [nn.Linear(flat, features_dim), nn.ReLU()]
+        self.linear = nn.Sequential(*dense)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """(B, C, H, W) floats to features, (B, features_dim)."""
+        features: Tensor = self.linear(self.cnn(observations))
+        return features
+
+    @staticmethod
+    def screen(observation_space: spaces.Box) -> tuple[int, int, int]:
+        """(channels, height, width) of the observations; UserError if they are no images."""
+        if len(observation_space.shape) != 3:
+            raise UserError(
+                f"a convolutional torso needs observations (channels, height, width), got {observation_space.shape}"
+            )
+        channels, height, width = observation_space.shape
+        return channels, height, width
+
+    @classmethod
+    def too_small(cls, observation_space: spaces.Box) -> UserError:
+        """The error to raise for a screen that leaves nothing for the layers to look at."""
+        return UserError(f"a screen of {observation_space.shape[1:]} is too small for {cls.__name__}")
+
+
+class ConvolutionalTorso(ScreenTorso):
+    """Convolutions with ReLU, then the dense layer.
+
+    A subclass lists its convolutions as (channels, kernel, stride). `padding` is the first convolution's.
+    `initialization`: PyTorch's default (uniform within 1/sqrt(fan in), as DeepMind's Torch had it), Glorot uniform, or
+    He normal. `bias`: the biases' first value; None leaves PyTorch's. UserError if the screen is too small for the
+    kernels, or the initialization unknown.
     """
 
     convolutions: ClassVar[tuple[tuple[int, int, int], ...]]
@@ -44,30 +86,17 @@ class ConvolutionalTorso(BaseFeaturesExtractor):
         initialization: Initialization = "pytorch",
         bias: float | None = None,
     ) -> None:
-        if len(observation_space.shape) != 3:
-            raise UserError(
-                f"a convolutional torso needs observations (channels, height, width), got {observation_space.shape}"
-            )
-        channels, height, width = observation_space.shape
+        channels, height, width = self.screen(observation_space)
         layers: list[nn.Module] = []
         for index, (out_channels, kernel, stride) in enumerate(self.convolutions):
             pad = padding if index == 0 else 0
             height, width = ((size + 2 * pad - kernel) // stride + 1 for size in (height, width))
             if height < 1 or width < 1:
-                raise UserError(f"a screen of {observation_space.shape[1:]} is too small for {type(self).__name__}")
+                raise self.too_small(observation_space)
             layers += [nn.Conv2d(channels, out_channels, kernel, stride, padding=pad), nn.ReLU()]
             channels = out_channels
-        flat = channels * height * width
-        super().__init__(observation_space, features_dim or flat)
-        self.cnn = nn.Sequential(*layers, nn.Flatten())
-        dense = [] if features_dim is None else [nn.Linear(flat, features_dim), nn.ReLU()]
-        self.linear = nn.Sequential(*dense)
+        super().__init__(observation_space, layers, (channels, height, width), features_dim)
         _initialize(self, initialization, bias)
-
-    def forward(self, observations: Tensor) -> Tensor:
-        """(B, C, H, W) floats to features, (B, features_dim)."""
-        features: Tensor = self.linear(self.cnn(observations))
-        return features
 
 
 @register_torso("nature")
@@ -115,6 +144,28 @@ class Nips(ConvolutionalTorso):
     """The torso of Mnih et al. 2013: 16 filters of 8 x 8 stride 4, 32 of 4 x 4 stride 2, 256 units."""
 
     convolutions = ((16, 8, 4), (32, 4, 2))
+
+    def __init__(
+        self,
+        observation_space: spaces.Box,
+        features_dim: Features | None = 256,
+        padding: Padding = 0,
+        initialization: Initialization = "pytorch",
+        bias: float | None = None,
+    ) -> None:
+        super().__init__(observation_space, features_dim, padding, initialization, bias)
+
+
+@register_torso("data_efficient")
+class DataEfficient(ConvolutionalTorso):
+    """The torso of data-efficient Rainbow: 32 filters of 5 x 5 stride 5, 64 of 5 x 5 stride 5; 256 units.
+
+    On 84 x 84 it leaves 64 maps of 3 x 3. The paper's heads stand on these 576 numbers directly, with 256 hidden units
+    of their own: ``features_dim: null`` and ``net_arch: [256]``.
+    Source: van Hasselt, Hessel & Aslanides 2019, "When to use parametric models in reinforcement learning?", appendix.
+    """
+
+    convolutions = ((32, 5, 5), (64, 5, 5))
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Torsos and heads: DeepMind's exact shapes, the first values of weights, screens of other sizes."""
+"""Torsos: DeepMind's exact shapes, the first values of weights, screens of other sizes."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,8 @@ import torch
 from gymnasium import spaces
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.learning.networks.activations import activation_class, activation_name
 from dqn_zoo_ext.learning.networks.heads import LinearHead
-from dqn_zoo_ext.learning.networks.torsos import Nature, NatureHe, NaturePadded, Nips
+from dqn_zoo_ext.learning.networks.torsos import DataEfficient, Nature, NatureHe, NaturePadded, Nips
 
 
 def screen(height: int = 84, width: int = 84, channels: int = 4) -> spaces.Box:
@@ -71,23 +70,29 @@ def test_vectors_are_refused_by_a_convolutional_torso() -> None:
         Nature(spaces.Box(-1, 1, (4,)))
 
 
-def test_linear_head_with_hidden_layers() -> None:
-    head = LinearHead(8, 3, net_arch=[16], activation="elu")
-    assert [type(layer).__name__ for layer in head] == ["Linear", "ELU", "Linear"]
-    assert head(torch.zeros(5, 8)).shape == (5, 3, 1)
-
-
-def test_unknown_activation() -> None:
-    with pytest.raises(UserError, match="unknown activation 'rellu'; did you mean 'relu'"):
-        LinearHead(8, 3, net_arch=[4], activation="rellu")  # type: ignore[arg-type]
-
-
 def test_unknown_initialization() -> None:
     with pytest.raises(UserError, match=r"^unknown initialization 'glorott'; did you mean 'glorot'\?$"):
         Nature(screen(), initialization="glorott")  # type: ignore[arg-type]
 
 
-def test_activations_by_name_and_by_class() -> None:
-    for name in ("relu", "tanh"):
-        assert activation_name(activation_class(name)) == name
-    assert activation_class(activation_name(torch.nn.SiLU)) is torch.nn.SiLU
+def test_data_efficient_leaves_576_numbers() -> None:
+    # 84 -> (84 - 5) // 5 + 1 = 16 -> (16 - 5) // 5 + 1 = 3, and 64 * 3 * 3 = 576
+    convolutions = [(32, 4, 5, 5), (32,), (64, 32, 5, 5), (64,)]
+    assert shapes(DataEfficient(screen())) == [*convolutions, (256, 576), (256,)]
+    bare = DataEfficient(screen(), features_dim=None)
+    assert shapes(bare) == convolutions
+    assert bare.features_dim == 576
+    assert bare(torch.zeros(2, 4, 84, 84)).shape == (2, 576)
+
+
+def test_without_a_dense_layer_the_maps_are_the_features_in_order() -> None:
+    torch.manual_seed(0)
+    torso = Nips(screen(36, 44), features_dim=None)
+    observations = torch.rand(2, 4, 36, 44)
+    maps = observations
+    for layer in (torso.cnn[0], torso.cnn[2]):
+        maps = layer(maps).clamp(min=0)
+    assert maps.shape == (2, 32, 3, 4)  # 36 -> 8 -> 3, 44 -> 10 -> 4
+    features = torso(observations)
+    assert features.shape == (2, torso.features_dim) == (2, 384)
+    assert features[1, 2 * 12 + 1 * 4 + 3] == maps[1, 2, 1, 3]  # channel, row, column
