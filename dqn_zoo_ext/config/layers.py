@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.ablations import ABLATIONS, INHERIT, Ablation, ablations_of, ablations_of_conf
 from dqn_zoo_ext.config.merge import EITHER_OR, Layer
 from dqn_zoo_ext.config.rl_zoo_format import SPELLINGS, choose_block, is_rl_zoo, translate
 from dqn_zoo_ext.config.schema import SCHEDULES
@@ -18,12 +19,13 @@ from dqn_zoo_ext.learning.parts import parts_of
 
 COMPLETE = "complete"
 """``complete: true`` at the top of a file: it says everything, and nothing of ours lies beneath it."""
-SEARCH, GAME, INHERIT = "search", "game", "inherit"
+SEARCH, GAME = "search", "game"
 ATARI = "atari"
 """The family; also the block of ``families/rl_zoo.yml`` that counts for it alone."""
-NOT_HYPERPARAMETERS = (SEARCH, GAME, COMPLETE)
+NOT_HYPERPARAMETERS = (SEARCH, ABLATIONS, GAME, COMPLETE)
 FAMILIES = (ATARI, "classic_control", "box2d", "gymnasium")
 """The sections that an algorithm's file may have: its numbers for the environments of one family."""
+_NOT_FLAT = (SEARCH, ABLATIONS, *FAMILIES)
 REPLAY = "replay_buffer_class"
 
 
@@ -43,7 +45,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Layers:
-    """What the files say: layers of hyperparameters, lowest first, and the two blocks that are none.
+    """What the files say: layers of hyperparameters, lowest first, and the blocks that are none.
 
     foundation: the file that is to blame, as messages show it, for a value that no layer has.
     """
@@ -51,6 +53,7 @@ class Layers:
     hyperparameters: tuple[Layer, ...]
     foundation: str
     search: Mapping[str, Any]
+    ablations: Mapping[str, Ablation]
     game: Mapping[str, Any]
 
 
@@ -69,6 +72,7 @@ def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
     game = _read_shipped(game_file, optional=True)
     facts = _block(game, GAME)
     search = _search(keys.algo, algorithm, ())
+    ablations = {**ablations_of(keys.algo, algorithm, _read_algorithm), **ablations_of_conf(keys.algo, conf)}
     if is_rl_zoo(conf, (*keys.all, *SPELLINGS, *NOT_HYPERPARAMETERS, *registry.algorithms.names())):
         layers = _rl_zoo_layers(env, keys, conf, algorithm, foundation)
     elif _is_complete(conf):
@@ -78,7 +82,7 @@ def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
         family_file = f"families/{env.family}.yml"
         foundation = shipped(family_file)[1]
         family = one_layer(_read_shipped(family_file), keys)
-        own = [_parts_layer(keys), one_layer(_without(algorithm, [SEARCH, *FAMILIES]), keys), of_family]
+        own = [_parts_layer(keys), one_layer(_without(algorithm, _NOT_FLAT), keys), of_family]
         games = _with_section(game, [GAME], keys)
         layers = [family, *own, *games, *_with_section(conf, NOT_HYPERPARAMETERS, keys)]
     if SEARCH in conf:
@@ -88,7 +92,12 @@ def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
             f"{conf[GAME].source}: game: not what {shipped(game_file)[1]} says; facts on a game are no settings, so "
             "leave this block out"
         )
-    return Layers(tuple(layers), foundation, search, facts)
+    return Layers(tuple(layers), foundation, search, ablations, facts)
+
+
+def algorithms_with_ablations() -> list[str]:
+    """The names of those whose files have the block."""
+    return [name for name in registry.algorithms.names() if ABLATIONS in _read_algorithm(name)]
 
 
 def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]:
@@ -138,7 +147,7 @@ def _rl_zoo_layers(
     if on_atari is not None and env.family == ATARI:
         bases.append(on_atari.data)
     # RL-Zoo cannot know what makes an algorithm of ours, nor the keys that only it has: those are the algorithm's own
-    flat = one_layer(_without(algorithm, [SEARCH, *FAMILIES]), keys)
+    flat = one_layer(_without(algorithm, _NOT_FLAT), keys)
     parts, own = _parts_layer(keys), {key: value for key, value in flat.items() if key in keys.own}
     given = choose_block(conf, (env.gym_id, env.requested), env.family == ATARI, shown)
     block = one_layer(given, keys)
