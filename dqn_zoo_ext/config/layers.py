@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.ablations import ABLATIONS, INHERIT, Ablation, ablations_of, ablations_of_conf
 from dqn_zoo_ext.config.merge import EITHER_OR, Layer
 from dqn_zoo_ext.config.rl_zoo_format import SPELLINGS, choose_block, is_rl_zoo, translate
 from dqn_zoo_ext.config.schema import SCHEDULES
@@ -18,12 +19,12 @@ from dqn_zoo_ext.learning.parts import parts_of
 
 COMPLETE = "complete"
 """``complete: true`` at the top of a file: it says everything, and nothing of ours lies beneath it."""
-SEARCH, GAME, INHERIT = "search", "game", "inherit"
+SEARCH, GAME = "search", "game"
 RL_ZOO = "rl_zoo"
 """In an algorithm's file: the section with what a file of RL-Zoo's leaves unsaid, over ``families/rl_zoo.yml``."""
 ATARI = "atari"
 """The family; also the block of ``families/rl_zoo.yml`` that counts for it alone."""
-NOT_HYPERPARAMETERS = (SEARCH, GAME, COMPLETE)
+NOT_HYPERPARAMETERS = (SEARCH, ABLATIONS, GAME, COMPLETE)
 REPLAY = "replay_buffer_class"
 
 _SECTIONS = (ATARI, "box2d", "classic_control", "gymnasium", RL_ZOO)
@@ -50,7 +51,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Layers:
-    """What the files say: layers of hyperparameters, lowest first, and the two blocks that are none.
+    """What the files say: layers of hyperparameters, lowest first, and the blocks that are none.
 
     foundation: the file that is to blame, as messages show it, for a value that no layer has.
     """
@@ -58,6 +59,7 @@ class Layers:
     hyperparameters: tuple[Layer, ...]
     foundation: str
     search: Mapping[str, Any]
+    ablations: Mapping[str, Ablation]
     game: Mapping[str, Any]
 
 
@@ -75,6 +77,7 @@ def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
     game = _read_shipped(game_file, optional=True)
     facts = _block(game, GAME)
     search = _search(keys.algo, algorithm, ())
+    ablations = {**ablations_of(keys.algo, algorithm, _read_algorithm), **ablations_of_conf(keys.algo, conf)}
     if is_rl_zoo(conf, (*keys.all, *SPELLINGS, *NOT_HYPERPARAMETERS, *registry.algorithms.names())):
         layers = _rl_zoo_layers(env, keys, conf, algorithm, foundation)
     elif _is_complete(conf):
@@ -93,7 +96,12 @@ def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
             f"{conf[GAME].source}: game: not what {shipped(game_file)[1]} says; facts on a game are no settings, so "
             "leave this block out"
         )
-    return Layers(tuple(layers), foundation, search, facts)
+    return Layers(tuple(layers), foundation, search, ablations, facts)
+
+
+def algorithms_with_ablations() -> list[str]:
+    """The names of those whose files have the block."""
+    return [name for name in registry.algorithms.names() if ABLATIONS in _read_algorithm(name)]
 
 
 def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]:
@@ -134,7 +142,7 @@ def _with_section(document: Mapping[str, Located], blocks: Collection[str], keys
 
 def _of_algorithm(document: Mapping[str, Located], section: str, keys: Keys) -> list[dict[str, Located]]:
     """The flat keys of an algorithm's file, and its section for the family, or for files of RL-Zoo's."""
-    flat = one_layer(_without(document, [SEARCH, *_SECTIONS]), keys)
+    flat = one_layer(_without(document, [SEARCH, ABLATIONS, *_SECTIONS]), keys)
     for name in _SECTIONS:
         if name in document and not isinstance(document[name].data, dict):
             raise UserError(f"{document[name].source}: {name}: the section of a family must be a mapping")

@@ -9,6 +9,7 @@ Layers, each over those before it:
 4. the game file's section named after the algorithm
 5. the file given with ``-conf``, in our format: flat keys, then its section named after the algorithm
 6. the command line, ``-params key:value``
+7. in a campaign, what makes the variant: an entry of an ``ablations:`` block
 
 A ``-conf`` file in RL-Zoo's format replaces 1 to 5 with ``families/rl_zoo.yml`` (RL-Zoo's defaults) and the
 block that RL-Zoo would use; of 2, only the parts, the section ``rl_zoo`` and the keys that no other algorithm has
@@ -21,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.ablations import Ablation
 from dqn_zoo_ext.config.brought import atari_wrapper_of
 from dqn_zoo_ext.config.layers import COMPLETE, SEARCH, Keys, collect, one_layer
 from dqn_zoo_ext.config.merge import merge
 from dqn_zoo_ext.config.overrides import as_layer
 from dqn_zoo_ext.config.resolve import Merged, hyperparameters_of, settings_names, settings_of
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters
-from dqn_zoo_ext.config.yaml_source import Source
+from dqn_zoo_ext.config.yaml_source import Located, Source
 from dqn_zoo_ext.envs.ids import EnvId
 
 
@@ -36,7 +38,7 @@ class Configuration:
     """All that a run is made of.
 
     settings: the algorithm's own ``Settings``, or None. sources: where each value stands, by dotted key, as in `flat`.
-    search: the algorithm's search block; game: facts on the game; both plain data.
+    search: the algorithm's search block; game: facts on the game; both plain data. ablations: its variants by name.
     """
 
     algo: str
@@ -45,6 +47,7 @@ class Configuration:
     settings: Any
     sources: Mapping[str, Source] = field(repr=False)
     search: Mapping[str, Any] = field(repr=False)
+    ablations: Mapping[str, Ablation] = field(repr=False)
     game: Mapping[str, Any] = field(repr=False)
 
     def as_plain_data(self) -> dict[str, Any]:
@@ -67,16 +70,19 @@ def load(
     *,
     conf_file: Path | None = None,
     overrides: Mapping[str, object] | None = None,
+    variant: Mapping[str, Located] | None = None,
 ) -> Configuration:
     """The configuration of `algo` on `env`, merged as stated above.
 
     overrides: the command line, dotted keys; text is read as YAML, anything else is taken as it is.
+    variant: the params of an ablation, over the command line, so that the part stays out whatever was typed.
     UserError, one line with file and line, for whatever is wrong in a file or in `overrides`.
     """
     registry.algorithms.get(algo)
     keys = Keys(algo, HYPERPARAMETERS, settings_names(algo), atari_wrapper_of(algo))
     layers = collect(env, keys, conf_file)
-    merged = Merged(merge([*layers.hyperparameters, one_layer(as_layer(overrides or {}), keys)]))
+    on_top = [one_layer(as_layer(given), keys) for given in (overrides or {}, variant or {})]
+    merged = Merged(merge([*layers.hyperparameters, *on_top]))
     hyperparameters = hyperparameters_of(algo, merged, blame=layers.foundation)
     configuration = Configuration(
         algo=algo,
@@ -85,6 +91,7 @@ def load(
         settings=settings_of(algo, merged),
         sources={},
         search=layers.search,
+        ablations=layers.ablations,
         game=layers.game,
     )
     return replace(configuration, sources={key: _source_of(key, merged) for key in configuration.flat()})

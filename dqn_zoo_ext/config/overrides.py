@@ -29,16 +29,19 @@ def parse_params(words: Iterable[str], option: str = COMMAND_LINE.file) -> dict[
 
 
 def as_layer(overrides: Mapping[str, object]) -> dict[str, Located]:
-    """Dotted keys as nested mappings. Text is read as YAML; any other object is taken as it is."""
+    """Dotted keys as nested mappings. Text is read as YAML; anything else is taken as it is, `Located` too."""
     layer: dict[str, Located] = {}
     for key, value in overrides.items():
-        node = (
-            read_text(value, COMMAND_LINE, count_lines=False)
-            if isinstance(value, str)
-            else located(value, COMMAND_LINE)
-        )
-        _insert(layer, key.split("."), node, key)
+        _insert(layer, key.split("."), _node(value), key)
     return layer
+
+
+def _node(value: object) -> Located:
+    if isinstance(value, Located):
+        return value
+    if isinstance(value, str):
+        return read_text(value, COMMAND_LINE, count_lines=False)
+    return located(value, COMMAND_LINE)
 
 
 def _insert(mapping: dict[str, Located], path: list[str], node: Located, whole: str) -> None:
@@ -50,11 +53,11 @@ def _insert(mapping: dict[str, Located], path: list[str], node: Located, whole: 
                 _insert(present.data, [key], value, f"{whole}.{key}")
             return
         if present is not None:
-            raise UserError(f"{COMMAND_LINE}: '{whole}' is given twice")
+            raise UserError(f"{node.source}: '{whole}' is given twice")
         mapping[first] = node
         return
     if present is None:
-        present = mapping[first] = Located({}, COMMAND_LINE)
+        present = mapping[first] = Located({}, node.source)
     if not isinstance(present.data, dict):
-        raise UserError(f"{COMMAND_LINE}: '{whole}' goes into a value that is given whole beside it")
+        raise UserError(f"{node.source}: '{whole}' goes into a value that is given whole beside it")
     _insert(present.data, rest, node, whole)

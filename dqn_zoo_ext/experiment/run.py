@@ -53,12 +53,14 @@ class Finished:
     was_finished: bool = False
 
 
-def train(configuration: Configuration, options: RunOptions, console: Console) -> Finished:
-    """Train as configured and leave everything in a new run folder.
+def train(
+    configuration: Configuration, options: RunOptions, console: Console, claimed: RunFolder | None = None
+) -> Finished:
+    """Train as configured and leave everything in a new run folder, or in one that has just been claimed for it.
 
     UserError for whatever the user can mend; if it comes before the first agent step, no folder is left.
     """
-    folder = RunFolder.claim(
+    folder = claimed or RunFolder.claim(
         options.log_folder, configuration.algo, configuration.env.folder_name, options.unique_folder
     )
     progress = _progress(options, console)

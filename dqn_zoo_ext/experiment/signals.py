@@ -20,26 +20,31 @@ class StopRequest:
         """Whether a signal has come."""
         return self.signal is not None
 
+    def note(self, number: int, _: FrameType | None) -> None:
+        """What Python calls when a signal comes."""
+        if self.signal is not None:
+            os._exit(128 + number)  # nothing is tidied up: whatever lies on the disk is whole or recognised as not
+        self.signal = signal.Signals(number)  # and not a word: a handler may come in the middle of a print
+
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[StopRequest]:
     """Catch them within the block. A second one ends the process at once, with 128 + its number.
 
     One that is ignored already stays so (nohup). Outside the main thread Python delivers no signals, and nothing is
-    caught.
+    caught. A block within another (a run within a campaign) has the outer one's request, so that none is lost.
     """
-    request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
-        yield request
+        yield StopRequest()
         return
-
-    def note(number: int, _: FrameType | None) -> None:
-        if request.signal is not None:
-            os._exit(128 + number)  # nothing is tidied up: whatever lies on the disk is whole or recognised as not
-        request.signal = signal.Signals(number)  # and not a word: a handler may come in the middle of a print
-
+    for number in _ASK:
+        outer = getattr(signal.getsignal(number), "__self__", None)
+        if isinstance(outer, StopRequest):
+            yield outer
+            return
+    request = StopRequest()
     caught = [number for number in _ASK if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, note) for number in caught}
+    before = {number: signal.signal(number, request.note) for number in caught}
     try:
         yield request
     finally:

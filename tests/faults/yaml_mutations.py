@@ -96,6 +96,8 @@ LINES = [
         "search: {gamma: 3}",
         "search: 3",
     ),
+    *("ablations: {less: {params: {gamma: 0.5}}}", "ablations: {less: {gama: 1}}", "ablations: {inherit: dqn}"),
+    *("ablations: 3", "ablations: {less: 3}", "ablations: {less: {algo: c52}}", "ablations: {less: {params: [1]}}"),
     *("search: {inherit: dqn}", "search: {inherit: [dqn]}", "search: {inherit: }", "dqn: {gamma: 0.5}", "dqn: 3"),
     *("double_dqn: {gama: 0.5}", "double_dqn: 3", "atari: {gamma: 0.5}", "default: {gamma: 0.5}", "callback: x"),
     *("exploration_fraction: 0.2", "exploration_final_eps: 0.02", "exploration: {end: 1e99}", "normalize: true"),
@@ -111,7 +113,19 @@ LINES = [
 ]
 """What may stand on a line of its own."""
 
-KEYS = [*HYPERPARAMETERS, *SPELLINGS, "dqn", "double_dqn", "search", "game", "complete", "atari", "default", "schedule"]
+KEYS = [
+    *HYPERPARAMETERS,
+    *SPELLINGS,
+    "dqn",
+    "double_dqn",
+    "search",
+    "ablations",
+    "game",
+    "complete",
+    "atari",
+    "default",
+]
+KEYS += ["schedule"]
 
 DATA: list[Any] = [
     *(None, True, False, 0, 1, -1, 2, 3, 64, 1.5, 0.5, 1e-9, 1e9, 1e30, 10**30, 10**400, math.nan, math.inf, -math.inf),

@@ -1,0 +1,145 @@
+"""Carrying out a plan: one run after the other, its row written before and after it, whatever becomes of it."""
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from statistics import fmean
+
+from rich.console import Console
+
+from dqn_zoo_ext.callbacks.progress import quiet_without_reader
+from dqn_zoo_ext.experiment.campaign.begin import check, write_plan
+from dqn_zoo_ext.experiment.campaign.one_run import one_run
+from dqn_zoo_ext.experiment.campaign.plan import Plan, PlannedRun
+from dqn_zoo_ext.experiment.campaign.table import Summary, markdown, summaries
+from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
+from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Row
+from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
+from dqn_zoo_ext.storage.run_folder import RunFolder
+from dqn_zoo_ext.storage.run_lock import locked
+
+OptionsOf = Callable[[PlannedRun, Path], RunOptions]
+"""The options of a run, and the YAML file with its whole configuration, for the command that would make it alone."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign that has ended, or was stopped by a signal. rows: those of all its runs, earlier ones too."""
+
+    folder: CampaignFolder
+    rows: tuple[Row, ...]
+    summaries: tuple[Summary, ...]
+    stopped_by: signal.Signals | None
+
+    @property
+    def failed(self) -> tuple[Row, ...]:
+        """The runs that came to nothing."""
+        return tuple(row for row in self.rows if row.state == "failed")
+
+
+def carry_out(
+    plan: Plan, options_of: OptionsOf, log_folder: Path, into: Path | None, command: str, console: Console
+) -> Campaign:
+    """Do the runs of `plan` that are not done yet, and write down what comes of each.
+
+    into: the folder of this campaign, begun earlier; None for a new one. UserError, before the first run, if a variant
+    cannot be built, or is another one than it was then.
+    """
+    there = CampaignFolder.at(into) if into is not None else None
+    for variant in plan.variants:
+        check(variant, options_of(PlannedRun(variant, plan.seeds[0]), Path(f"{variant.name}.yml")))
+    folder = there or CampaignFolder.claim(log_folder, plan.name)
+    with locked(folder.path), stop_requests() as stop:
+        try:
+            write_plan(plan, folder, command, begun=there is not None)
+            work = _Work(plan, folder, options_of, stop, console, {row.key: row for row in folder.read_rows()})
+            work.do()
+        except BaseException:
+            if there is None and not folder.rows.exists():
+                folder.discard()
+            raise
+    return Campaign(folder, tuple(work.sorted_rows()), tuple(work.summaries()), stop.signal)
+
+
+@dataclass
+class _Work:
+    """The loop over the runs. rows: all that are known, by variant and seed."""
+
+    plan: Plan
+    folder: CampaignFolder
+    options_of: OptionsOf
+    stop: StopRequest
+    console: Console
+    rows: dict[tuple[str, int], Row]
+
+    def do(self) -> None:
+        """All that is missing; less if it is told to stop."""
+        runs = self.plan.runs()
+        missing = [run for run in runs if (row := self.rows.get(run.row().key)) is None or row.state != "finished"]
+        if len(missing) < len(runs):
+            self._say(f"{len(runs) - len(missing)} of {len(runs)} runs are done already\n")
+        for index, run in enumerate(missing):
+            if self.stop.asked():
+                break
+            self._do_one(run, f"run {index + 1} of {len(missing)}", len(missing) - index)
+        self._write()
+
+    def _do_one(self, run: PlannedRun, which: str, left: int) -> None:
+        options = self.options_of(run, self.folder.variant(run.variant.name))
+        folder = self._folder_of(run, options)
+        row = replace(run.row(), run_folder=str(folder.path))
+        self._keep(row)
+        self._say(f"{which}: {run.variant.name}, seed {run.seed}{self._time_left(left)} ... ")
+        row = one_run(run, options, folder)
+        self._keep(row)
+        self._say(f"{_outcome(row)}\n")
+
+    def _time_left(self, runs: int) -> str:
+        seconds = [row.seconds for row in self.rows.values() if row.state == "finished" and row.seconds is not None]
+        return f", about {timedelta(seconds=round(fmean(seconds) * runs))} left" if seconds else ""
+
+    def _folder_of(self, run: PlannedRun, options: RunOptions) -> RunFolder:
+        """That of a run which was stopped or killed, if it can go on, or a new one."""
+        before = self.rows.get(run.row().key)
+        if before is not None and before.state in ("begun", "stopped") and before.run_folder:
+            path = options.log_folder.joinpath(*Path(before.run_folder).parts[-2:])
+            found = RunFolder(path, run.variant.configuration.algo, run.variant.configuration.env.folder_name)
+            if found.config.is_file() and CheckpointFolder(found.checkpoint_folder).is_there():
+                return found
+        configuration = run.variant.configuration
+        return RunFolder.claim(options.log_folder, configuration.algo, configuration.env.folder_name)
+
+    def _keep(self, row: Row) -> None:
+        self.rows[row.key] = row
+        self._write()
+
+    def _write(self) -> None:
+        self.folder.write_rows(self.sorted_rows())
+        self.folder.write_table(markdown(self.summaries(), self.plan))
+
+    def _order(self) -> list[str]:
+        """All variants that there are rows of, those of this plan first."""
+        planned = [variant.name for variant in self.plan.variants]
+        return list(dict.fromkeys([*planned, *(row.variant for row in self.rows.values())]))
+
+    def summaries(self) -> list[Summary]:
+        """What comes of the rows so far."""
+        return summaries(self.sorted_rows(), self._order())
+
+    def sorted_rows(self) -> list[Row]:
+        """By seed, then as the variants stand in the plan."""
+        order = self._order()
+        return sorted(self.rows.values(), key=lambda row: (row.seed, order.index(row.variant)))
+
+    def _say(self, text: str) -> None:
+        with quiet_without_reader(self.console):
+            self.console.print(text, end="", highlight=False, markup=False, soft_wrap=True)
+
+
+def _outcome(row: Row) -> str:
+    if row.state == "finished":
+        return f"final {row.final_mean:.1f}, best {row.best_mean:.1f}, {row.seconds:,.0f} s"
+    return f"failed: {row.reason}" if row.state == "failed" else f"stopped after {row.agent_steps:,} agent steps"

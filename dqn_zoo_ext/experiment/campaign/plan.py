@@ -1,0 +1,63 @@
+"""What a campaign is made of: runs that are planned, each with the variant it belongs to. Data, nothing else."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.storage.campaign_folder import Row
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the things compared. changed: what is otherwise than in the whole, by dotted key, for people."""
+
+    name: str
+    configuration: Configuration
+    changed: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One training: a variant with a seed."""
+
+    variant: Variant
+    seed: int
+
+    def row(self) -> Row:
+        """Its row before there is anything to say about it."""
+        return Row(
+            variant=self.variant.name,
+            algo=self.variant.configuration.algo,
+            env=self.variant.configuration.env.gym_id,
+            seed=self.seed,
+            changed=words_of(self.variant.changed),
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A campaign to be carried out. kind, of: what is compared, e.g. the ablation of rainbow. name: of its folder.
+
+    variants: the first is the one that the others are compared with.
+    """
+
+    kind: str
+    of: str
+    name: str
+    variants: tuple[Variant, ...]
+    seeds: tuple[int, ...]
+
+    def runs(self) -> list[PlannedRun]:
+        """All variants with the first seed, then with the next: a campaign that is interrupted can be compared."""
+        return [PlannedRun(variant, seed) for seed in self.seeds for variant in self.variants]
+
+
+def words_of(changed: Mapping[str, Any]) -> str:
+    """What was changed, as words for ``-params``."""
+    return " ".join(f"{key}:{_word(each)}" for key, each in changed.items())
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

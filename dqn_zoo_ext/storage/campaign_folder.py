@@ -1,0 +1,214 @@
+"""A campaign's folder: ``<log folder>/campaigns/<name>_<n>/``, beside the folders of its runs.
+
+``runs.csv`` has a row for each run, ``table.md`` is what comes of them, ``campaign.json`` says what was planned, and
+``variants/<variant>.yml`` holds each variant's whole configuration, as ``train -conf`` takes it.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
+from dqn_zoo_ext.storage.results import Count, Finite, NotNegative, Versions
+
+FORMAT_VERSION = 1
+CAMPAIGNS = "campaigns"
+
+State = Literal["begun", "finished", "stopped", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One run of a campaign.
+
+    changed: what is otherwise than in the whole algorithm, as words for ``-params``. state: begun and never heard of
+    again if its process was killed. reason: why it failed. final_mean, best_mean: of the evaluation at the end and of
+    the best one, by `protocol`; None unless it has finished.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    variant: str
+    algo: str
+    env: str
+    seed: int
+    changed: str = ""
+    run_folder: str = ""
+    state: State = "begun"
+    reason: str = ""
+    protocol: str = ""
+    agent_steps: Count | None = None
+    final_mean: Finite | None = None
+    best_mean: Finite | None = None
+    agent_steps_per_second: NotNegative | None = None
+    seconds: NotNegative | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from the other runs of the campaign."""
+        return self.variant, self.seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a campaign is. kind: e.g. ``ablation``. of: the algorithm. variants: what each changes, by its name."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+    kind: str
+    of: str
+    env: str
+    seeds: tuple[int, ...]
+    variants: dict[str, dict[str, Any]]
+    command: str
+    versions: Versions
+    format_version: int = FORMAT_VERSION
+
+
+_ROWS, _MANIFEST = TypeAdapter(Row), TypeAdapter(Manifest)
+_COLUMNS = [each.name for each in fields(Row)]
+
+
+@dataclass(frozen=True)
+class CampaignFolder:
+    """Where each thing lies, and how it is read and written: whole or not at all."""
+
+    path: Path
+    made: tuple[Path, ...] = field(default=(), compare=False, repr=False)
+
+    @classmethod
+    def claim(cls, log_folder: Path, name: str) -> "CampaignFolder":
+        """Make the folder of a new campaign. UserError, and nothing left, if it cannot be made."""
+        parent, made = log_folder / CAMPAIGNS, []
+        try:
+            with plain_os_errors(f"cannot make a campaign's folder in log folder {str(log_folder)!r}"):
+                for folder in reversed([parent, *parent.parents]):
+                    if not folder.is_dir():
+                        folder.mkdir(exist_ok=True)
+                        made.append(folder)
+                number = 1
+                while (path := parent / f"{name}_{number}").exists() or not _made(path):
+                    number += 1
+                made.append(path)
+        except UserError:
+            _remove_empty(made)
+            raise
+        return cls(path, tuple(made))
+
+    @classmethod
+    def at(cls, path: Path) -> "CampaignFolder":
+        """The campaign that lies there. UserError if there is none."""
+        folder = cls(path)
+        if not path.is_dir():
+            there = [str(each) for each in path.parent.iterdir() if each.is_dir()] if path.parent.is_dir() else []
+            raise UserError(f"no campaign folder {str(path)!r}{nearest(str(path), there)}")
+        if not folder.manifest.is_file():
+            raise UserError(f"{str(path)!r} is not the folder of a campaign: there is no {folder.manifest.name} in it")
+        return folder
+
+    @property
+    def rows(self) -> Path:
+        """Every run, a row each."""
+        return self.path / "runs.csv"
+
+    @property
+    def table(self) -> Path:
+        """The comparison, as Markdown."""
+        return self.path / "table.md"
+
+    @property
+    def manifest(self) -> Path:
+        """What was planned."""
+        return self.path / "campaign.json"
+
+    def variant(self, name: str) -> Path:
+        """A variant's whole configuration."""
+        return self.path / "variants" / f"{name}.yml"
+
+    def discard(self) -> None:
+        """Remove it with all that is in it, and the folders above it that `claim` made and nobody else uses."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        _remove_empty(list(self.made))
+
+    def write_variant(self, name: str, text: str) -> None:
+        """Write a variant's configuration."""
+        with plain_os_errors(f"cannot make folder {self.variant(name).parent}"):
+            self.variant(name).parent.mkdir(exist_ok=True)
+        write_atomically(self.variant(name), text)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Write campaign.json."""
+        write_atomically(self.manifest, json.dumps(asdict(manifest), indent=2) + "\n")
+
+    def read_manifest(self) -> Manifest:
+        """Read campaign.json. UserError, one line, if it is not ours."""
+        with plain_os_errors(f"cannot read {self.manifest}"):
+            content = self.manifest.read_bytes()
+        try:
+            return _MANIFEST.validate_json(content)
+        except ValidationError as error:
+            raise UserError(f"{self.manifest}: {_first(error)}") from error
+
+    def write_table(self, text: str) -> None:
+        """Write table.md anew."""
+        write_atomically(self.table, text)
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        """Write runs.csv anew."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+        write_atomically(self.rows, text.getvalue())
+
+    def read_rows(self) -> list[Row]:
+        """Read runs.csv, which may lack rows. UserError with the line for one that is no row of ours."""
+        if not self.rows.exists():
+            return []
+        with plain_os_errors(f"cannot read {self.rows}"):
+            content = self.rows.read_bytes()
+        try:
+            reader = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
+            if reader.fieldnames is not None and reader.fieldnames != _COLUMNS:
+                raise UserError(f"{self.rows}:1: the columns must be {','.join(_COLUMNS)}")
+            found = [self._row(fields_, reader.line_num) for fields_ in reader]
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise UserError(f"{self.rows}: no table of runs: {error}") from error
+        return list({row.key: row for row in found}.values())
+
+    def _row(self, fields_: dict[str, Any], line: int) -> Row:
+        texts = ("changed", "run_folder", "reason", "protocol")
+        given = {key: value for key, value in fields_.items() if value != "" or key in texts}
+        try:
+            return _ROWS.validate_python({str(key): value for key, value in given.items()})
+        except ValidationError as error:
+            raise UserError(f"{self.rows}:{line}: {_first(error)}") from error
+
+
+def _made(path: Path) -> bool:
+    try:
+        path.mkdir()  # exactly one process can
+    except FileExistsError:
+        return False
+    return True
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    for folder in reversed(folders):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the file"
+    return f"{where}: {first['msg']}"
