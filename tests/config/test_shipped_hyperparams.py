@@ -475,6 +475,51 @@ def test_a_search_block_speaks_of_values_that_exist_and_its_ends_are_allowed(alg
     assert min(tried.values()) >= 2
 
 
+def ablations(algo: str) -> dict[str, Any]:
+    block = document(ROOT / "algorithms" / f"{algo}.yml")["ablations"].plain()
+    inherited = block.pop("inherit", None)
+    return block if inherited is None else {**ablations(inherited), **block}
+
+
+def changed(algo: str, variant: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What a variant changes of Space Invaders' values, by dotted key: before and after; None where there is none."""
+    env = resolve("SpaceInvadersNoFrameskip-v4")
+    before = load(algo, env).flat()
+    after = load(variant.get("algo", algo), env, overrides=variant["params"]).flat()
+    both = {key: (before.get(key), after.get(key)) for key in {**before, **after}}
+    return {key: values for key, values in both.items() if values[0] != values[1]}
+
+
+@pytest.mark.parametrize(
+    ("algo", "name", "keys"),
+    [
+        ("rainbow", "no_double", {"next_action"}),
+        ("rainbow", "no_priorities", {"replay_buffer_class", "replay_buffer_kwargs"}),
+        ("rainbow", "no_multi_step", {"n_steps"}),
+        ("rainbow", "no_dueling", {"policy_kwargs.head"}),
+        ("rainbow", "no_noisy", {"policy_kwargs.layer", "policy_kwargs.layer_kwargs", "exploration"}),
+        ("rainbow", "no_distribution", {"policy_kwargs.distribution", "loss", "next_action"}),
+        ("data_efficient_rainbow", "no_multi_step", {"n_steps"}),
+        ("data_efficient_rainbow", "no_noisy", {"policy_kwargs.layer", "policy_kwargs.layer_kwargs", "exploration"}),
+        ("data_efficient_rainbow", "no_distribution", {"policy_kwargs.distribution", "loss", "next_action"}),
+        ("btr", "no_impala", {"policy_kwargs.torso"}),
+        ("btr", "no_spectral", {"policy_kwargs.torso_kwargs.normalization"}),
+        ("btr", "no_pooling", {"policy_kwargs.torso_kwargs.pooling"}),
+        ("btr", "no_priorities", {"replay_buffer_class", "replay_buffer_kwargs"}),
+        ("btr", "no_multi_step", {"n_steps"}),
+        ("btr", "no_dueling", {"policy_kwargs.head"}),
+        ("btr", "no_noisy", {"policy_kwargs.layer", "policy_kwargs.layer_kwargs", "exploration"}),
+        ("btr", "no_vectors", {"n_envs", "train_freq", "batch_size", "learning_rate", "optimizer_kwargs.eps"}),
+        ("btr", "no_munchausen", {"temperature", "bonus_scale", "bonus_floor", "next_action"}),
+        ("btr", "no_iqn", {"policy_kwargs.distribution", "loss", "n_online", "n_target", "kappa"}),
+    ],
+)
+def test_an_ablation_takes_one_part_away_and_changes_nothing_else(algo: str, name: str, keys: set[str]) -> None:
+    found = changed(algo, ablations(algo)[name])
+    assert {next((key for key in keys if each.startswith(key)), each) for each in found} <= keys
+    assert all(any(each.startswith(key) for each in found) for key in keys)
+
+
 @pytest.mark.parametrize("algo", ["noisy_dqn", "rainbow", "data_efficient_rainbow", "btr"])
 def test_where_noise_explores_no_epsilon_is_searched_for(algo: str) -> None:
     assert "exploration.end" not in load(algo, resolve("SpaceInvadersNoFrameskip-v4")).search
