@@ -27,7 +27,8 @@ ATARI = "atari"
 NOT_HYPERPARAMETERS = (SEARCH, ABLATIONS, GAME, COMPLETE)
 REPLAY = "replay_buffer_class"
 
-_SECTIONS = (ATARI, "box2d", "classic_control", "gymnasium", RL_ZOO)
+FAMILIES = (ATARI, "box2d", "classic_control", "gymnasium")
+_SECTIONS = (*FAMILIES, RL_ZOO)
 """What an algorithm's file may have sections for: its numbers for the environments of one family."""
 
 
@@ -87,10 +88,15 @@ def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
         family_file = f"families/{env.family}.yml"
         foundation = shipped(family_file)[1]
         family = one_layer(_read_shipped(family_file), keys)
-        layers = [family, _parts_layer(keys), *_of_algorithm(algorithm, env.family, keys)]
-        layers += [*_with_section(game, [GAME], keys), *_with_section(conf, NOT_HYPERPARAMETERS, keys)]
+        parts = _parts_layer(keys)
+        flat, *section = _with_section(game, [GAME], keys)
+        layers = [
+            *(family, parts, *_of_algorithm(algorithm, env.family, keys)),
+            *(_without_edits_of_schedules(flat, parts), *section),
+            *_with_section(conf, NOT_HYPERPARAMETERS, keys),
+        ]
     if SEARCH in conf:
-        search = {**search, **_search_of_conf(conf)}
+        search = _search_over(search, _search_of_conf(conf), conf)
     if GAME in conf and _block(conf, GAME) != facts:
         raise UserError(
             f"{conf[GAME].source}: game: not what {shipped(game_file)[1]} says; facts on a game are no settings, so "
@@ -128,6 +134,12 @@ def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]
 
 def _without(document: Mapping[str, Located], others: Collection[str]) -> dict[str, Located]:
     return {key: value for key, value in document.items() if key not in others}
+
+
+def _without_edits_of_schedules(game: Layer, parts: Layer) -> dict[str, Located]:
+    """A game's ``exploration: {end: 0.04}`` edits its family's schedule; it is not for a class that names another."""
+    edits = [key for key in SCHEDULES if key in game and key in parts and "schedule" not in game[key].data]
+    return {key: value for key, value in game.items() if key not in edits}
 
 
 def _with_section(document: Mapping[str, Located], blocks: Collection[str], keys: Keys) -> list[dict[str, Located]]:
@@ -200,7 +212,7 @@ def _search(algo: str, document: Mapping[str, Located], children: Collection[str
     """The search block, on top of the one of the algorithm that it names with ``inherit``."""
     block = _block(document, SEARCH)
     if INHERIT not in block:
-        return block
+        return _search_over({}, block, document)
     parent = block.pop(INHERIT)
     line = document[SEARCH].data[INHERIT].source
     if parent == algo or parent in children:
@@ -208,7 +220,20 @@ def _search(algo: str, document: Mapping[str, Located], children: Collection[str
     if not isinstance(parent, str) or parent not in registry.algorithms:
         near = nearest(str(parent), registry.algorithms.names())
         raise UserError(f"{line}: unknown algorithm {shown(parent)}{near}")
-    return _search(parent, _read_algorithm(parent), (*children, algo)) | block
+    return _search_over(_search(parent, _read_algorithm(parent), (*children, algo)), block, document)
+
+
+def _search_over(
+    inherited: Mapping[str, Any], block: Mapping[str, Any], document: Mapping[str, Located]
+) -> dict[str, Any]:
+    """One search block over another: an entry replaces the one of its name, and null takes that one away."""
+    for key, entry in block.items():
+        if entry is None and key not in inherited:
+            raise UserError(
+                f"{document[SEARCH].data[key].source}: search.{key}: null takes an inherited entry away, and none of "
+                f"this name is inherited{nearest(key, inherited) if inherited else ''}"
+            )
+    return {key: entry for key, entry in {**inherited, **block}.items() if entry is not None}
 
 
 def _search_of_conf(conf: Mapping[str, Located]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ Layers, each over those before it:
 1. the environment's family, ``hyperparams/families/<family>.yml``
 2. the algorithm: the ``parts`` of its class; ``hyperparams/algorithms/<algo>.yml``, or the file that an outside plug-in
    brought: flat keys, then its section named after the family
-3. the game, ``hyperparams/<family>/<game>.yml``
+3. the game, ``hyperparams/<family>/<game>.yml``; what it changes of its family's schedules is not for an algorithm
+   whose class names another schedule
 4. the game file's section named after the algorithm
 5. the file given with ``-conf``, in our format: flat keys, then its section named after the algorithm
 6. the command line, ``-params key:value``

@@ -14,9 +14,10 @@ import dqn_zoo_ext.evaluation.protocols
 import dqn_zoo_ext.learning  # noqa: F401  # with algorithms, these register what the files name
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN
+from dqn_zoo_ext.config import layers
 from dqn_zoo_ext.config.layers import shipped
 from dqn_zoo_ext.config.load import Configuration, load
-from dqn_zoo_ext.config.yaml_source import to_yaml
+from dqn_zoo_ext.config.yaml_source import read_mapping, to_yaml
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
@@ -275,6 +276,53 @@ def test_a_search_block_that_inherits_from_itself(tmp_path: Path, categorical: s
     defaults.write_text("search: {inherit: dqnn}\n")
     with pytest.raises(UserError, match=r"categorical.yml:1: unknown algorithm 'dqnn'; did you mean 'dqn'\?"):
         load(categorical, PONG)
+
+
+def test_null_takes_an_inherited_entry_of_a_search_away(tmp_path: Path, categorical: str) -> None:
+    defaults = tmp_path / "categorical.yml"
+    defaults.write_text("search: {inherit: dqn, gamma: null, atoms: {type: int, low: 11, high: 101}}\n")
+    found = load(categorical, PONG)
+    assert set(found.search) == {*load("dqn", PONG).search, "atoms"} - {"gamma"}
+    without_atoms = load(categorical, PONG, conf_file=conf(tmp_path, "search: {atoms: null}\n"))
+    assert set(without_atoms.search) == set(found.search) - {"atoms"}
+    assert same(without_atoms, given_back(without_atoms, tmp_path, to_yaml(without_atoms.as_plain_data())))
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ("{inherit: dqn, gama: null}", "search.gama: null takes an inherited entry away, and none of this name is "),
+        ("{inherit: dqn, gama: null}", "is inherited; did you mean 'gamma'?"),
+        ("{gamma: null}", "search.gamma: null takes an inherited entry away, and none of this name is inherited"),
+    ],
+)
+def test_null_for_an_entry_that_is_not_inherited(tmp_path: Path, categorical: str, block: str, message: str) -> None:
+    (tmp_path / "categorical.yml").write_text(f"search: {block}\n")
+    with pytest.raises(UserError) as caught:
+        load(categorical, PONG)
+    assert str(caught.value).startswith(f"{tmp_path / 'categorical.yml'}:1: ")
+    assert message in str(caught.value)
+
+
+def test_a_games_schedule_that_names_itself_or_a_section_is_for_every_algorithm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    game = tmp_path / "game.yml"
+    monkeypatch.setattr(layers, "_read_shipped", reading(game, layers._read_shipped))
+    game.write_text("exploration: {end: 0.04}\n")
+    assert load("noisy_dqn", CARTPOLE).hyperparameters.exploration.as_plain_data() == 0.0
+    assert load("dqn", CARTPOLE).hyperparameters.exploration.arguments["end"] == 0.04
+    game.write_text("exploration: 0.04\n")
+    assert load("noisy_dqn", CARTPOLE).hyperparameters.exploration.as_plain_data() == 0.04
+    game.write_text("exploration: {end: 0.04}\nnoisy_dqn: {exploration: 0.02}\n")
+    assert load("noisy_dqn", CARTPOLE).hyperparameters.exploration.as_plain_data() == 0.02
+
+
+def reading(game: Path, read: Any) -> Any:
+    def read_shipped(name: str, optional: bool = False) -> Any:
+        return read_mapping(game, "game.yml") if name == "classic_control/CartPole-v1.yml" else read(name, optional)
+
+    return read_shipped
 
 
 def test_settings_may_not_take_a_name_that_all_algorithms_have(monkeypatch: pytest.MonkeyPatch) -> None:
