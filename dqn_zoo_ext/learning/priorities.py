@@ -103,8 +103,10 @@ def _first_above(masses: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     masses: (R, n); targets: (R, k); returns two of (R, k).
     """
     sums = masses.cumsum(dim=1)
-    places = torch.searchsorted(sums, targets, right=True).clamp(max=masses.shape[1] - 1)
-    # a target that rounding has put above the last sum, or a parallel sum that rises by rounding where there is no mass
+    whole = sums[:, -1:]
+    targets = torch.minimum(targets, whole.nextafter(torch.zeros_like(whole)))  # rounding may have put one above it
+    places = torch.searchsorted(sums, targets, right=True)
+    # sums made in parallel may rise by rounding where there is no mass: then the heaviest place
     places = torch.where(masses.gather(1, places) > 0, places, masses.argmax(dim=1, keepdim=True))
     before = sums.gather(1, places) - masses.gather(1, places)
     return places, (targets - before).clamp(min=0.0)

@@ -19,6 +19,7 @@ from dqn_zoo_ext.callbacks import HealthWarnings
 from dqn_zoo_ext.callbacks.vital_signs import DeadUnits, largest_reward, look
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.state import Resumable, State
 
 
@@ -60,7 +61,13 @@ def everything(model: DeepQ) -> list[bytes]:
         torch.get_rng_state().numpy().tobytes(),
         pickle.dumps(np.random.get_state()),  # noqa: NPY002
         str(model.exploration_rng.bit_generator.state).encode(),
+        *(value.numpy().tobytes() for value in _of_ring(model).values()),
     ]
+
+
+def _of_ring(model: DeepQ) -> dict[str, torch.Tensor]:
+    """Generator and priorities are among it."""
+    return model.replay_buffer.rest() if isinstance(model.replay_buffer, FrameRing) else {}
 
 
 @pytest.mark.parametrize("algorithm", [DQN, DoubleDQN])
@@ -68,11 +75,13 @@ def everything(model: DeepQ) -> list[bytes]:
     "changes",
     [
         {"replay_buffer_class": "frame_ring", "n_steps": 3},
+        {"replay_buffer_class": "prioritized_ring"},
+        {"replay_buffer_class": "prioritized_ring", "replay_buffer_kwargs": {"law": "rank"}},
         {"replay_buffer_class": "sb3"},
         {"replay_buffer_class": NStepReplayBuffer, "n_steps": 3},
         {"replay_buffer_class": "sb3", "normalize": True},
     ],
-    ids=["frame_ring", "sb3", "n_step", "normalized"],
+    ids=["frame_ring", "priorities", "ranks", "sb3", "n_step", "normalized"],
 )
 def test_a_run_learns_the_same_to_the_last_bit(algorithm: type[DeepQ], changes: dict[str, Any]) -> None:
     def trained(callback: BaseCallback | None) -> list[bytes]:

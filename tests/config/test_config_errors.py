@@ -178,6 +178,49 @@ def test_in_a_file(tmp_path: Path, line: str, message: str) -> None:
     assert str(caught.value) == f"{path}:3: {message}"
 
 
+LINEAR = "{schedule: linear, start: 0.4, end: 1, fraction: 1}"
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ("alpha: 1.5", "replay_buffer_kwargs.alpha: must be at most 1, not 1.5"),
+        ("alpha: much", "replay_buffer_kwargs.alpha: must be a number, not 'much'"),
+        ("alhpa: 1", "unknown keyword 'alhpa' of replay buffer 'prioritized_ring'; did you mean 'alpha'?"),
+        ("n_steps: 1", "unknown keyword 'n_steps' of replay buffer 'prioritized_ring'"),
+        ("uniform_share: -1", "replay_buffer_kwargs.uniform_share: must be at least 0, not -1"),
+        ("priority_floor: 0", "replay_buffer_kwargs.priority_floor: must be above 0, not 0"),
+        ("updates_per_sorting: 0", "replay_buffer_kwargs.updates_per_sorting: must be at least 1, not 0"),
+        ("law: ranks", "replay_buffer_kwargs.law: unknown law 'ranks'; did you mean 'rank'?"),
+        ("law: 3", "replay_buffer_kwargs.law: must be a name, not 3"),
+        ("beta: 2", "replay_buffer_kwargs.beta: must be in [0, 1], not 2"),
+        ("beta: much", "replay_buffer_kwargs.beta: must be a number, not 'much'"),
+        ("beta: true", "replay_buffer_kwargs.beta: must be a number, not true"),
+        ("beta: {start: 0.4}", "replay_buffer_kwargs.beta: needs 'schedule', the name of one, e.g. linear"),
+        ("beta: {schedule: linaer}", "replay_buffer_kwargs.beta: unknown schedule 'linaer'; did you mean 'linear'?"),
+        ("beta: {schedule: linear, end: 1}", "replay_buffer_kwargs.beta: schedule 'linear' needs 'start'"),
+        (f"beta: {LINEAR.replace('end: 1', 'end: 3')}", "replay_buffer_kwargs.beta: must be in [0, 1], not 3"),
+        (
+            f"beta: {LINEAR.replace('fraction: 1', 'fraction: 2')}",
+            "replay_buffer_kwargs.beta: fraction: must be at most 1",
+        ),
+    ],
+)
+def test_in_the_keywords_of_prioritized_replay(tmp_path: Path, keywords: str, message: str) -> None:
+    path = tmp_path / "mine.yml"
+    path.write_text(f"replay_buffer_class: prioritized_ring\nreplay_buffer_kwargs: {{{keywords}}}\n")
+    with pytest.raises(UserError) as caught:
+        load("dqn", PONG, conf_file=path)
+    assert str(caught.value).startswith(f"{path}:2: {message}")
+
+
+@pytest.mark.parametrize("keywords", ["", "law: rank, alpha: 0.7, beta: 0.5", f"beta: {LINEAR}, uniform_share: 0"])
+def test_keywords_of_prioritized_replay(tmp_path: Path, keywords: str) -> None:
+    path = tmp_path / "mine.yml"
+    path.write_text(f"replay_buffer_class: prioritized_ring\nreplay_buffer_kwargs: {{{keywords}}}\n")
+    assert load("dqn", PONG, conf_file=path).hyperparameters.replay_buffer_class == "prioritized_ring"
+
+
 def test_in_the_section_of_the_algorithm(tmp_path: Path) -> None:
     path = tmp_path / "mine.yml"
     path.write_text("double_dqn:\n  gama: 2\ndqn:\n  gamma: 2\n")

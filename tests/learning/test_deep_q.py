@@ -18,6 +18,7 @@ from dqn_zoo_ext.algorithms import DQN, DoubleDQN
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
+from dqn_zoo_ext.learning.prioritized_ring import PrioritizedRing
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.schedules import Constant, Linear, Piecewise
 
@@ -43,7 +44,7 @@ def weights(model: SB3DQN) -> bytes:
 
 
 @pytest.mark.parametrize("algorithm", [DQN, DoubleDQN])
-@pytest.mark.parametrize("replay", ["frame_ring", "sb3"])
+@pytest.mark.parametrize("replay", ["frame_ring", "prioritized_ring", "sb3"])
 def test_equal_seeds_give_equal_weights(algorithm: type[DeepQ], replay: str) -> None:
     def trained(seed: int) -> bytes:
         return weights(small(algorithm, n_envs=2, seed=seed, replay_buffer_class=replay).learn(200))
@@ -295,6 +296,26 @@ def test_n_steps_reach_any_buffer_that_takes_them_and_are_never_dropped() -> Non
     with pytest.raises(ValueError, match="Plain takes no n_steps, and n_steps is 3"):
         small(replay_buffer_class=Plain, n_steps=3)
     assert small(replay_buffer_class=NStepReplayBuffer, n_steps=3).replay_buffer.n_steps == 3  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("law", ["proportional", "rank"])
+def test_priorities_are_what_was_learned_and_beta_follows_the_run(law: str) -> None:
+    keywords = {"law": law, "updates_per_sorting": 5}
+    model = small(n_envs=2, n_steps=3, gamma=0.9, replay_buffer_class="prioritized_ring", replay_buffer_kwargs=keywords)
+    model.learn(100)
+    ring = model.replay_buffer
+    assert isinstance(ring, PrioritizedRing)
+    assert (ring.n_steps, ring.gamma) == (3, 0.9)
+    assert ring.beta == pytest.approx(1.0)
+    first, last = ring._drawable_range()
+    assert len(ring.law.masses.of(torch.arange(first, last)).unique()) > 10
+    batch = model._draw(8)
+    loss = model.learner.update(batch)
+    ring.learned_from(batch, loss.priority)
+    expected = ring.law.mass_of(loss.priority)
+    for cell in set(batch.cells.tolist()):
+        largest = expected[batch.cells == cell].max()
+        assert ring.law.masses.of(torch.tensor([cell])).item() == pytest.approx(largest.item())
 
 
 def test_a_buffer_can_be_named_when_an_agent_is_loaded(tmp_path: Path) -> None:

@@ -1,88 +1,13 @@
-"""The frame ring against a slow, obvious twin: a list that keeps every observation whole."""
-
-from dataclasses import dataclass, field
+"""The frame ring against its slow twin."""
 
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from ring_twin import Twin, histories, play
 
 from dqn_zoo_ext.learning.replay import FrameRing, _step_over
-
-GAMMA = 0.5  # a power of two: sums of discounted rewards are exact
-
-
-@dataclass
-class Twin:
-    """Every row as it was handed over, nothing shared, nothing overwritten."""
-
-    n_envs: int
-    n_steps: int
-    observations: list[np.ndarray] = field(default_factory=list)
-    actions: list[np.ndarray] = field(default_factory=list)
-    rewards: list[np.ndarray] = field(default_factory=list)
-    ends: list[np.ndarray] = field(default_factory=list)
-    cuts: list[np.ndarray] = field(default_factory=list)
-
-    def drawable(self, oldest_row: int, stack: int) -> list[tuple[int, int]]:
-        first = oldest_row + (stack - 1 if oldest_row > 0 else 0)
-        rows = range(first, len(self.observations) - self.n_steps)
-        return [(row, env) for row in rows for env in range(self.n_envs) if not self.cuts[row][env]]
-
-    def window(self, row: int, env: int) -> tuple[np.ndarray, int, float, float, np.ndarray]:
-        """Observation, action, n-step reward, discount, next observation, by the definition."""
-        reward, discount, here = 0.0, 1.0, row
-        for step in range(self.n_steps):
-            here = row + step
-            if step > 0 and self.cuts[here][env]:
-                break
-            reward += discount * self.rewards[here][env]
-            discount *= GAMMA
-            here += 1
-            if self.ends[here - 1][env]:
-                discount = 0.0
-                break
-        return self.observations[row][env], self.actions[row][env], reward, discount, self.observations[here][env]
-
-
-class Screens:
-    """Environments of numbered 2 x 2 frames, stacked as ``VecFrameStack`` does: zero before an episode's first."""
-
-    def __init__(self, n_envs: int, stack: int) -> None:
-        self.stacks = np.zeros((n_envs, stack, 2, 2), dtype=np.uint8)
-        self.count = 0
-        self.show(np.ones(n_envs, dtype=bool))
-
-    def show(self, begins: np.ndarray) -> None:
-        self.stacks = np.roll(self.stacks, -1, axis=1)
-        self.stacks[begins] = 0
-        for env in range(len(self.stacks)):
-            self.count += 1
-            self.stacks[env, -1] = [[self.count % 256, self.count // 256], [env + 1, 7]]
-
-
-def play(n_envs: int, stack: int, n_steps: int, capacity: int, events: list[list[str]]) -> tuple[FrameRing, Twin]:
-    """Feed both with the same rows. An event is a row: "go" or "reset" before it, then on, end or cut for each env."""
-    space = spaces.Box(0, 255, (stack, 2, 2), np.uint8)
-    ring = FrameRing(capacity, space, spaces.Discrete(9), "cpu", n_envs, n_steps=n_steps, gamma=GAMMA)
-    twin, screens = Twin(n_envs, n_steps), Screens(n_envs, stack)
-    for row, event in enumerate(events):
-        if event[0] == "reset" and row > 0:
-            ring.cut()
-            twin.cuts[-1] = twin.cuts[-1] | ~twin.ends[-1]
-            screens.show(np.ones(n_envs, dtype=bool))
-        ends, cuts = (np.array([e == kind for e in event[1:]]) for kind in ("end", "cut"))
-        action, reward = np.arange(n_envs) + row % 5, np.arange(n_envs) * 8.0 + row
-        observation = screens.stacks.copy()
-        screens.show(ends | cuts)
-        infos = [{"TimeLimit.truncated": bool(cut)} for cut in cuts]
-        ring.add(observation, screens.stacks.copy(), action, reward, ends | cuts, infos)
-        twin.observations.append(observation)
-        for kept, value in ((twin.actions, action), (twin.rewards, reward), (twin.ends, ends), (twin.cuts, cuts)):
-            kept.append(value)
-    return ring, twin
 
 
 def assert_same(ring: FrameRing, twin: Twin) -> None:
@@ -102,14 +27,6 @@ def assert_same(ring: FrameRing, twin: Twin) -> None:
             reward,
             discount,
         )
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> tuple[int, int, int, int, list[list[str]]]:
-    n_envs, stack, n_steps = draw(st.integers(1, 3)), draw(st.integers(1, 4)), draw(st.integers(1, 4))
-    event = st.sampled_from(["on", "on", "on", "end", "cut"])
-    row = st.tuples(st.sampled_from(["go", "go", "go", "reset"]), *[event] * n_envs).map(list)
-    return n_envs, stack, n_steps, draw(st.integers(1, 40)), draw(st.lists(row, min_size=1, max_size=40))
 
 
 @settings(max_examples=400, deadline=None)

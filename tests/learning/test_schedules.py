@@ -1,8 +1,10 @@
 """Every schedule against values worked out by hand, at its ends, in its middle and beyond."""
 
 import math
+from typing import Annotated, Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.learning.schedules import (
@@ -13,7 +15,10 @@ from dqn_zoo_ext.learning.schedules import (
     Linear,
     Piecewise,
     Schedule,
+    ScheduleData,
     as_schedule,
+    schedule_of,
+    schedule_within,
 )
 
 TOTAL = 1000
@@ -51,6 +56,46 @@ def test_as_progress_is_the_schedule_seen_from_stable_baselines3() -> None:
 def test_a_linear_schedule_has_one_length(arguments: dict[str, float]) -> None:
     with pytest.raises(UserError, match="either 'agent_steps' or 'fraction'"):
         Linear(1.0, 0.1, **arguments)  # type: ignore[arg-type]
+
+
+def test_schedules_as_plain_data() -> None:
+    assert schedule_of(0.5) == Constant(0.5)
+    assert schedule_of({"schedule": "linear", "start": 0.4, "end": 1, "fraction": 1}) == Linear(0.4, 1, fraction=1)
+    given = {"schedule": "linear", "start": 1.0, "end": 0.1, "agent_steps": 1e6}
+    assert schedule_of(given) == Linear(1.0, 0.1, agent_steps=1_000_000)
+    assert "schedule" in given  # it stays as it was
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"start": 1.0}, "needs 'schedule'"),
+        ({"schedule": "linaer"}, "unknown schedule 'linaer'; did you mean 'linear'"),
+        ({"schedule": "constant"}, "schedule 'constant' needs 'value'"),
+        ({"schedule": "constant", "valeu": 1}, "unknown keyword 'valeu' of schedule 'constant'; did you mean 'value'"),
+        ({"schedule": "linear", "start": 1, "end": 0}, "needs either 'agent_steps' or 'fraction'"),
+    ],
+)
+def test_plain_data_that_is_no_schedule(data: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        schedule_of(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        1.5,
+        {"schedule": "constant", "value": -0.1},
+        {"schedule": "linear", "start": 0.4, "end": 1.5, "fraction": 1},
+        {"schedule": "exponential", "start": 2, "end": 1, "rate": 0.1},
+        {"schedule": "piecewise", "points": [[0, 1.0], [5, 1.25]]},
+    ],
+)
+def test_a_schedule_out_of_its_range(data: Any) -> None:
+    within = TypeAdapter(Annotated[ScheduleData, schedule_within(0.0, 1.0)])
+    with pytest.raises(ValidationError, match=r"must be in \[0, 1\], not"):
+        within.validate_python(data)
+    assert within.validate_python(0.25) == 0.25
 
 
 @pytest.mark.parametrize("points", [[], [(1, 0.5), (1, 0.4)], [(2, 1.0), (1, 0.0)]])

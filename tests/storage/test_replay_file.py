@@ -11,6 +11,7 @@ from gymnasium import spaces
 from safetensors.torch import save_file
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.learning.prioritized_ring import PrioritizedRing
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.storage.replay_file import read_replay, write_replay
 
@@ -37,6 +38,27 @@ def test_it_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
         each.add(more, more, np.zeros(2), np.zeros(2), np.array([False, True]), [{}, {}])
     for one, other in zip(original.sample_batch(40), restored.sample_batch(40), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("law", ["proportional", "rank"])
+def test_priorities_go_through_the_file(tmp_path: Path, law: str) -> None:
+    space = spaces.Box(-1, 1, (1,))
+    original, restored = (PrioritizedRing(12, space, spaces.Discrete(2), "cpu", law=law) for _ in range(2))
+    obs, zero = np.zeros((1, 1), dtype=np.float32), np.zeros(1)
+    for _ in range(17):
+        original.add(obs, obs, zero, zero, np.array([False]), [{}])
+    original.learned_from(original.sample_batch(8), torch.arange(8.0))
+    write_replay(original, tmp_path / "ring.safetensors")
+    read_replay(restored, tmp_path / "ring.safetensors")
+    for one, other in zip(original.sample_batch(40), restored.sample_batch(40), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_ring_without_priorities_is_refused_where_they_are_needed(tmp_path: Path) -> None:
+    write_replay(ring(rows=6), tmp_path / "ring.safetensors")
+    prioritized = PrioritizedRing(12, spaces.Box(-1, 1, (3,)), spaces.Discrete(2), "cpu", 2, n_steps=2)
+    with pytest.raises(UserError, match="does not fit this run: 'largest_priority'"):
+        read_replay(prioritized, tmp_path / "ring.safetensors")
 
 
 def test_another_size_is_refused_and_the_ring_stays_as_it_was(tmp_path: Path) -> None:

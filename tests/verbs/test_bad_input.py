@@ -16,6 +16,7 @@ from dqn_zoo_ext.train import main as train
 Verb = Callable[[Sequence[str] | None], int | None]
 SPACE_INVADERS = "--env SpaceInvadersNoFrameskip-v4"
 IMPALA = "-params policy_kwargs.torso:impala policy_kwargs.torso_kwargs"
+PRIORITIZED = f"{SPACE_INVADERS} -params replay_buffer_class:prioritized_ring"
 
 
 def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -44,6 +45,12 @@ def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str
         (f"{SPACE_INVADERS} -params policy_kwargs.torso:natur", "did you mean 'nature'"),
         (f"{SPACE_INVADERS} -params policy_kwargs.activation:rellu", "must be 'relu', 'elu', 'tanh'"),
         (f"{SPACE_INVADERS} -params eval_protocol:nature", "-params: unknown evaluation protocol 'nature'"),
+        (f"{PRIORITIZED} replay_buffer_kwargs.alpha:1.5", "replay_buffer_kwargs.alpha: must be at most 1, not 1.5"),
+        (
+            f"{PRIORITIZED} replay_buffer_kwargs.beta.schedule:linaer",
+            "unknown schedule 'linaer'; did you mean 'linear'",
+        ),
+        (f"{PRIORITIZED} replay_buffer_kwargs.law:ranks", "unknown law 'ranks'; did you mean 'rank'"),
         (f"{SPACE_INVADERS} -params batch_size", "'batch_size' is not of the form key:value"),
         (f"{SPACE_INVADERS} -params preprocessing_kwargs.screen_size:20", "too small"),
         (f"{SPACE_INVADERS} -conf nowhere.yml", "nowhere.yml"),

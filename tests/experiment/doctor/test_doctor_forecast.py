@@ -62,6 +62,22 @@ def test_the_spaces_of_atari_are_known_without_an_emulator(words: str) -> None:
     venv.close()
 
 
+def test_replay_bytes_of_priorities_depend_on_their_law() -> None:
+    words = "buffer_size:5000 n_envs:1 replay_buffer_class:"
+    plain, by_mass, by_rank = (
+        replay_bytes(configuration, spaces_of(configuration), 5000)
+        for configuration in (
+            configured(CART_POLE, f"{words}frame_ring"),
+            configured(CART_POLE, f"{words}prioritized_ring"),
+            configured(CART_POLE, f"{words}prioritized_ring replay_buffer_kwargs.law:rank"),
+        )
+    )
+    assert plain is not None
+    blocks = 20  # of 256 cells, the last one not full, each with two sums
+    assert by_mass == plain + blocks * (256 * 4 + 2 * 8)
+    assert by_rank == by_mass + 5000 * 8
+
+
 @pytest.mark.parametrize("n_envs", [1, 3])
 @pytest.mark.parametrize(
     ("env", "words"),

@@ -177,6 +177,24 @@ CASES = {
     "ring on CartPole, all transitions learned from": Case(
         DQN, cart_pole, 500, (0, 64, 204, 498), {"replay_buffer_class": "frame_ring", "gradient_steps": -1}
     ),
+    "priorities on Atari, through wraps": Case(
+        DoubleDQN,
+        pong,
+        agent_steps=340,
+        at=(0, 62, 300),
+        arguments={"replay_buffer_class": "prioritized_ring", "buffer_size": 120, "n_steps": 3},
+        policy="CnnPolicy",
+    ),
+    "ranks on CartPole": Case(
+        DQN,
+        cart_pole,
+        agent_steps=600,
+        at=(0, 58, 62, 198, 402, 598),
+        arguments={
+            "replay_buffer_class": "prioritized_ring",
+            "replay_buffer_kwargs": {"law": "rank", "updates_per_sorting": 10, "beta": 0.5},
+        },
+    ),
     "one environment": Case(DQN, lambda: cart_pole(1), 400, (0, 61, 201, 399), {**_SB3, "learning_starts": 61}),
     "stops at a score": Case(DQN, cart_pole, 3000, (0, 126), _SB3, score=22.0),
 }

@@ -14,6 +14,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.prioritized_ring import PrioritizedRing
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.saved.stored_rows import Pieces, StoredRows, rows_of
 
@@ -58,6 +59,8 @@ CASES: dict[str, tuple[type, dict[str, Any]]] = {
     "dict": (DictReplayBuffer, {"as_dict": True}),
     "ring": (FrameRing, {"replay_buffer_class": "frame_ring"}),
     "ring, n-step": (FrameRing, {"replay_buffer_class": "frame_ring", "n_steps": 3}),
+    "priorities": (PrioritizedRing, {"replay_buffer_class": "prioritized_ring", "n_steps": 3}),
+    "ranks": (PrioritizedRing, {"replay_buffer_class": "prioritized_ring", "replay_buffer_kwargs": {"law": "rank"}}),
 }
 
 
