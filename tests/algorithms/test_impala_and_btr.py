@@ -133,6 +133,7 @@ def test_acting_and_measuring_leave_the_singular_vectors_alone() -> None:
     before = tensors(model.policy)
     for deterministic in (True, False):
         model.predict(np.zeros((2, 4, 42, 42), np.uint8), deterministic=deterministic)
+    model.policy.set_training_mode(True)  # as behind an update
     watch.measure()
     assert changed(before, model.policy) == set()
 
