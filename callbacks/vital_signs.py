@@ -61,7 +61,8 @@ def look(q_net: nn.Module, batch: Batch) -> tuple[float, list[DeadUnits]]:
 
     def count(layer: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def hook(_: nn.Module, __: tuple[Tensor, ...], out: Tensor) -> None:
-            alive = (out.transpose(0, 1).flatten(1) > 0).any(dim=1)
+            # maps are (B, units, H, W), features (B, units), those of implicit quantiles (B, N, units)
+            alive = (out.movedim(1 if out.ndim == 4 else -1, 0).flatten(1) > 0).any(dim=1)
             dead.append(DeadUnits(layer, len(alive) - int(alive.sum()), len(alive)))
 
         return hook

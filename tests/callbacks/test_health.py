@@ -212,6 +212,20 @@ def test_a_filter_is_dead_if_it_is_zero_everywhere_on_every_state() -> None:
     assert not network[1]._forward_hooks  # nothing stays behind
 
 
+class AtTwoFractions(nn.Module):
+    """(B, units) to (B, 2, units): times 1, and times 0."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.unsqueeze(1) * torch.tensor([[1.0], [0.0]])
+
+
+def test_a_unit_of_implicit_quantiles_is_dead_if_it_is_zero_at_every_fraction() -> None:
+    network = nn.Sequential(AtTwoFractions(), nn.ReLU())
+    features = torch.tensor([[1.0, -1.0, 0.0], [-1.0, -1.0, 2.0]])
+    _, dead = look(network, Batch(features, *[torch.zeros(2)] * 5))
+    assert dead == [DeadUnits("1", dead=1, units=3)]
+
+
 def test_a_loss_that_stays_at_its_first_value() -> None:
     def lines_at(learning_rate: float) -> list[str]:
         lines: list[str] = []

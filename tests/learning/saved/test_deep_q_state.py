@@ -16,7 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.vec_env import VecEnv
 
-from dqn_zoo_ext.algorithms import DQN, DoubleDQN
+from dqn_zoo_ext.algorithms import BTR, DQN, DoubleDQN
 from dqn_zoo_ext.callbacks import StopAtScore
 from dqn_zoo_ext.envs import vec_state
 from dqn_zoo_ext.envs.ids import resolve
@@ -94,9 +94,9 @@ def cart_pole(n_envs: int = 2) -> VecEnv:
     )
 
 
-def pong(preprocessing: str = "atari") -> VecEnv:
+def pong(preprocessing: str = "atari", **settings: int) -> VecEnv:
     none: dict[str, Any] = {}
-    short = {"max_frames_per_game": 200} if preprocessing == "atari" else none
+    short = {"max_frames_per_game": 200, **settings} if preprocessing == "atari" else none
     return make_vec_env(
         resolve("PongNoFrameskip-v4"),
         2,
@@ -196,6 +196,17 @@ CASES = {
         },
     ),
     "one environment": Case(DQN, lambda: cart_pole(1), 400, (0, 61, 201, 399), {**_SB3, "learning_starts": 61}),
+    "singular vectors in buffers": Case(
+        BTR,
+        lambda: pong(screen_size=36),
+        agent_steps=140,
+        at=(100,),
+        arguments={
+            "replay_buffer_class": "frame_ring",
+            "policy_kwargs": {"torso": "impala", "torso_kwargs": {"normalization": "spectral", "pooling": 2}},
+        },
+        policy="CnnPolicy",
+    ),
     "stops at a score": Case(DQN, cart_pole, 3000, (0, 126), _SB3, score=22.0),
 }
 
