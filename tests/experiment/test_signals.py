@@ -73,3 +73,13 @@ def test_in_another_thread_nothing_is_caught_and_nothing_fails() -> None:
     thread.start()
     thread.join()
     assert [stop.asked() for stop in seen] == [False]
+
+
+def test_a_block_within_another_has_its_request() -> None:
+    """As a run within a campaign: a signal that came too late for the run is not lost."""
+    with stop_requests() as outer:
+        with stop_requests() as inner:
+            assert inner is outer
+            signal.raise_signal(signal.SIGTERM)
+        assert outer.signal is signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -20,10 +20,6 @@ def check(variant: Variant, options: RunOptions) -> None:
     """UserError, naming the variant, if no run of it could begin."""
     configuration = variant.configuration
     try:
-        if configuration.hyperparameters.eval_freq < 1:
-            raise UserError(
-                f"{configuration.sources['eval_freq']}: eval_freq must be at least 1: runs are compared by it"
-            )
         with plain_memory_errors():
             venv = build_venv(configuration, configuration.hyperparameters.n_envs, options.seed)
             try:
