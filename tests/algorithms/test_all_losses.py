@@ -116,7 +116,7 @@ LEARN: list[tuple[type[DeepQ], dict[str, Any]]] = [
     (MunchausenDQN, {}),
     (MunchausenIQN, {}),
     (DoubleDQN, {}),
-    (Rainbow, {"replay_buffer_class": "sb3"}),
+    (Rainbow, {"replay_buffer_class": "frame_ring"}),
 ]
 
 
