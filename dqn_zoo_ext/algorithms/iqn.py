@@ -31,8 +31,8 @@ class IQN(DistributionalDQN):
     """IQN (Dabney et al. 2018, section 3): quantile Huber loss at uniform fractions tau of tau'.
 
     With tau_i, i <= n_online (N), and tau'_j, j <= n_target (N'), uniform in [0, 1]: delta_ij = r_t + discount_t
-    Z_tau'_j(s_t, a*) - Z_tau_i(s_tm1, a_tm1) (equation 2), a* greedy over K fractions (equation 1; ``n_acting`` of the
-    distribution); the loss is sum_i mean_j rho_tau_i(delta_ij) (equation 3). kappa as in QR-DQN.
+    Z_tau'_j(s_t, a*) - Z_tau_i(s_tm1, a_tm1), a* greedy over K fractions (``n_acting`` of the distribution); the loss
+    is sum_i mean_j rho_tau_i(delta_ij). kappa as in QR-DQN.
     """
 
     distribution = "implicit_quantile"
@@ -42,7 +42,7 @@ class IQN(DistributionalDQN):
         pass
 
     def loss(self, online: QNetwork, target: QNetwork, batch: Batch) -> Loss:
-        """Equation 3."""
+        """The loss of section 3."""
         tau = uniform_fractions(len(batch.r_t), self.settings.n_online, batch.r_t.device)
         z_tm1 = of_action(online.quantiles(online.torso(batch.obs_tm1), tau), batch.a_tm1)
         with torch.no_grad():

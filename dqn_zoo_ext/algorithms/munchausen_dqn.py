@@ -11,16 +11,16 @@ from dqn_zoo_ext.registry import register_algorithm
 
 @register_algorithm("munchausen_dqn")
 class MunchausenDQN(DQN):
-    """Munchausen DQN (Vieillard, Pietquin & Geist 2020, equation 3), with the settings' names as in the paper.
+    """Munchausen DQN (Vieillard, Pietquin & Geist 2020, equation 2); what it can be told are ``SoftPolicy``'s numbers.
 
     The target is r_t + alpha [tau log pi(a_tm1|s_tm1)] + discount_t sum_a pi(a|s_t) (q(s_t, a) - tau log pi(a|s_t)),
-    where pi = softmax(q / tau) of the target net, and [.] cuts to [least, 0].
+    where pi = softmax(q / tau) of the target net, and [.] cuts to [l_0, 0].
     """
 
     Settings = SoftPolicy
 
     def loss(self, online: nn.Module, target: nn.Module, batch: Batch) -> Loss:
-        """Loss of equation 3's TD error."""
+        """Loss of equation 2's TD error."""
         td_error = munchausen_q_learning(
             q_tm1=online(batch.obs_tm1),
             a_tm1=batch.a_tm1,

@@ -169,7 +169,7 @@ def _class_keywords(algo: str, checked: Hyperparameters, merged: Merged) -> dict
             machine = _MACHINE.get(kind.kind, ())
             what = f"{kind.kind} '{name}'"
             result[keywords] = check_arguments(what, accepts, given, merged.place(keywords), machine)
-            _check_together(accepts, result[keywords], merged.place(keywords))
+            _check_together(accepts, result[keywords], keywords, merged)
     result["env_kwargs"] = _env_kwargs(checked, merged)
     _check_parts(policies.get(checked.policy), result["policy_kwargs"], merged)
     return result
@@ -197,12 +197,12 @@ def _check_parts(policy: type[Any], policy_kwargs: dict[str, Any], merged: Merge
         place = merged.place(f"policy_kwargs.{keywords}")
         given = policy_kwargs.get(keywords) or {}
         checked = check_arguments(f"{kind.kind} '{name}'", accepts, given, place, _MACHINE[kind.kind])
-        _check_together(accepts, checked, place)
+        _check_together(accepts, checked, place.key, merged)
         if keywords in policy_kwargs:
             policy_kwargs[keywords] = checked
 
 
-def _check_together(accepts: Any, keywords: Mapping[str, Any], place: Place) -> None:
+def _check_together(accepts: Any, keywords: Mapping[str, Any], key: str, merged: Merged) -> None:
     """Keywords that are right one by one may contradict each other: a class says so in its ``check_keywords``."""
     check = getattr(accepts, "check_keywords", None)
     if check is None:
@@ -210,7 +210,9 @@ def _check_together(accepts: Any, keywords: Mapping[str, Any], place: Place) -> 
     try:
         check(**keywords)
     except ValueError as error:
-        raise place.error(f"{place.key}: {error}", next(iter(keywords), None)) from None
+        named = [name for name in keywords if name in str(error)] or [*keywords][:1]
+        sources = dict.fromkeys(merged.source(f"{key}.{name}") for name in named)
+        raise UserError(f"{', '.join(map(str, sources)) or DEFAULT}: {key}: {error}") from None
 
 
 def _callbacks(checked: Hyperparameters, merged: Merged) -> list[Any]:

@@ -13,8 +13,8 @@ from dqn_zoo_ext.learning.targets import check_shapes, of_action
 class SoftPolicy:
     """pi = softmax(q / temperature), of values q (B, A), and the bonus that Munchausen makes of it.
 
-    temperature, bonus_scale, bonus_floor: the paper's tau, alpha and l_0, with its values for Atari.
-    Source: Vieillard, Pietquin & Geist 2020, "Munchausen reinforcement learning", section 3 and table 1.
+    temperature, bonus_scale, bonus_floor: the paper's tau, alpha and l_0, with its values for Atari (section 4).
+    Source: Vieillard, Pietquin & Geist 2020, "Munchausen reinforcement learning", section 2; the floor: section 4.
     """
 
     temperature: Annotated[float, Field(gt=0)] = 0.03
@@ -49,7 +49,7 @@ def munchausen_q_learning(
     r_t, discount_t: (B,). With pi = softmax(q / tau), returns (B,)
     r_t + bonus + discount_t * sum_a pi(a) (q_t[a] - tau log pi(a)) - q_tm1[a_tm1]; no gradient through the target.
     In a window of several steps the bonus is the first one's.
-    Source: Vieillard, Pietquin & Geist 2020, "Munchausen reinforcement learning", equation 3.
+    Source: Vieillard, Pietquin & Geist 2020, "Munchausen reinforcement learning", equation 2.
     """
     check_shapes(q_tm1, a_tm1, r_t, discount_t, q_t, q_tm1_target)
     value = (soft.policy(q_t) * (q_t - soft.log_policy(q_t))).sum(dim=1)

@@ -49,7 +49,10 @@ def misfit_of_loss(distribution: str, loss: str) -> str | None:
     if own is not None:
         return None if loss == own else f"must be '{own}', the loss of a {distribution} distribution, not '{loss}'"
     taken = {registry.distributions.get(name).loss: name for name in registry.distributions.names()}
-    return f"'{loss}' is the loss of a {taken[loss]} distribution, and no TD error's" if loss in taken else None
+    if loss not in taken:
+        return None
+    free = ", ".join(name for name in registry.losses.names() if name not in taken)
+    return f"'{loss}' is the loss of a {taken[loss]} distribution, and no TD error's; choose one of {free}"
 
 
 def misfit_of_distribution(name: str, learns: str, given: str) -> str | None:

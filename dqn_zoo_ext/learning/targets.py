@@ -36,6 +36,10 @@ def double_q_learning(
 
 def of_action(values: Tensor, a: Tensor) -> Tensor:
     """Of the numbers (B, A, ...) of all actions those of action `a` (B,): (B, ...)."""
+    if a.shape != values.shape[:1]:
+        raise ValueError(
+            f"need numbers (B, A, ...) and actions (B,), got shapes {tuple(values.shape)}, {tuple(a.shape)}"
+        )
     index = a.view(-1, *[1] * (values.ndim - 1))
     return values.take_along_dim(index, dim=1).squeeze(1)
 

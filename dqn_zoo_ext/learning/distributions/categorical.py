@@ -57,7 +57,7 @@ def categorical_projection(support: Tensor, p_t: Tensor, r_t: Tensor, discount_t
     m_j = sum_i [1 - |clip(r_t + discount_t z_i) - z_j| / dz] cut to [0, 1], times p_i.
     Source: Bellemare et al. 2017, equation 7.
     """
-    if p_t.shape != (*r_t.shape, *support.shape) or r_t.shape != discount_t.shape or r_t.ndim != 1:
+    if p_t.shape != (*r_t.shape, *support.shape) or r_t.shape != discount_t.shape or r_t.ndim != 1 or p_t.ndim != 2:
         shapes = ", ".join(str(tuple(x.shape)) for x in (support, p_t, r_t, discount_t))
         raise ValueError(f"need support (N,), probabilities (B, N) and vectors (B,), got shapes {shapes}")
     spacing = (support[-1] - support[0]) / (len(support) - 1)
@@ -73,6 +73,8 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     logits, target: (B, N); returns (B,). Its gradient is that of the Kullback-Leibler divergence.
     Source: Bellemare et al. 2017, algorithm 1.
     """
+    if logits.ndim != 2 or target.shape != logits.shape:
+        raise ValueError(f"need two of shape (B, N), got shapes {tuple(logits.shape)}, {tuple(target.shape)}")
     return -(target * logits.log_softmax(-1)).sum(-1)
 
 

@@ -16,9 +16,9 @@ from dqn_zoo_ext.registry import register_distribution
 class ImplicitQuantile(Stochastic):
     """The return's quantile at any fraction tau: head(features * phi(tau)).
 
-    phi_j(tau) = relu(sum over i < n_cosines of cos(pi i tau) w_ij + b_j) (equation 4). An action's value is the mean
-    over `n_acting` fractions (K): uniform ones inside ``drawing`` (equation 3's policy), else evenly placed.
-    Source: Dabney et al. 2018, "Implicit quantile networks for distributional reinforcement learning".
+    phi_j(tau) = relu(sum over i < n_cosines of cos(pi i tau) w_ij + b_j). An action's value is the mean over
+    `n_acting` fractions (K): uniform ones inside ``drawing``, as in the paper, else evenly placed.
+    Source: Dabney et al. 2018, "Implicit quantile networks for distributional reinforcement learning", section 3.
     """
 
     loss = "quantile_huber"

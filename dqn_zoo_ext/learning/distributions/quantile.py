@@ -39,7 +39,9 @@ class Quantile(nn.Module):
 
 
 def even_fractions(count: int) -> Tensor:
-    """(count,): the middles of as many equal parts of [0, 1]."""
+    """(count,): the middles of as many equal parts of [0, 1]. ValueError for less than one."""
+    if count < 1:
+        raise ValueError(f"need at least 1 fraction, not {count}")
     return (torch.arange(count) + 0.5) / count
 
 
@@ -50,12 +52,13 @@ def quantile_huber(quantiles: Tensor, fractions: Tensor, targets: Tensor, kappa:
     quantiles: (B, N) estimates at `fractions`, (N,) or (B, N); targets: (B, N'), without gradient. With
     u_ij = targets_j - quantiles_i, returns (B,) sum_i mean_j |fraction_i - 1{u_ij < 0}| L_kappa(u_ij) / kappa, where
     L_kappa is u**2 / 2 within kappa and linear beyond; kappa = 0 takes |u| for L_kappa / kappa.
-    Source: Dabney et al. 2018, "Implicit quantile networks", equation 3. QR-DQN's equation 10 prints it without the
-    division; at kappa = 1, which both use, they are the same.
+    Source: Dabney et al. 2018, "Implicit quantile networks", sections 2 and 3. QR-DQN's equation 10 prints it without
+    the division; at kappa = 1, which both use, they are the same.
     """
-    if quantiles.ndim != 2 or targets.ndim != 2 or fractions.shape not in (quantiles.shape, quantiles.shape[1:]):
-        shapes = ", ".join(str(tuple(x.shape)) for x in (quantiles, fractions, targets))
-        raise ValueError(f"need quantiles (B, N), fractions (N,) or (B, N) and targets (B, N'), got shapes {shapes}")
+    _check_batch(quantiles, targets)
+    if fractions.shape not in (quantiles.shape, quantiles.shape[1:]):
+        shapes = f"{tuple(quantiles.shape)}, {tuple(fractions.shape)}"
+        raise ValueError(f"need quantiles (B, N) and fractions (N,) or (B, N), got shapes {shapes}")
     u = targets.detach().unsqueeze(1) - quantiles.unsqueeze(2)  # (B, N, N')
     size = u.abs()
     if kappa > 0:
@@ -70,9 +73,19 @@ def bellman_quantiles(quantiles_t: Tensor, r_t: Tensor, discount_t: Tensor) -> T
 
     Source: Dabney et al. 2018, "Distributional reinforcement learning with quantile regression", algorithm 1.
     """
+    if quantiles_t.ndim != 2 or not r_t.shape == discount_t.shape == quantiles_t.shape[:1]:
+        shapes = ", ".join(str(tuple(x.shape)) for x in (quantiles_t, r_t, discount_t))
+        raise ValueError(f"need quantiles (B, N) and vectors (B,), got shapes {shapes}")
     return r_t.unsqueeze(1) + discount_t.unsqueeze(1) * quantiles_t
 
 
 def mean_difference(quantiles: Tensor, targets: Tensor) -> Tensor:
     """(B,): the mean size of targets_j - quantiles_i over all pairs, without gradient: a sample's priority."""
-    return (targets.unsqueeze(1) - quantiles.detach().unsqueeze(2)).abs().mean((1, 2))
+    _check_batch(quantiles, targets)
+    return (targets.detach().unsqueeze(1) - quantiles.detach().unsqueeze(2)).abs().mean((1, 2))
+
+
+def _check_batch(quantiles: Tensor, targets: Tensor) -> None:
+    if quantiles.ndim != 2 or targets.ndim != 2 or len(quantiles) != len(targets):
+        shapes = f"{tuple(quantiles.shape)}, {tuple(targets.shape)}"
+        raise ValueError(f"need quantiles (B, N) and targets (B, N') of one batch, got shapes {shapes}")
