@@ -5,8 +5,9 @@ An entry names a variant and says what is otherwise in it, as hyperparameters wi
     no_double: {params: {next_action: target}}
     no_distribution: {algo: double_dqn, params: {policy_kwargs.head: dueling}}
 
-With ``algo`` the layers of that other algorithm lie beneath the params. ``inherit: rainbow`` begins with the entries of
-another algorithm's block.
+With ``algo`` the layers of that other algorithm lie beneath the params. A key that is a family's name holds params for
+its environments alone, over the others; an entry with nothing else is a variant in those families only. ``inherit:
+rainbow`` begins with the entries of another algorithm's block.
 """
 
 import re
@@ -16,6 +17,7 @@ from typing import Any
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.yaml_source import Located
+from dqn_zoo_ext.envs.ids import FAMILIES
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.keywords import shown
 
@@ -23,7 +25,8 @@ ABLATIONS, INHERIT = "ablations", "inherit"
 WHOLE = "whole"
 """What the algorithm itself is called among its variants."""
 
-_ALGO, _PARAMS = _KEYS = "algo", "params"
+_ALGO, _PARAMS = "algo", "params"
+_KEYS = (_ALGO, _PARAMS, *FAMILIES)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")  # a file will be called so
 
 Document = Mapping[str, Located]
@@ -43,7 +46,7 @@ class Ablation:
 
 
 def ablations_of(
-    algo: str, document: Document, read: Callable[[str], Document], children: Collection[str] = ()
+    algo: str, family: str, document: Document, read: Callable[[str], Document], children: Collection[str] = ()
 ) -> dict[str, Ablation]:
     """The variants in an algorithm's file, over those of the algorithm that its block inherits from.
 
@@ -52,18 +55,18 @@ def ablations_of(
     """
     entries = _block(document)
     if INHERIT not in entries:
-        return _entries(algo, entries)
+        return _entries(algo, family, entries)
     line, parent = entries[INHERIT].source, entries.pop(INHERIT).plain()
     if parent == algo or parent in children:
         raise UserError(f"{line}: the {ABLATIONS} block of '{algo}' inherits from itself")
     _demand_algorithm(parent, f"{line}: {ABLATIONS}.{INHERIT}")
-    inherited = ablations_of(parent, read(parent), read, (*children, algo))
+    inherited = ablations_of(parent, family, read(parent), read, (*children, algo))
     # the parent's variants are of this algorithm now, but for those that are made of yet another one
     ours = {name: Ablation(algo if each.algo == parent else each.algo, each.params) for name, each in inherited.items()}
-    return {**ours, **_entries(algo, entries)}
+    return {**ours, **_entries(algo, family, entries)}
 
 
-def ablations_of_conf(algo: str, document: Document) -> dict[str, Ablation]:
+def ablations_of_conf(algo: str, family: str, document: Document) -> dict[str, Ablation]:
     """The variants in a ``-conf`` file, which lie over those of the algorithm's file."""
     entries = _block(document)
     if INHERIT in entries:
@@ -71,7 +74,7 @@ def ablations_of_conf(algo: str, document: Document) -> dict[str, Ablation]:
             f"{entries[INHERIT].source}: {ABLATIONS}.{INHERIT} is for an algorithm's own file; the block of a -conf "
             "file lies over that one without it"
         )
-    return _entries(algo, entries)
+    return _entries(algo, family, entries)
 
 
 def _block(document: Document) -> dict[str, Located]:
@@ -83,11 +86,13 @@ def _block(document: Document) -> dict[str, Located]:
     return dict(block.data)
 
 
-def _entries(algo: str, entries: Document) -> dict[str, Ablation]:
-    return {name: _entry(algo, name, entry) for name, entry in entries.items()}
+def _entries(algo: str, family: str, entries: Document) -> dict[str, Ablation]:
+    found = {name: _entry(algo, family, name, entry) for name, entry in entries.items()}
+    return {name: ablation for name, ablation in found.items() if ablation is not None}
 
 
-def _entry(algo: str, name: str, entry: Located) -> Ablation:
+def _entry(algo: str, family: str, name: str, entry: Located) -> Ablation | None:
+    """The variant of this name; None where it is one for other families."""
     blame = f"{entry.source}: {ABLATIONS}.{name}"
     if not _NAME.fullmatch(name) or name == WHOLE:
         reason = "is the algorithm itself" if name == WHOLE else "must be of letters, digits, '_', '-' and '.'"
@@ -97,15 +102,25 @@ def _entry(algo: str, name: str, entry: Located) -> Ablation:
     for key, value in entry.data.items():
         if key not in _KEYS:
             raise UserError(f"{value.source}: {ABLATIONS}.{name}: unknown key {shown(key)}{nearest(key, _KEYS)}")
-    params = entry.data.get(_PARAMS, Located({}, entry.source))
-    if not isinstance(params.data, dict):
-        raise UserError(f"{params.source}: {ABLATIONS}.{name}.{_PARAMS}: must be a mapping of hyperparameters")
+    params = {key: _params(entry, name, key) for key in (_PARAMS, *FAMILIES)}
     other = entry.data[_ALGO].plain() if _ALGO in entry.data else algo
     if _ALGO in entry.data:
         _demand_algorithm(other, f"{entry.data[_ALGO].source}: {ABLATIONS}.{name}.{_ALGO}")
-    if not params.data and _ALGO not in entry.data:
+    if not any(params.values()) and _ALGO not in entry.data:
         raise UserError(f"{blame}: changes nothing; say what with {_PARAMS} or {_ALGO}")
-    return Ablation(other, params.data)
+    if not {_ALGO, _PARAMS, family} & entry.data.keys():
+        return None
+    return Ablation(other, {**params[_PARAMS], **params[family]})
+
+
+def _params(entry: Located, name: str, key: str) -> Document:
+    if key not in entry.data:
+        return {}
+    params = entry.data[key]
+    if not isinstance(params.data, dict):
+        raise UserError(f"{params.source}: {ABLATIONS}.{name}.{key}: must be a mapping of hyperparameters")
+    found: Document = params.data
+    return found
 
 
 def _demand_algorithm(name: object, blame: str) -> None:

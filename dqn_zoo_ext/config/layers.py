@@ -12,7 +12,7 @@ from dqn_zoo_ext.config.merge import EITHER_OR, Layer
 from dqn_zoo_ext.config.rl_zoo_format import SPELLINGS, choose_block, is_rl_zoo, translate
 from dqn_zoo_ext.config.schema import SCHEDULES
 from dqn_zoo_ext.config.yaml_source import Located, Source, located, read_mapping
-from dqn_zoo_ext.envs.ids import EnvId
+from dqn_zoo_ext.envs.ids import ATARI, FAMILIES, EnvId
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.keywords import shown
 from dqn_zoo_ext.learning.parts import parts_of
@@ -22,12 +22,9 @@ COMPLETE = "complete"
 SEARCH, GAME = "search", "game"
 RL_ZOO = "rl_zoo"
 """In an algorithm's file: the section with what a file of RL-Zoo's leaves unsaid, over ``families/rl_zoo.yml``."""
-ATARI = "atari"
-"""The family; also the block of ``families/rl_zoo.yml`` that counts for it alone."""
 NOT_HYPERPARAMETERS = (SEARCH, ABLATIONS, GAME, COMPLETE)
 REPLAY = "replay_buffer_class"
 
-FAMILIES = (ATARI, "box2d", "classic_control", "gymnasium")
 _SECTIONS = (*FAMILIES, RL_ZOO)
 """What an algorithm's file may have sections for: its numbers for the environments of one family."""
 
@@ -78,7 +75,8 @@ def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
     game = _read_shipped(game_file, optional=True)
     facts = _block(game, GAME)
     search = _search(keys.algo, algorithm, ())
-    ablations = {**ablations_of(keys.algo, algorithm, _read_algorithm), **ablations_of_conf(keys.algo, conf)}
+    own = ablations_of(keys.algo, env.family, algorithm, _read_algorithm)
+    ablations = {**own, **ablations_of_conf(keys.algo, env.family, conf)}
     if is_rl_zoo(conf, (*keys.all, *SPELLINGS, *NOT_HYPERPARAMETERS, *registry.algorithms.names())):
         layers = _rl_zoo_layers(env, keys, conf, algorithm, foundation)
     elif _is_complete(conf):
@@ -165,7 +163,7 @@ def _rl_zoo_layers(
     env: EnvId, keys: Keys, conf: Mapping[str, Located], algorithm: Mapping[str, Located], shown: str
 ) -> list[dict[str, Located]]:
     document = _read_shipped("families/rl_zoo.yml")
-    on_atari = document.pop(ATARI, None)
+    on_atari = document.pop(ATARI, None)  # the block that counts for Atari alone
     bases = [document]
     if on_atari is not None and not isinstance(on_atari.data, dict):
         raise UserError(f"{on_atari.source}: {ATARI}: must be a mapping")

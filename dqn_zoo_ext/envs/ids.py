@@ -14,6 +14,10 @@ from dqn_zoo_ext.errors import UserError, nearest
 TWO_PLAYERS_ONLY = frozenset({"combat", "joust", "maze_craze", "warlords"})
 """ROMs that no agent can play alone; loading one of them for a single player ends the whole process."""
 
+ATARI = "atari"
+FAMILIES = (ATARI, "box2d", "classic_control", "gymnasium")
+"""The kinds of environments; the last one is all others."""
+
 _ATARI_ENTRY_POINT = "ale_py.env:AtariEnv"
 _WRITTEN = re.compile(r"(ALE/)?(?P<title>\w+?)(?P<ram>-ram)?(?P<skip>NoFrameskip|Deterministic)?(-v(?P<version>\d+))?")
 
@@ -24,7 +28,7 @@ class EnvId:
 
     requested: as the user wrote it.
     gym_id: the id under which gymnasium knows it.
-    family: ``atari``, ``classic_control``, ``box2d``, or ``gymnasium`` for everything else.
+    family: one of ``FAMILIES``.
     game: the ROM's name (``space_invaders``); None unless Atari.
     repeat_action_probability: how often the emulator repeats the last action (sticky actions), as the id has it.
     """

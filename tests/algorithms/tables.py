@@ -15,6 +15,7 @@ BATCH = Batch(
     discount_t=torch.tensor([0.5, 0.0]),
     obs_t=torch.tensor([[2.0], [3.0]]),
     weights=torch.ones(2),
+    cells=torch.arange(2),
 )
 
 

@@ -58,6 +58,7 @@ def batch() -> Batch:
         discount_t=torch.tensor([0.9, 0.0, 0.9**3, 0.9], dtype=torch.float64),
         obs_t=normal(4, 4),
         weights=torch.ones(4),
+        cells=torch.arange(4),
     )
 
 

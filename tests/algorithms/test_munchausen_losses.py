@@ -90,6 +90,7 @@ def test_munchausen_iqns_targets_against_loops(
         discount_t=torch.from_numpy(rng.choice([0.0, 0.99], rows)),
         obs_t=torch.arange(rows, 2 * rows).unsqueeze(1),
         weights=torch.ones(rows),
+        cells=torch.arange(rows),
     )
     MODEL.settings = MunchausenIQN.Settings(
         temperature=temperature, bonus_scale=0.9, bonus_floor=floor, n_target=n_target

@@ -52,7 +52,7 @@ def test_entries_and_what_they_change(family: tuple[Path, Path]) -> None:
         "no_window": {"n_steps": 1},
         "no_net": {"algo": "double_dqn", "policy_kwargs.net_arch": [8]},
     }
-    assert algorithms_with_ablations() == ["parent"]
+    assert algorithms_with_ablations() == ["btr", "data_efficient_rainbow", "parent", "rainbow"]
 
 
 def test_a_variant_lies_over_the_command_line_and_names_its_line(family: tuple[Path, Path]) -> None:
@@ -165,3 +165,22 @@ def test_params_that_are_refused_have_their_line(params: str, expected: str, fam
         load("parent", CARTPOLE, variant=variant)
     assert str(raised.value).startswith(f"{family[0]}:3: ")
     assert expected in str(raised.value)
+
+
+def test_a_family_has_params_of_its_own_and_variants_of_its_own(family: tuple[Path, Path]) -> None:
+    family[0].write_text(
+        "ablations:\n"
+        "  less: {params: {n_steps: 1, gamma: 0.9}, atari: {gamma: 0.8}}\n"
+        "  blind: {atari: {frame_stack: 1}}\n"
+    )
+    assert {name: each.changed("parent") for name, each in load("parent", CARTPOLE).ablations.items()} == {
+        "less": {"n_steps": 1, "gamma": 0.9}
+    }
+    pong = load("parent", resolve("PongNoFrameskip-v4")).ablations
+    assert {name: each.changed("parent") for name, each in pong.items()} == {
+        "less": {"n_steps": 1, "gamma": 0.8},
+        "blind": {"frame_stack": 1},
+    }
+    family[0].write_text("ablations:\n  less: {params: {n_steps: 1}, box2d: 3}\n")
+    with pytest.raises(UserError, match=r"parent.yml:2: ablations.less.box2d: must be a mapping of hyperparameters"):
+        load("parent", CARTPOLE)

@@ -18,7 +18,6 @@ import dqn_zoo_ext.evaluation.protocols
 import dqn_zoo_ext.learning  # noqa: F401  # importing the four registers what the files name
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.layers import (
-    FAMILIES,
     GAME,
     NOT_HYPERPARAMETERS,
     RL_ZOO,
@@ -32,7 +31,7 @@ from dqn_zoo_ext.config.merge import Layer, merge
 from dqn_zoo_ext.config.resolve import settings_names
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters
 from dqn_zoo_ext.config.yaml_source import Located, Source, located, read_mapping
-from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.envs.ids import FAMILIES, resolve
 from dqn_zoo_ext.experiment.search.space import search_space
 from dqn_zoo_ext.learning.parts import parts_of
 
@@ -485,17 +484,12 @@ def test_a_search_block_speaks_of_values_that_exist_and_its_ends_are_allowed(alg
     assert min(tried.values()) >= 2
 
 
-def ablations(algo: str) -> dict[str, Any]:
-    block = document(ROOT / "algorithms" / f"{algo}.yml")["ablations"].plain()
-    inherited = block.pop("inherit", None)
-    return block if inherited is None else {**ablations(inherited), **block}
-
-
-def changed(algo: str, variant: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What a variant changes of Space Invaders' values, by dotted key: before and after; None where there is none."""
-    env = resolve("SpaceInvadersNoFrameskip-v4")
-    before = load(algo, env).flat()
-    after = load(variant.get("algo", algo), env, overrides=variant["params"]).flat()
+def changed(algo: str, name: str, game: str) -> dict[str, tuple[Any, Any]]:
+    """What a variant changes of a game's values, by dotted key: before and after; None where there is none."""
+    env = resolve(game)
+    whole = load(algo, env)
+    variant = whole.ablations[name]
+    before, after = whole.flat(), load(variant.algo, env, variant=variant.params).flat()
     both = {key: (before.get(key), after.get(key)) for key in {**before, **after}}
     return {key: values for key, values in both.items() if values[0] != values[1]}
 
@@ -525,9 +519,21 @@ def changed(algo: str, variant: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]
     ],
 )
 def test_an_ablation_takes_one_part_away_and_changes_nothing_else(algo: str, name: str, keys: set[str]) -> None:
-    found = changed(algo, ablations(algo)[name])
+    found = changed(algo, name, "SpaceInvadersNoFrameskip-v4")
     assert {next((key for key in keys if each.startswith(key)), each) for each in found} <= keys
     assert all(any(each.startswith(key) for each in found) for key in keys)
+
+
+@pytest.mark.parametrize("algo", ["rainbow", "data_efficient_rainbow", "btr"])
+def test_the_ablations_fit_small_problems_as_well(algo: str) -> None:
+    found = load(algo, resolve("CartPole-v1")).ablations
+    on_atari = load(algo, resolve("PongNoFrameskip-v4")).ablations
+    only_for_screens = {"no_impala", "no_spectral", "no_pooling", "no_vectors"}
+    assert set(found) == set(on_atari) - only_for_screens
+    for name in found:
+        keys = {key for key, values in changed(algo, name, "CartPole-v1").items() if values != ("flatten", None)}
+        assert keys
+        assert not {key for key in keys if key.startswith(("learning_rate", "n_envs", "policy_kwargs.torso"))}
 
 
 @pytest.mark.parametrize("algo", ["noisy_dqn", "rainbow", "data_efficient_rainbow", "btr"])
