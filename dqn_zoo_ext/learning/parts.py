@@ -29,13 +29,20 @@ def parts_of(algorithm: type[Any]) -> dict[str, Any]:
 
 
 def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Keywords of a policy over others; the further arguments of a part go where another one takes its place."""
-    kept = {
-        name: value
-        for name, value in below.items()
-        if not name.endswith("_kwargs") or _same(name.removesuffix("_kwargs"), below, above)
-    }
-    return {**kept, **above}
+    """Keywords of a policy over others, key by key, as layers of YAML are merged.
+
+    The further arguments of a part go where another one takes its place.
+    """
+    result = dict(below)
+    for name in below:
+        if name.endswith("_kwargs") and not _same(name.removesuffix("_kwargs"), below, above):
+            del result[name]
+    for name, value in above.items():
+        beneath = result.get(name)
+        if isinstance(beneath, Mapping) and isinstance(value, Mapping):
+            value = {**beneath, **value}
+        result[name] = value
+    return result
 
 
 def settings_among(parts: Mapping[str, Any], settings: type[Any]) -> dict[str, Any]:

@@ -24,12 +24,14 @@ def built(
 ) -> DeepQ:
     """returns: the least and the greatest that there are. explores: agent steps until epsilon is at its end."""
     arguments: dict[str, Any] = {"replay_buffer_class": "frame_ring", **parts_of(algorithm)}
-    policy_kwargs = {"net_arch": [64], **kwargs}
+    policy_kwargs = {"net_arch": [32], **kwargs}
     if algorithm.distribution == "categorical":
         policy_kwargs["distribution_kwargs"] = {"v_min": returns[0], "v_max": returns[1]}
+    if algorithm.distribution == "quantile":
+        policy_kwargs["distribution_kwargs"] = {"n_quantiles": 16}
     if issubclass(algorithm, IQN):
         arguments["settings"] = algorithm.Settings(n_online=8, n_target=8)
-        policy_kwargs["distribution_kwargs"] = {"n_acting": 8, "n_cosines": 16}
+        policy_kwargs["distribution_kwargs"] = {"n_acting": 8, "n_cosines": 8}
     if algorithm not in BY_NOISE:
         arguments["exploration"] = Linear(1.0, 0.1, agent_steps=explores)
     return algorithm(
@@ -39,7 +41,7 @@ def built(
         buffer_size=8_000,
         learning_starts=100,
         target_update_interval=100,
-        train_freq=2,
+        train_freq=4,
         replay_buffer_class=arguments["replay_buffer_class"],
         exploration=arguments.get("exploration"),
         settings=arguments.get("settings"),
@@ -56,25 +58,26 @@ def score(model: DeepQ, venv: VecEnv, games: int) -> float:
 
 @pytest.mark.parametrize("algorithm", FOR_VECTORS, ids=lambda each: each.__name__)
 def test_the_best_arm_of_a_bandit_is_found(algorithm: type[DeepQ]) -> None:
-    torso = {"torso": "flatten", "torso_kwargs": {}}
-    model = built(algorithm, vectors(Bandit, 1, seed=1), (0.0, 1.0), 500, "MlpPolicy", **torso).learn(1_200)
+    model = built(algorithm, vectors(Bandit, 1, seed=1), (0.0, 1.0), 500, "MlpPolicy", torso="flatten").learn(1_200)
     action, _ = model.policy.predict(np.ones(1, np.float32), deterministic=True)
     assert action == np.argmax(Bandit.PAYS)
 
 
 @pytest.mark.parametrize("algorithm", FOR_VECTORS, ids=lambda each: each.__name__)
 def test_the_far_end_of_a_chain_is_reached(algorithm: type[DeepQ]) -> None:
-    torso = {"torso": "flatten", "torso_kwargs": {}}
-    model = built(algorithm, vectors(lambda: Chain(5), 1, seed=1), (0.0, 12.0), 800, "MlpPolicy", **torso).learn(2_000)
+    model = built(
+        algorithm, vectors(lambda: Chain(5), 1, seed=1), (0.0, 12.0), 800, "MlpPolicy", torso="flatten"
+    ).learn(2_000)
     assert score(model, vectors(lambda: Chain(5), 1, seed=2), games=1) == pytest.approx(12.0)
 
 
 @pytest.mark.parametrize("algorithm", LADDER, ids=lambda each: each.__name__)
 def test_catch_is_learned_from_pixels(algorithm: type[DeepQ]) -> None:
-    torso: dict[str, Any] = {"torso": "flatten", "torso_kwargs": {}, "net_arch": [128]}
+    torso: dict[str, Any] = {"torso": "flatten", "net_arch": [128]}
     if algorithm in (ImpalaDQN, BTR):
+        small = {"width": 1, "pooling": None, "features_dim": None}
         normalization = "spectral" if algorithm is BTR else "none"
-        torso = {"torso": "impala", "torso_kwargs": {"features_dim": None, "normalization": normalization}}
+        torso = {"torso": "impala", "torso_kwargs": {**small, "normalization": normalization}}
     model = built(algorithm, catch(4, seed=1), (-1.0, 1.0), 3_000, "CnnPolicy", **torso)
     for _ in range(5):
         if score(model.learn(2_000, reset_num_timesteps=False), catch(1, seed=2), games=50) > 0.9:

@@ -65,6 +65,7 @@ def test_data_efficient_rainbow_is_rainbow_with_longer_windows() -> None:
         ({"torso": "impala"}, {"torso": "impala", "torso_kwargs": {"width": 2}}),
         ({"torso": "nature", "torso_kwargs": {"a": 1}}, {"torso": "nature", "torso_kwargs": {"a": 1}}),
         ({"torso_kwargs": {"width": 4}}, {"torso": "impala", "torso_kwargs": {"width": 4}}),
+        ({"torso_kwargs": {"pooling": 6}}, {"torso": "impala", "torso_kwargs": {"width": 2, "pooling": 6}}),
         ({"head": "dueling"}, {"torso": "impala", "torso_kwargs": {"width": 2}, "head": "dueling"}),
     ],
 )
@@ -118,7 +119,7 @@ C51_LEARNS = "must be 'categorical', which is what c51 learns, not 'quantile'; q
             "unknown keyword 'n_atom' of distribution 'categorical'; did you mean 'n_atoms'?",
         ),
         (
-            "--algo c51 -params policy_kwargs.distribution_kwargs.v_min:20",
+            '--algo c51 -params policy_kwargs.distribution_kwargs:{"v_min":20,"v_max":10}',
             "policy_kwargs.distribution_kwargs: v_min must be below v_max, and 20 is not below 10",
         ),
         ("--algo c51 -params n_steps:0", "n_steps: must be at least 1, not 0"),
@@ -152,5 +153,5 @@ def test_keywords_that_contradict_each_other_are_blamed_where_each_of_them_stand
             overrides={"policy_kwargs.distribution_kwargs.v_min": 7},
         )
     assert str(caught.value) == (
-        f"{path}:4, -params: policy_kwargs.distribution_kwargs: v_min must be below v_max, and 7 is not below 5"
+        f"-params, {path}:4: policy_kwargs.distribution_kwargs: v_min must be below v_max, and 7 is not below 5"
     )
