@@ -9,8 +9,9 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from dqn_zoo_ext.learning.batch import Batch
-from dqn_zoo_ext.learning.priorities import Masses
-from dqn_zoo_ext.learning.priority_laws import LawNumbers, known_law, law_of
+from dqn_zoo_ext.learning.priorities import known_law, law_of
+from dqn_zoo_ext.learning.priorities.law import LawNumbers, importance_weights
+from dqn_zoo_ext.learning.priorities.masses import Masses
 from dqn_zoo_ext.learning.replay import FrameRing, check_like
 from dqn_zoo_ext.learning.schedules import ScheduleData, schedule_of, schedule_within
 from dqn_zoo_ext.registry import register_replay_buffer
@@ -174,12 +175,3 @@ class PrioritizedRing(FrameRing):
 
     def _cells_written(self, rows_added: int) -> int:
         return min(rows_added, self.rows) * self.n_envs
-
-
-def importance_weights(probabilities: Tensor, cells: Tensor, beta: float) -> Tensor:
-    """(B,): (N P(i))^-beta, divided by the largest of them.
-
-    probabilities: (B,), each above 0. cells: N, without dimensions. Source: Schaul et al. 2016, section 3.4.
-    """
-    weights = (cells * probabilities) ** -beta
-    return weights / weights.max()

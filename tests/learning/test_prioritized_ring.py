@@ -14,7 +14,8 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from dqn_zoo_ext.learning.batch import Batch
-from dqn_zoo_ext.learning.prioritized_ring import PrioritizedRing, importance_weights
+from dqn_zoo_ext.learning.priorities.law import importance_weights
+from dqn_zoo_ext.learning.prioritized_ring import PrioritizedRing
 
 LAWS = pytest.mark.parametrize("law", ["proportional", "rank"])
 
