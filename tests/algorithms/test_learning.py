@@ -9,7 +9,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.algorithms import BTR, IQN, DataEfficientRainbow, ImpalaDQN, NoisyDQN, Rainbow
+from dqn_zoo_ext.algorithms import BTR, DQN, IQN, DataEfficientRainbow, ImpalaDQN, NoisyDQN, Rainbow
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.parts import parts_of
 from dqn_zoo_ext.learning.schedules import Linear
@@ -20,10 +20,16 @@ BY_NOISE = (NoisyDQN, Rainbow, DataEfficientRainbow)  # no random actions
 
 
 def built(
-    algorithm: type[DeepQ], venv: VecEnv, returns: tuple[float, float], explores: int, policy: str, **kwargs: Any
+    algorithm: type[DeepQ],
+    venv: VecEnv,
+    returns: tuple[float, float],
+    explores: int,
+    policy: str,
+    replay: str = "frame_ring",
+    **kwargs: Any,
 ) -> DeepQ:
     """returns: the least and the greatest that there are. explores: agent steps until epsilon is at its end."""
-    arguments: dict[str, Any] = {"replay_buffer_class": "frame_ring", **parts_of(algorithm)}
+    arguments: dict[str, Any] = {"replay_buffer_class": replay, **parts_of(algorithm)}
     policy_kwargs = {"net_arch": [32], **kwargs}
     if algorithm.distribution == "categorical":
         policy_kwargs["distribution_kwargs"] = {"v_min": returns[0], "v_max": returns[1]}
@@ -83,3 +89,8 @@ def test_catch_is_learned_from_pixels(algorithm: type[DeepQ]) -> None:
         if score(model.learn(2_000, reset_num_timesteps=False), catch(1, seed=2), games=50) > 0.9:
             break
     assert score(model, catch(1, seed=3), games=100) > 0.85  # a random player's mean is about -0.8
+
+
+def test_catch_is_learned_from_stable_baselines3s_replay_too() -> None:
+    model = built(DQN, catch(4, seed=1), (-1.0, 1.0), 3_000, "CnnPolicy", "sb3", torso="flatten", net_arch=[128])
+    assert score(model.learn(8_000), catch(1, seed=2), games=100) > 0.85
