@@ -83,6 +83,15 @@ def _epsilon(case: _Case) -> Iterator[Finding]:
     span = run.epsilon_start - run.epsilon_end
     if run.first_step == 0 and run.updates > 0 and span > 0 and parameters.learning_starts > 0:
         yield from _epsilon_before_learning(case, span)
+    if run.updates > 0 and run.epsilon_learning_begins == run.epsilon_end == 0 and not _is_noisy(case):
+        yield Finding(
+            "warning",
+            "no_exploration",
+            "an agent should try other actions than those it thinks best",
+            "epsilon is 0 while it learns, and no layer is noisy",
+            where(case.configuration, *_PACE_OF_EPSILON),
+            flags(exploration=0.05),
+        )
     if run.epsilon_end >= 0.5:
         yield Finding(
             "warning",
@@ -92,6 +101,10 @@ def _epsilon(case: _Case) -> Iterator[Finding]:
             where(case.configuration, *_PACE_OF_EPSILON),
             _faster(case),
         )
+
+
+def _is_noisy(case: _Case) -> bool:
+    return bool(case.configuration.hyperparameters.policy_kwargs.get("layer") == "noisy")
 
 
 def _faster(case: _Case) -> str:

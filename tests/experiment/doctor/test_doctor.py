@@ -150,6 +150,7 @@ WARNINGS = [
     ("epsilon_before_learning", CART_POLE, "n_timesteps:3000", {}),
     ("epsilon_stays_high", INVADERS, "n_timesteps:300000", {}),
     ("epsilon_stays_high", CART_POLE, "exploration:0.7", {}),
+    ("no_exploration", CART_POLE, "exploration:0.0", {}),
     ("target_stays", INVADERS, "n_timesteps:55000 eval_freq:10000", {}),
     ("target_follows_at_once", CART_POLE, "train_freq:1 gradient_steps:1 target_update_interval:1", {}),
     ("update_ratio", INVADERS, "train_freq:64", {}),
