@@ -64,7 +64,7 @@ def train(
         options.log_folder, configuration.algo, configuration.env.folder_name, options.unique_folder
     )
     progress = _progress(options, console)
-    with locked(folder.path), stop_requests() as stop:
+    with stop_requests() as stop, locked(folder.path):  # whoever sees the lock may send a signal
         with _discarded_on_error(folder), plain_memory_errors():
             doctor = _Doctor(configuration, options)
             run, exact, callbacks = assemble(configuration, options, folder, progress, stop.asked, doctor.look_at)

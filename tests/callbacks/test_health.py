@@ -222,7 +222,7 @@ class AtTwoFractions(nn.Module):
 def test_a_unit_of_implicit_quantiles_is_dead_if_it_is_zero_at_every_fraction() -> None:
     network = nn.Sequential(AtTwoFractions(), nn.ReLU())
     features = torch.tensor([[1.0, -1.0, 0.0], [-1.0, -1.0, 2.0]])
-    _, dead = look(network, Batch(features, *[torch.zeros(2)] * 5))
+    _, dead = look(network, Batch(features, *[torch.zeros(2)] * 6))
     assert dead == [DeadUnits("1", dead=1, units=3)]
 
 
