@@ -21,6 +21,10 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
+import dqn_zoo_ext.algorithms
+import dqn_zoo_ext.envs
+import dqn_zoo_ext.evaluation.protocols
+import dqn_zoo_ext.learning  # noqa: F401  # importing the four registers what the files name
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve
