@@ -4,23 +4,13 @@ import rl_zoo3
 import torch
 from stable_baselines3 import DQN as SB3DQN
 from stable_baselines3.common.env_util import make_vec_env
+from tables import BATCH
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN, DoubleDQN, join_rl_zoo
-from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.losses import huber
 from dqn_zoo_ext.learning.targets import double_q_learning
-
-BATCH = Batch(
-    obs_tm1=torch.tensor([[0.0], [1.0]]),
-    a_tm1=torch.tensor([1, 0]),
-    r_t=torch.tensor([1.0, 2.0]),
-    discount_t=torch.tensor([0.5, 0.0]),
-    obs_t=torch.tensor([[2.0], [3.0]]),
-    weights=torch.ones(2),
-    cells=torch.arange(2),
-)
 
 
 class Table(torch.nn.Module):
