@@ -11,6 +11,7 @@ from dqn_zoo_ext.callbacks.health import HealthWarnings
 from dqn_zoo_ext.callbacks.pace import Pace
 from dqn_zoo_ext.callbacks.progress import Progress
 from dqn_zoo_ext.callbacks.stop_at_score import StopAtScore
+from dqn_zoo_ext.callbacks.trace import Trace
 
 __all__ = [
     "AgentFiles",
@@ -21,4 +22,5 @@ __all__ = [
     "ProtocolEvaluation",
     "StopAtScore",
     "Stopped",
+    "Trace",
 ]

@@ -4,7 +4,7 @@ import contextlib
 import shlex
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -77,6 +77,8 @@ def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
         f"{results.agent_steps:,} agent steps and {results.updates:,} updates in {results.seconds:,.0f} seconds "
         f"({results.agent_steps_per_second:,.0f} agent steps per second)"
     ]
+    if results.seconds_spent:
+        lines.append(f"time spent: {_shares(results.seconds_spent)}")
     if results.best is not None:
         lines.append(
             f"best evaluation: {results.best.mean:.1f} +/- {results.best.std:.1f} after {results.best.agent_steps:,} "
@@ -102,6 +104,12 @@ def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
         f"next: {python} -m dqn_zoo_ext.evaluate {agent}",
         f"      {python} -m dqn_zoo_ext.record_video {agent}",
     ]
+
+
+def _shares(seconds: Mapping[str, float]) -> str:
+    total = sum(seconds.values()) or 1.0
+    largest_first = sorted(seconds.items(), key=lambda item: -item[1])
+    return ", ".join(f"{activity} {each / total:.0%}" for activity, each in largest_first)
 
 
 def _overrides(options: Namespace) -> dict[str, object]:

@@ -78,6 +78,7 @@ def run_options_of(options: Namespace, command: str) -> RunOptions:
         tensorboard_log=options.tensorboard_log,
         log_interval=log_interval,
         unique_folder=options.uuid,
+        profile=options.profile,
         verbose=options.verbose,
         live_progress=True if options.progress else None,
         command=command,
@@ -149,6 +150,11 @@ def _add_run_options(parser: Parser) -> None:
         "--log-interval", type=int, default=-1, metavar="GAMES", help="games between log lines (default: 4; -2: none)"
     )
     group.add_argument("-P", "--progress", action="store_true", help="a progress bar even if this is no terminal")
+    group.add_argument(
+        "--profile",
+        action="store_true",
+        help="record some vector steps amid learning in trace.json, for a viewer such as ui.perfetto.dev",
+    )
     group.add_argument("-uuid", "--uuid", action="store_true", help="add a unique id to the run folder's name")
     group.add_argument(
         "--truncate-last-trajectory", default=True, metavar="BOOL", help="means nothing here: it is for HER"

@@ -26,6 +26,7 @@ _ONLY = {
     "exploration_begins": "start",
     "target_update_unit": "agent_steps",
     "loss": "huber",
+    "precision": "fp32",
     "replay_buffer_class": "sb3",
 }
 """Hyperparameters that have a single value in Stable-Baselines3. Its QR-DQN's is the Huber loss of quantiles."""
@@ -64,12 +65,14 @@ class Yardstick(Model):
         exploration_begins: Literal["start"] = "start",
         target_update_unit: Literal["agent_steps"] = "agent_steps",
         loss: Literal["huber"] = "huber",
+        precision: Literal["fp32"] = "fp32",
         replay_buffer_class: Literal["sb3"] = "sb3",
         train_freq: int = 4,
         settings: YardstickSettings | None = None,
         **sb3_arguments: Any,
     ) -> None:
-        given = dict(zip(_ONLY, (exploration_begins, target_update_unit, loss, replay_buffer_class), strict=True))
+        only = (exploration_begins, target_update_unit, loss, precision, replay_buffer_class)
+        given = dict(zip(_ONLY, only, strict=True))
         for name, value in given.items():
             if value != _ONLY[name]:
                 raise ValueError(f"{name} must be {_ONLY[name]!r}, not {value!r}")

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from dqn_zoo_ext.keywords import integral
+from dqn_zoo_ext.learning.precision import Precision
 
 SCHEDULES = ("learning_rate", "exploration")
 """The hyperparameters that are schedules."""
@@ -71,6 +72,8 @@ class Hyperparameters:
     """The gradient's norm is cut to this before an update; null: never."""
     loss: Name
     """Loss of a TD error: huber (DeepMind's clipped error) or mse."""
+    precision: Precision = "fp32"
+    """Of the network's torso, in acting and learning: fp32; tf32, which GPUs may round products to; bf16, autocast."""
     gamma: Unit
     """Discount of one agent step."""
     n_steps: Count = 1

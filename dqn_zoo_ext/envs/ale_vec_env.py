@@ -51,6 +51,9 @@ class AleVecEnv(VecEnv):
         bounds what ``load_state`` has to replay.
     """
 
+    steps_in_background = True
+    """Between ``step_async`` and ``step_wait``."""
+
     def __init__(
         self,
         game: str,

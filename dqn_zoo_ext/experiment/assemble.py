@@ -8,7 +8,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import HumanOutputFormat, KVWriter, Logger
 from stable_baselines3.common.vec_env import VecEnv
 
-from dqn_zoo_ext.callbacks import AgentFiles, ExactCheckpoint, HealthWarnings, Progress, ProtocolEvaluation
+from dqn_zoo_ext.callbacks import AgentFiles, ExactCheckpoint, HealthWarnings, Progress, ProtocolEvaluation, Trace
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.experiment.build import build_model, build_venv
 from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback
@@ -71,7 +71,10 @@ def assemble(
             outputs.append(HumanOutputFormat(sys.stdout))
         model.set_logger(Logger(str(folder.path), outputs))
         unless_assembled.pop_all()
-    return run, exact, [exact, *with_state, AgentFiles(options.save_freq or -1, folder.checkpoint), progress]
+    without_state = [AgentFiles(options.save_freq or -1, folder.checkpoint), progress]
+    if options.profile:
+        without_state.append(Trace(folder.path / "trace.json", progress.say))
+    return run, exact, [exact, *with_state, *without_state]
 
 
 def _event_files(options: RunOptions, folder: RunFolder) -> EventFiles:

@@ -33,6 +33,7 @@ _PASSED_ON_AS_THEY_ARE = (
     "target_update_interval",
     "target_update_unit",
     "loss",
+    "precision",
     "exploration_begins",
     "replay_buffer_class",
 )

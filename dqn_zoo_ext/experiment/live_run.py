@@ -133,6 +133,7 @@ class LiveRun:
         self.started = datetime.fromisoformat(state["run"]["started"])
         self.seconds_before = state["run"]["seconds"]
         self.first_step = state["run"]["first_step"]
+        self._deep_q.time_spent.add(state["run"]["seconds_spent"])
         deep_q_state.restore_random_state(self._deep_q, state["model"])
 
     def _restore_what_may_not_fit(self, checkpoint: Checkpoint, state: State, with_replay: bool) -> None:
@@ -159,6 +160,7 @@ class LiveRun:
                 "started": self.started.isoformat(),
                 "seconds": self.seconds,
                 "first_step": self.first_step,
+                "seconds_spent": self.model.seconds_spent(),
             },
             "model": deep_q_state.state_of(self._deep_q),
             "environments": vec_state.state_of(self.model.env),

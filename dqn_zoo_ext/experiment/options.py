@@ -22,7 +22,8 @@ class RunOptions:
     evaluation. save_freq: agent steps between checkpoints, below 1 for none; None: DEFAULT_SAVE_FREQ, and then without
     an agent file for each. keep_checkpoints: how many of the last ones stay. n_eval_envs: None for as many as suit.
     trained_agent: a zip to go on from. tensorboard_log: None for the run's own folder. log_interval: games between log
-    lines, None for none. verbose: 0 silent, 1 progress, 2 also Stable-Baselines3's tables.
+    lines, None for none. profile: whether to record a trace. verbose: 0 silent, 1 progress, 2 also
+    Stable-Baselines3's tables.
     """
 
     log_folder: Path
@@ -40,6 +41,7 @@ class RunOptions:
     tensorboard_log: Path | None = None
     log_interval: int | None = 4
     unique_folder: bool = False
+    profile: bool = False
     verbose: int = 1
     live_progress: bool | None = None
     command: str = ""

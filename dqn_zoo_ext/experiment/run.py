@@ -243,6 +243,7 @@ def _results(run: LiveRun, finished: bool) -> RunResults:
         best=evaluation.best if evaluation else None,
         final=_at_the_end(evaluation, model),
         finished=finished,
+        seconds_spent=model.seconds_spent(),
     )
 
 

@@ -6,21 +6,21 @@ An algorithm adds a ``loss`` and nothing else. What differs from ``stable_baseli
 - ``train_freq`` counts transitions, so the number of environments never changes the ratio of updates to data;
 - target copies are counted in agent steps or in updates, as ``target_update_unit`` says;
 - exploration and learning rate follow any schedule, over agent steps or over a fraction of the run;
-- losses stay on the device until a log line needs them.
+- losses stay on the device until a log line needs them;
+- environments that work in the background step while it learns (``loop``).
 """
 
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from gymnasium import spaces
-from stable_baselines3 import DQN as SB3DQN
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, TrainFreq, TrainFrequencyUnit
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, TrainFrequencyUnit
 from torch import Tensor, nn
 
 from dqn_zoo_ext import registry
@@ -28,6 +28,7 @@ from dqn_zoo_ext.keywords import signature_of
 from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
 from dqn_zoo_ext.learning.learner import Learner, copy_weights
+from dqn_zoo_ext.learning.loop import TrainingLoop
 from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.model import Model
 from dqn_zoo_ext.learning.parts import (
@@ -38,15 +39,14 @@ from dqn_zoo_ext.learning.parts import (
     settings_among,
 )
 from dqn_zoo_ext.learning.policies import CnnPolicy, MlpPolicy, MultiInputPolicy, QNetwork
+from dqn_zoo_ext.learning.precision import Precision, allow_tf32
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.schedules import AsProgress, Delayed, Linear, Schedule, as_schedule
 
-SelfDeepQ = TypeVar("SelfDeepQ", bound="DeepQ")
 _EXPLORATION = {"exploration_fraction", "exploration_initial_eps", "exploration_final_eps"}
-_ONE_VECTOR_STEP = TrainFreq(1, TrainFrequencyUnit.STEP)
 
 
-class DeepQ(SB3DQN, Model):
+class DeepQ(TrainingLoop, Model):
     """Deep Q-learning with a loss left open.
 
     Takes the arguments of ``stable_baselines3.DQN``, by name from the fourth on, and these:
@@ -55,6 +55,7 @@ class DeepQ(SB3DQN, Model):
     exploration_begins: where the schedule's count begins, at the run's ``start`` or at ``learning_starts``.
     target_update_unit: what ``target_update_interval`` counts, ``agent_steps`` or ``updates``.
     loss: a registered loss that fits what is learned, by default Huber's of a TD error.
+    precision: of the torso (``learning.precision``); weights, heads, losses and optimizers are fp32 in any case.
     learning_rate: a number, a schedule of ours, or one of Stable-Baselines3's.
     train_freq: transitions, over all environments together, between rounds of updates (episodes are refused);
     gradient_steps: updates in a round, -1 for as many as transitions.
@@ -82,6 +83,7 @@ class DeepQ(SB3DQN, Model):
         exploration_begins: Literal["start", "learning_starts"] = "start",
         target_update_unit: Literal["agent_steps", "updates"] = "agent_steps",
         loss: str | None = None,
+        precision: Precision = "fp32",
         replay_buffer_class: str | type[Any] | None = None,
         settings: Any = None,
         **sb3_arguments: Any,
@@ -92,6 +94,7 @@ class DeepQ(SB3DQN, Model):
         self.exploration = exploration
         self.exploration_begins = exploration_begins
         self.target_update_unit = target_update_unit
+        self.precision: Precision = precision
         self.loss_name = loss or parts.get("loss", "huber")
         misfit = misfit_of_loss(self.distribution, self.loss_name)
         if misfit is not None:
@@ -99,13 +102,12 @@ class DeepQ(SB3DQN, Model):
         if settings is None and self.Settings is not None:
             settings = self.Settings(**settings_among(parts, self.Settings))
         self.settings = settings
-        self.rows_stored = 0
-        """Vector steps stored in the replay since it was made."""
         self.goes_on = False
         """Whether the next ``learn`` goes on exactly where a restored state left off (``deep_q_state.restore``)."""
         self._transitions_to_learn_from = 0
         self._first_update_after = 0
         self._learner: Learner | None = None
+        self._begin_counting()
         if isinstance(policy, str) and policy not in self.policy_aliases:
             policy = registry.policies.get(policy)
         sb3_arguments["policy_kwargs"] = laid_over(
@@ -147,6 +149,10 @@ class DeepQ(SB3DQN, Model):
             misfit = misfit_of_distribution(type(self).__name__, self.distribution, given)
             if misfit is not None:
                 raise ValueError(f"policy_kwargs.distribution: {misfit}")
+            for each in (network, self.q_net_target):
+                assert isinstance(each, QNetwork)
+                each.precision = self.precision
+        allow_tf32(self.precision == "tf32")
         if isinstance(self.action_space, spaces.Discrete) and self.action_space.start != 0:
             raise ValueError(
                 f"cannot learn: the actions are {self.action_space}, and only actions from 0 are known here"
@@ -201,7 +207,7 @@ class DeepQ(SB3DQN, Model):
         self.env.seed(seed)
         self._last_obs = self.env.reset()  # type: ignore[assignment]  # as in Stable-Baselines3's own _setup_learn
         self._first_update_after = self.num_timesteps + self.learning_starts
-        self.rows_stored = 0
+        self.rows_stored = self.updates_due = 0
 
     def _setup_going_on(
         self, callback: MaybeCallback, tb_log_name: str, progress_bar: bool
@@ -255,58 +261,16 @@ class DeepQ(SB3DQN, Model):
 
     # -- learning ----------------------------------------------------------------------------------------------------
 
-    def learn(
-        self: SelfDeepQ,
-        total_timesteps: int,
-        callback: MaybeCallback = None,
-        log_interval: int | None = 4,
-        tb_log_name: str = "DQN",
-        reset_num_timesteps: bool = True,
-        progress_bar: bool = False,
-    ) -> SelfDeepQ:
-        """Collect and learn for `total_timesteps` agent steps, over all environments together.
-
-        log_interval: episodes between log lines, None for none.
-        """
-        total, callbacks = self._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
-        callbacks.on_training_start(locals(), globals())
-        assert self.env is not None
-        assert self.replay_buffer is not None
-        whole = False
-        try:
-            while self.num_timesteps < total:
-                rollout = self.collect_rollouts(
-                    self.env,
-                    callbacks,
-                    _ONE_VECTOR_STEP,
-                    self.replay_buffer,
-                    learning_starts=self.learning_starts,
-                    log_interval=log_interval,
-                )
-                if not rollout.continue_training:
-                    break
-                updates = self._updates_due()
-                if updates > 0:
-                    self.train(updates, self.batch_size)
-            else:
-                whole = True
-        finally:
-            if not whole:
-                # stopped between a step and its storing: the last observation is stale, the next learn() resets
-                self._last_obs = None
-        callbacks.on_training_end()
-        return self
-
-    def _updates_due(self) -> int:
-        """Updates that the last vector step has made due; transitions short of a full round are kept for the next."""
+    def count_updates_due(self) -> None:
+        """Add the updates that the last vector step has made due; transitions short of a round count for the next."""
         if self.num_timesteps <= self._first_update_after:
-            return 0
+            return
         if isinstance(self.replay_buffer, FrameRing) and not self.replay_buffer.can_sample:
-            return 0
+            return
         self._transitions_to_learn_from += self.n_envs
         every: int = self.train_freq.frequency  # type: ignore[union-attr]  # a TrainFreq since _setup_model
         rounds, self._transitions_to_learn_from = divmod(self._transitions_to_learn_from, every)
-        return rounds * (self.gradient_steps if self.gradient_steps >= 0 else every)
+        self.updates_due += rounds * (self.gradient_steps if self.gradient_steps >= 0 else every)
 
     def train(self, gradient_steps: int, batch_size: int = 100) -> None:
         """Make `gradient_steps` updates on batches of `batch_size` drawn from the replay."""
@@ -325,10 +289,6 @@ class DeepQ(SB3DQN, Model):
             self._n_updates += 1
             if self.target_update_unit == "updates" and self._n_updates % self.target_update_interval == 0:
                 copy_weights(self.q_net, self.q_net_target, self.tau)
-
-    def _store_transition(self, *arguments: Any, **named: Any) -> None:
-        super()._store_transition(*arguments, **named)
-        self.rows_stored += 1
 
     def _draw(self, batch_size: int) -> Batch:
         if isinstance(self.replay_buffer, FrameRing):

@@ -25,6 +25,10 @@ class Model(OffPolicyAlgorithm):
     def check_finite(self) -> None:
         """NotFinite or UserError if something that was learned is no finite number."""
 
+    def seconds_spent(self) -> dict[str, float]:
+        """On what the training's time went, where that is known (``time_spent``)."""
+        return {}
+
     def why_not_resumable(self) -> str | None:
         """Why no checkpoint can hold all of this model, in words; None if one can."""
         return None

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from gymnasium import spaces
+from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.dqn.policies import DQNPolicy
@@ -20,6 +21,8 @@ from dqn_zoo_ext import registry
 from dqn_zoo_ext.learning.networks.activations import Activation, activation_class, activation_name
 from dqn_zoo_ext.learning.networks.heads import Features
 from dqn_zoo_ext.learning.networks.stochastic import drawing
+from dqn_zoo_ext.learning.networks.torsos import ScreenTorso
+from dqn_zoo_ext.learning.precision import Precision, computing, scaled_screens
 from dqn_zoo_ext.registry import register_policy
 
 
@@ -43,8 +46,11 @@ class QNetwork(SB3QNetwork):
         **named: Any,
     ) -> None:
         torso = make_torso()
+        self.precision: Precision = "fp32"
         super().__init__(features_extractor=torso, features_dim=torso.features_dim, **named)
         self.make_torso = make_torso
+        scaled = self.normalize_images and is_image_space(self.observation_space)
+        self._sees_screens = isinstance(torso, ScreenTorso) and scaled
         self.parts: dict[str, Any] = {
             "head": head,
             "head_kwargs": dict(head_kwargs),
@@ -73,8 +79,13 @@ class QNetwork(SB3QNetwork):
         return self.values(self.torso(obs))
 
     def torso(self, obs: PyTorchObs) -> Tensor:
-        """Features, (B, features_dim)."""
-        return self.extract_features(obs, self.features_extractor)
+        """Features, (B, features_dim), of type float32 in any `precision`."""
+        torso = self.features_extractor
+        if not self._sees_screens or not isinstance(obs, Tensor):
+            return self.extract_features(obs, torso)
+        with computing(self.precision, obs.device):
+            features: Tensor = torso(scaled_screens(obs, self.precision))
+        return features.float()
 
     def values(self, features: Tensor) -> Tensor:
         """The expected returns, (B, A), for the torso's features."""

@@ -5,7 +5,7 @@ import os
 import platform
 import reprlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from math import isclose
 from pathlib import Path
@@ -99,6 +99,7 @@ class RunResults:
 
     started: UTC. frames: emulator frames, 4 per agent step of Atari. best: the evaluation that chose best_model.zip.
     final: the evaluation of the agent at the end. finished: whether it came to its end, or was stopped before.
+    seconds_spent: on what the training's own thread was busy, as far as that is known (``learning.time_spent``).
     """
 
     __pydantic_config__ = _STRICT
@@ -119,6 +120,7 @@ class RunResults:
     best: EvaluationRecord | None = None
     final: EvaluationRecord | None = None
     finished: bool = True
+    seconds_spent: Mapping[str, NotNegative] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     def as_dict(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ _SPACE_INVADERS = (
     "policy_kwargs.torso:nips preprocessing_kwargs.max_frames_per_game:200 eval_protocol:course-unit3"
 )
 CART_POLE, SPACE_INVADERS = _CART_POLE.split(), _SPACE_INVADERS.split()
-_WALL_CLOCK = ("time/fps", "time/time_elapsed")
+_WALL_CLOCK = ("time/fps", "time/time_elapsed", "time/share_")
 
 
 def start(*words: str | Path, **named: Any) -> "subprocess.Popen[str]":
@@ -86,7 +86,7 @@ def _equal(one: object, other: object) -> bool:
 def _progress(run: Path) -> list[list[str]]:
     with (run / "progress.csv").open(newline="") as file:
         lines = list(csv.reader(file))
-    kept = [index for index, name in enumerate(lines[0]) if name not in _WALL_CLOCK]
+    kept = [index for index, name in enumerate(lines[0]) if not name.startswith(_WALL_CLOCK)]
     return [[line[index] for index in kept] for line in lines]
 
 

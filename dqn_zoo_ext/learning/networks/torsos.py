@@ -6,12 +6,14 @@ preprocessing has divided them by 255.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, get_args
 
 import torch
 from gymnasium import spaces
 from pydantic import Field
+from stable_baselines3.common.preprocessing import get_flattened_obs_dim
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, CombinedExtractor, FlattenExtractor
 from torch import Tensor, nn
 
@@ -24,6 +26,26 @@ Initialization = Literal["pytorch", "glorot", "he"]
 
 torsos.add("flatten", FlattenExtractor)
 torsos.add("combined", CombinedExtractor)
+
+
+@register_torso("mlp")
+class Mlp(BaseFeaturesExtractor):
+    """Dense layers with ReLU on the flattened observation, one of each width in `net_arch`.
+
+    For heads that are to stand on features and not on the observation itself: noise in the weights of four inputs, say,
+    leaves little of what they say.
+    """
+
+    def __init__(self, observation_space: spaces.Box, net_arch: Sequence[Features] = (64,)) -> None:
+        widths = [get_flattened_obs_dim(observation_space), *net_arch]
+        super().__init__(observation_space, widths[-1])
+        layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.ReLU())]
+        self.mlp = nn.Sequential(nn.Flatten(), *layers)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """(B, *observation shape) to (B, last of `net_arch`)."""
+        features: Tensor = self.mlp(observations)
+        return features
 
 
 class ScreenTorso(BaseFeaturesExtractor):

@@ -26,6 +26,7 @@ _COUNTERS = (
     "_n_updates",
     "_n_calls",
     "_transitions_to_learn_from",
+    "updates_due",
     "_first_update_after",
     "_current_progress_remaining",
 )

@@ -29,7 +29,7 @@ from dqn_zoo_ext.learning.schedules import Linear
 from dqn_zoo_ext.state import State
 from dqn_zoo_ext.storage.exact.state_file import copied, read_state, write_state
 
-_WALL_CLOCK = ("time/fps", "time/time_elapsed")
+_WALL_CLOCK = ("time/fps", "time/time_elapsed", "time/share_")
 
 
 class Lines(KVWriter):
@@ -40,7 +40,7 @@ class Lines(KVWriter):
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
         del key_excluded
-        kept = {name: str(value) for name, value in key_values.items() if name not in _WALL_CLOCK}
+        kept = {name: str(value) for name, value in key_values.items() if not name.startswith(_WALL_CLOCK)}
         self.lines.append(kept | {"step": str(step)})
 
     def close(self) -> None:

@@ -1,0 +1,59 @@
+"""A trace of some vector steps, for looking at where their time goes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from stable_baselines3.common.callbacks import BaseCallback
+from torch.profiler import ProfilerActivity, profile
+
+from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing
+
+_UPDATES_BEFORE = 16  # the first ones allocate memory and choose kernels
+
+
+class Trace(BaseCallback):
+    """Records `vector_steps` of a training that learns already, with PyTorch's profiler, and writes them to `path`.
+
+    The file is in the trace event format: ui.perfetto.dev and chrome://tracing open it. The activities of
+    ``learning.time_spent`` stand in it under their names. While it records, the training is slower than it is.
+    """
+
+    def __init__(self, path: Path, say: Callable[[str], None], vector_steps: int = 32) -> None:
+        super().__init__()
+        self._path = path
+        self._say = say
+        self._steps_left = vector_steps
+        self._profile: profile | None = None
+        self._updates_at_start = 0
+
+    def _on_training_start(self) -> None:
+        self._updates_at_start = self.model._n_updates
+
+    def _on_rollout_start(self) -> None:
+        if self._steps_left == 0:
+            return
+        if self._profile is not None:
+            self._steps_left -= 1
+            if self._steps_left == 0:
+                self._write()
+        elif self.model._n_updates - self._updates_at_start >= _UPDATES_BEFORE:
+            # all that there are, the GPU's among them
+            self._profile = profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA])
+            self._profile.start()
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_training_end(self) -> None:
+        if self._profile is not None:
+            self._write()
+        elif self._steps_left > 0:
+            self._say(f"no trace: the run ended before its {_UPDATES_BEFORE}th update")
+
+    def _write(self) -> None:
+        assert self._profile is not None
+        self._profile.stop()
+        with plain_os_errors(f"cannot write {self._path}"), replacing(self._path) as temporary:
+            self._profile.export_chrome_trace(str(temporary))
+        self._profile, self._steps_left = None, 0
+        self._say(f"trace: {self._path}")

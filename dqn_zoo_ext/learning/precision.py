@@ -1,0 +1,55 @@
+"""With how many digits the torso computes: nearly all of the arithmetic of a network for screens is in it.
+
+- fp32: as it is.
+- tf32: on GPUs that have it, factors of products are rounded to 10 bits, sums stay fp32. Elsewhere it is fp32.
+- bf16: convolutions and the torso's dense layer take factors and give results of 8 bits. Its weights stay fp32, so that
+  small steps are not lost, and so do heads and losses: action values of about 10 would else be 0.06 apart.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Precision = Literal["fp32", "tf32", "bf16"]
+_HIGHEST = 255  # of a pixel
+
+
+@contextlib.contextmanager
+def computing(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Inside, layers compute so."""
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        yield
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Let products be rounded so, or not, in this process, on a GPU. PyTorch's own choice is: convolutions only."""
+    torch.backends.cudnn.allow_tf32 = allowed
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+
+
+def scaled_screens(screens: Tensor, precision: Precision) -> Tensor:
+    """(B, C, H, W) bytes as numbers in [0, 1], for the torso.
+
+    They lie in memory pixel by pixel (channels last), which convolutions and, above all, the gradients of their weights
+    are faster for.
+    """
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    batch, channels, height, width = screens.shape
+    if screens.device.type != "cpu":
+        return screens.to(kind, memory_format=torch.channels_last) / _HIGHEST
+    # plane by plane: PyTorch's own way from one order to the other takes three times as long on a CPU
+    pixels = screens.new_empty((batch, height, width, channels), dtype=kind)
+    for channel in range(channels):
+        torch.div(screens[:, channel], _HIGHEST, out=pixels[..., channel])
+    return pixels.permute(0, 3, 1, 2)
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device computes with it, and does not merely imitate it, which takes longer than fp32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    supported: bool = torch.cpu._is_avx512_bf16_supported()
+    return supported
