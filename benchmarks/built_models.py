@@ -19,17 +19,18 @@ GAME = resolve("SpaceInvadersNoFrameskip-v4")
 FILLED = 2_000  # agent steps of random play
 
 
-def built(algo: str, device: str, **overrides: Any) -> DeepQ:
-    """The algorithm as configured but for `overrides`, its replay filled with `FILLED` agent steps of random play.
+def built(algo: str, device: str, filled: int = FILLED, **overrides: Any) -> DeepQ:
+    """The algorithm as configured but for `overrides`, its replay filled with `filled` agent steps of random play.
 
-    Unless `overrides` say otherwise: one environment, a replay of 4,000 transitions, and ``learn`` makes no updates.
+    Unless `overrides` say otherwise: one environment, a replay of twice as many transitions, and ``learn`` makes no
+    updates.
     """
-    small = {"buffer_size": 2 * FILLED, "n_envs": 1, "learning_starts": 10 * FILLED, **overrides}
+    small = {"buffer_size": 2 * filled, "n_envs": 1, "learning_starts": 10 * filled, **overrides}
     configuration = load(algo, GAME, overrides=small)
     venv = build_venv(configuration, configuration.hyperparameters.n_envs, seed=1)
     model = build_model(configuration, venv, seed=1, device=device)
     assert isinstance(model, DeepQ)
-    model.learn(FILLED, log_interval=None)
+    model.learn(filled, log_interval=None)
     return model
 
 
