@@ -2,6 +2,7 @@
 
 import json
 import resource
+import sys
 import time
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 class Stopwatch(BaseCallback):
     """From the first vector step at which `begin` agent steps are made to the first at which `end` are.
 
-    output: a file for one JSON object: agent steps and updates between the two, seconds by the clock, and CPU
-    seconds of all of the process's threads. It does nothing else, and nothing in between.
+    output: a file for one JSON object: agent steps and updates between the two, seconds by the clock, CPU seconds of
+    all of the process's threads, and the process's peak memory until then. It does nothing in between.
     """
 
     def __init__(self, begin: int, end: int, output: str) -> None:
@@ -28,7 +29,7 @@ class Stopwatch(BaseCallback):
         elif self._begun is not None and not self._done and self.num_timesteps >= self._end:
             ended = self._now()
             between = {name: ended[name] - self._begun[name] for name in ended}
-            self._output.write_text(json.dumps(between))
+            self._output.write_text(json.dumps({**between, "peak_resident_bytes": peak_resident_bytes()}))
             self._done = True
         return True
 
@@ -42,3 +43,15 @@ class Stopwatch(BaseCallback):
             "seconds": time.perf_counter(),
             "cpu_seconds": used.ru_utime + used.ru_stime,
         }
+
+
+def peak_resident_bytes() -> int:
+    """The most main memory that this program has had.
+
+    The operating system's count for the process begins with what its parent had, before the program was loaded.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        (peak,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

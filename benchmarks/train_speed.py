@@ -7,8 +7,8 @@ copies every 1,000 agent steps, no evaluations, no checkpoints. Each logs as it 
 
 The same callback, in both, notes clock, agent steps, updates and CPU time when learning has gone on for `--warm-up`
 agent steps, and again after `--agent-steps` more; start-up, filling the replay and saving the agent are not in between.
-With the default sizes the replay is full by then, so that no memory is taken for the first time. Peak memory and CPU
-time of the whole run come from the operating system.
+With the default sizes the replay is full by then, so that no memory is taken for the first time. Peak memory is the
+process's until then, CPU time that of all its threads.
 
 A round is one training of RL-Zoo and one of ours in each precision; every other round is the other way round. A ratio
 is ours over RL-Zoo's in the same round, and the median over rounds is given. RL-Zoo's is always in 32 bits. Nothing

@@ -95,13 +95,13 @@ class Running:
             self._process = subprocess.Popen(line, stdout=log, stderr=log, env={**GIVEN, "PYTHONPATH": path})
 
     def finished(self) -> dict[str, Any]:
-        """Wait for its end. RuntimeError with its last lines if it failed, or ended before the stopwatch did."""
+        """Wait for its end; SystemExit with its last lines if it failed, or ended before the stopwatch did."""
         with self._folder:
             _, status, used = os.wait4(self._process.pid, 0)
             self._process.returncode = os.waitstatus_to_exitcode(status)
             if self._process.returncode != 0 or not self._stopwatch.is_file():
                 last = "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
-                raise RuntimeError(f"a training ended with {self._process.returncode}:\n{last}")
+                raise SystemExit(f"a training ended with {self._process.returncode}:\n{last}")
             found = json.loads(self._stopwatch.read_text())
         return {
             "agent_steps_per_second": round(found["agent_steps"] / found["seconds"], 1),
@@ -110,7 +110,7 @@ class Running:
             "agent_steps": found["agent_steps"],
             "whole_run_seconds": round(time.perf_counter() - self._started, 1),
             "whole_run_cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
-            "peak_resident_megabytes": round(used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6),
+            "peak_resident_megabytes": round(found["peak_resident_bytes"] / 1e6),
         }
 
     def stop(self) -> None:
