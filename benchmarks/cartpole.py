@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import dqn_zoo_ext  # isort: skip  # before PyTorch, as in the commands
+from reporting import commit
+
 import dqn_zoo_ext.algorithms
 import dqn_zoo_ext.envs
 import dqn_zoo_ext.evaluation.protocols
@@ -77,12 +79,6 @@ def measured(algo: str, seed: int, folder: Path) -> dict[str, Any]:
         "configuration": configuration_hash(algo),
         "commit": commit(),
     }
-
-
-def commit() -> str:
-    """Of the working tree."""
-    words = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def main() -> None:

@@ -1,17 +1,15 @@
 """What checkpoints cost a training with a million transitions in its replay.
 
 ``python benchmarks/checkpoint_stall.py``: pairs of trainings of equal length, with checkpoints and without, in turn, on
-Space Invaders with the shipped hyperparameters. Prints one JSON object last, and writes it with --out.
+Space Invaders with the shipped hyperparameters. Prints one JSON object last, and writes it to --output.
 """
 
-import argparse
-import json
 import statistics
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 
+from reporting import parser_of, publish, whole_number
 from rich.console import Console
 
 import dqn_zoo_ext.algorithms
@@ -24,7 +22,6 @@ from dqn_zoo_ext.experiment.assemble import assemble
 from dqn_zoo_ext.experiment.live_run import LiveRun
 from dqn_zoo_ext.experiment.options import DEFAULT_SAVE_FREQ, RunOptions
 from dqn_zoo_ext.learning.replay import FrameRing
-from dqn_zoo_ext.storage.results import Machine, Versions
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
 _REAL_ROWS = 4_000  # rows played by chance; the ring is filled with them again and again
@@ -32,11 +29,10 @@ _REAL_ROWS = 4_000  # rows played by chance; the ring is filled with them again 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--agent-steps", type=int, default=8_000, help="of each training")
-    parser.add_argument("--save-freq", type=int, default=4_000, help="agent steps between checkpoints")
-    parser.add_argument("--out", type=Path)
+    parser = parser_of("checkpoint_stall", __doc__)
+    parser.add_argument("--pairs", type=whole_number(1), default=3)
+    parser.add_argument("--agent-steps", type=whole_number(1), default=8_000, help="of each training")
+    parser.add_argument("--save-freq", type=whole_number(1), default=4_000, help="agent steps between checkpoints")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         run, exact = _filled(Path(folder), options.save_freq)
@@ -55,9 +51,6 @@ def main() -> None:
             print(f"{pairs[-1][0]:.1f} s with, {pairs[-1][1]:.1f} s without, {pairs[-1][2]:.2f} s waited", flush=True)
     slowdown = statistics.median(one / other for one, other, _ in pairs) - 1
     found = {
-        "command": "python benchmarks/checkpoint_stall.py",
-        "machine": asdict(Machine.here()),
-        "versions": asdict(Versions.here()),
         "transitions_in_ring": 1_000_000,
         "agent_steps": options.agent_steps,
         "save_freq": options.save_freq,
@@ -69,9 +62,7 @@ def main() -> None:
         "disk_bytes": disk_bytes,
         "default_save_freq": DEFAULT_SAVE_FREQ,
     }
-    print(json.dumps(found))
-    if options.out is not None:
-        options.out.write_text(json.dumps(found, indent=1) + "\n")
+    publish("checkpoint_stall", found, options.output)
 
 
 def _filled(folder: Path, save_freq: int) -> tuple[LiveRun, ExactCheckpoint]:

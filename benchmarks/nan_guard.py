@@ -5,21 +5,19 @@ and on the same batches; the cost is the median of the ratios of their times, so
 both alike. On the CPU it is the time of the process, not of the clock. The same with two that do not watch says how far
 off such a number can be.
 
-Run: python benchmarks/nan_guard.py [--pairs 500] [--output benchmarks/results/nan_guard.json]
+Run: python benchmarks/nan_guard.py [--pairs 500] [--output FILE]
 """
 
 import argparse
-import json
-import platform
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
 import dqn_zoo_ext  # isort: skip  # before PyTorch, as in the commands
 import numpy as np
 import torch
 from gymnasium import spaces
+from reporting import device_name, parser_of, publish, whole_number
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -134,19 +132,11 @@ def operations(learning: Learner, device: str) -> list[int]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--pairs", type=int, default=500)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--output", type=Path, help="write the JSON object there as well")
+    parser = parser_of("nan_guard", __doc__)
+    parser.add_argument("--pairs", type=whole_number(1), default=500)
+    parser.add_argument("--device", type=device_name, default="cpu")
     arguments = parser.parse_args()
-    report: dict[str, Any] = {
-        "batch_size": BATCH_SIZE,
-        "pairs": arguments.pairs,
-        "device": torch.cuda.get_device_name() if arguments.device != "cpu" else platform.machine(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "version": dqn_zoo_ext.__version__,
-    }
+    report: dict[str, Any] = {"batch_size": BATCH_SIZE, "pairs": arguments.pairs, "version": dqn_zoo_ext.__version__}
     for name, settings in {"both_unwatched": {"max_grad_norm": None}, **CASES}.items():
         kind = Unwatched if name == "both_unwatched" else Learner
         watched, unwatched = learners([kind, Unwatched], arguments.device, **settings)
@@ -158,10 +148,7 @@ def main() -> None:
     started = time.perf_counter()
     watched.check()
     report["check_ms"] = round(1000 * (time.perf_counter() - started), 2)
-    line = json.dumps(report)
-    if arguments.output is not None:
-        arguments.output.write_text(line + "\n")
-    print(line)
+    publish("nan_guard", report, arguments.output, arguments.device)
 
 
 if __name__ == "__main__":

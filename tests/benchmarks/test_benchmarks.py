@@ -1,0 +1,77 @@
+"""The benchmarks run, with sizes so small that they measure nothing, and say in a line what they cannot be asked."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def run(name: str, words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    """The benchmark's exit code, in this process, as if it had been typed."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.setattr(sys, "argv", [f"benchmarks/{name}.py", *words])
+    return importlib.import_module(name).main() or 0
+
+
+def result_of(
+    name: str, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
+) -> dict[str, Any]:
+    """What the benchmark prints last, which is also what it writes."""
+    output = folder / "results" / f"{name}.json"
+    assert run(name, [*words, "--output", str(output)], monkeypatch) == 0
+    result: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result == json.loads(output.read_text())
+    assert result["benchmark"] == name
+    assert result["command"].startswith(f"python benchmarks/{name}.py")
+    assert {"cpu", "cores", "device", "torch_threads", "torch"} <= result["machine"].keys()
+    return result
+
+
+def test_env_speed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["--envs", "1", "2", "--sb3-envs", "1", "--threads", "1", "2", "--seconds", "0.01", "--rounds", "1"]
+    rows = result_of("env_speed", words, monkeypatch, capsys, tmp_path)["rows"]
+    cases = [(row["envs"], row["threads"]) for row in rows if row["kind"] == "ale_vec_env"]
+    assert cases == [(1, 1), (2, 1), (2, 2)]  # two threads have nothing to do for one environment
+    assert [row["envs"] for row in rows if row["kind"] == "sb3"] == [1]
+    assert all(row["agent_steps_per_second"] > 0 and row["agent_steps_per_cpu_second"] > 0 for row in rows)
+
+
+def test_replay_memory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    result = result_of("replay_memory", ["--sizes", "8000", "--draws", "3"], monkeypatch, capsys, tmp_path)
+    (row,) = result["rows"]
+    assert result["within_limit"] is None  # it is one for a million transitions
+    assert row["transitions"] == 8_000
+    assert 0.9 * 7_067 < row["bytes_of_a_transition"] < 1.5 * 7_067
+    assert len(row["resident_megabytes_at_each_tenth"]) == 11
+    assert len(row["microseconds_of_an_add_at_each_tenth"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "complaint"),
+    [
+        ("env_speed", ["--seconds", "0"], "argument --seconds: must be more than 0"),
+        ("env_speed", ["--envs", "0"], "argument --envs: must be at least 1"),
+        ("replay_memory", ["--sizes", "5"], "argument --sizes: must be at least 1000"),
+        ("replay_memory", ["--sizes", "many"], "argument --sizes: invalid whole number value"),
+        ("scaling", ["--parts", "nothing"], "argument --parts: invalid choice"),
+        ("train_speed", ["--precision", "fp8"], "argument --precision: invalid choice"),
+        ("train_speed", ["--epsilon", "2"], "argument --epsilon: must be at most 1"),
+        ("update_speed", ["--device", "nowhere"], "argument --device: PyTorch cannot use 'nowhere'"),
+    ],
+)
+def test_bad_arguments_are_told_in_a_line(
+    name: str,
+    words: list[str],
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run(name, words, monkeypatch)
+    assert stopped.value.code == 2
+    assert complaint in capsys.readouterr().err
