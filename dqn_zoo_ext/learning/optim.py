@@ -1,12 +1,14 @@
 """Optimizers. DeepMind's RMSProp is written out here; Adam and RMSProp are PyTorch's."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, overload
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from dqn_zoo_ext.learning.compiled import on_cpu, one_pass
 from dqn_zoo_ext.registry import register_optimizer
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -27,6 +29,10 @@ class DeepMindRMSprop(torch.optim.Optimizer):
     DeepMind's code sums the gradient over a batch of 32 and has eps = 0.01; our losses are means over the batch, for
     which 0.01 / 32**2 gives the same steps. ``torch.optim.RMSprop`` adds eps outside the root;
     Stable-Baselines3's ``RMSpropTFLike`` starts the running square at one.
+
+    compiled_after: so many steps, the step is compiled into one pass over the weights, where they lie on a CPU and
+    there is a C++ compiler; null: never. Compiling takes some seconds, and changes no bit of the results.
+
     Source: the code published with Mnih et al. 2015; Graves 2013, equations 38 to 45, without momentum.
     """
 
@@ -36,11 +42,14 @@ class DeepMindRMSprop(torch.optim.Optimizer):
         lr: NotNegative = 2.5e-4,
         decay: Decay = 0.95,
         eps: Positive = 0.01 / 32**2,
+        compiled_after: Annotated[int, Field(ge=0)] | None = 1_000,
     ) -> None:
         for name, value, allowed in (("lr", lr, lr >= 0), ("decay", decay, 0 <= decay < 1), ("eps", eps, eps > 0)):
             if not allowed:
                 raise ValueError(f"deepmind_rmsprop: {name} must be {_RANGES[name]}, got {value}")
         super().__init__(params, {"lr": lr, "decay": decay, "eps": eps})
+        self._compiled_after = compiled_after
+        self._steps = 0
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -53,6 +62,7 @@ class DeepMindRMSprop(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 result = closure()
+        self._steps += 1
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
             if weights:
@@ -67,15 +77,50 @@ class DeepMindRMSprop(torch.optim.Optimizer):
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         means = [self.state[weight]["mean"] for weight in weights]
         squares = [self.state[weight]["square"] for weight in weights]
-        # foreach: a handful of launches for all weights together, instead of nine for each
-        torch._foreach_lerp_(means, gradients, 1 - decay)
-        torch._foreach_mul_(squares, decay)
-        torch._foreach_addcmul_(squares, gradients, gradients, value=1 - decay)
-        variances = torch._foreach_addcmul(squares, means, means, value=-1)
-        torch._foreach_clamp_min_(variances, 0.0)  # rounding can make it negative, by more than eps
-        torch._foreach_add_(variances, eps)
-        torch._foreach_sqrt_(variances)
-        torch._foreach_addcdiv_(weights, gradients, variances, value=-lr)
+        if self._compiled_after is not None and self._steps > self._compiled_after and on_cpu(weights):
+            plain = [weight.detach() for weight in weights]
+            rate = torch.tensor(lr)  # a number would be compiled in, and compiled anew when it changes
+            if one_pass(plain, gradients, means, squares, rate, decay, eps):
+                return
+            self._compiled_after = None
+        _rmsprop(weights, gradients, means, squares, lr, decay, eps)
+
+
+def _rmsprop(
+    weights: list[Tensor],
+    gradients: list[Tensor],
+    means: list[Tensor],
+    squares: list[Tensor],
+    lr: float,
+    decay: float,
+    eps: float,
+) -> None:
+    """All weights together in a handful of launches, instead of a dozen for each.
+
+    Every product and every sum is rounded by itself, as in ``compiled.one_pass``: no ``lerp``, no ``addcmul``.
+    """
+    torch._foreach_mul_(means, decay)
+    torch._foreach_add_(means, torch._foreach_mul(gradients, 1 - decay))
+    news = torch._foreach_mul(gradients, gradients)
+    torch._foreach_mul_(news, 1 - decay)
+    torch._foreach_mul_(squares, decay)
+    torch._foreach_add_(squares, news)
+    spreads = torch._foreach_sub(squares, torch._foreach_mul(means, means))
+    torch._foreach_clamp_min_(spreads, 0.0)  # rounding can make it negative, by more than eps
+    torch._foreach_add_(spreads, eps)
+    _nearest_roots(spreads)
+    steps = torch._foreach_mul(gradients, lr)
+    torch._foreach_div_(steps, spreads)
+    torch._foreach_sub_(weights, steps)
+
+
+def _nearest_roots(numbers: Sequence[Tensor]) -> None:
+    """Square roots, in place, each the nearest float. MKL's, which PyTorch takes on CPUs, sometimes is another one."""
+    if on_cpu(numbers):
+        for each in numbers:
+            np.sqrt(each.numpy(), out=each.numpy())
+    else:
+        torch._foreach_sqrt_(numbers)
 
 
 _RANGES = {"lr": "at least 0", "decay": "in [0, 1)", "eps": "above 0"}
@@ -83,7 +128,7 @@ _RANGES = {"lr": "at least 0", "decay": "in [0, 1)", "eps": "above 0"}
 
 @register_optimizer("adam")
 class Adam(torch.optim.Adam):
-    """PyTorch's Adam (Kingma & Ba 2015); `lr` comes from the learning-rate schedule."""
+    """PyTorch's Adam (Kingma & Ba 2015), in one pass over the weights; `lr` comes from the learning-rate schedule."""
 
     def __init__(
         self,
@@ -93,7 +138,7 @@ class Adam(torch.optim.Adam):
         eps: Positive = 1e-8,
         weight_decay: NotNegative = 0.0,
     ) -> None:
-        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)
 
 
 @register_optimizer("rmsprop")

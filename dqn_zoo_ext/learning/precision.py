@@ -50,6 +50,6 @@ def scaled_screens(screens: Tensor, precision: Precision) -> Tensor:
 def has_bf16(device: torch.device) -> bool:
     """Whether the device computes with it, and does not merely imitate it, which takes longer than fp32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     supported: bool = torch.cpu._is_avx512_bf16_supported()
     return supported

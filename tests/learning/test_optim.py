@@ -1,11 +1,14 @@
 """DeepMind's RMSProp: one step by hand, a hundred against plain float64 arithmetic, its state through a file."""
 
 import io
+import warnings
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from dqn_zoo_ext.learning import compiled as compiled_module
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
 
 
@@ -68,6 +71,43 @@ def test_large_constant_gradients_do_not_become_nan() -> None:
     assert torch.isfinite(weight).all()
 
 
+def test_compiled_it_is_the_same_to_the_bit() -> None:
+    """And so the step may be compiled in the middle of a run, on one machine and not on another."""
+    plain, compiled = ([torch.linspace(-1, 1, size).requires_grad_() for size in (1, 7, 3_000)] for _ in range(2))
+    optimizers = DeepMindRMSprop(plain, compiled_after=None), DeepMindRMSprop(compiled, compiled_after=3)
+    generator = torch.Generator().manual_seed(0)
+    for step in range(60):
+        for weights, optimizer in zip((plain, compiled), optimizers, strict=True):
+            optimizer.param_groups[0]["lr"] = 1e-3 / (step + 1)  # by a schedule
+            drawn = generator.clone_state()
+            for weight in weights:
+                sizes = torch.exp(6 * torch.randn(weight.shape, generator=drawn))  # from next to nothing to huge
+                weight.grad = sizes * torch.randn(weight.shape, generator=drawn)
+            optimizer.step()
+        generator = drawn
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizers[1].step()  # it is compiled: whatever kept it from that would be said
+    optimizers[0].step()
+    for one, other in zip(plain, compiled, strict=True):
+        assert torch.equal(one, other)
+        for name in ("mean", "square"):
+            assert torch.equal(optimizers[0].state[one][name], optimizers[1].state[other][name])
+
+
+def test_without_a_compiler_it_goes_on_uncompiled_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def there_is_none() -> None:
+        raise RuntimeError("no working C++ compiler found\nin any of many places")
+
+    monkeypatch.setattr(compiled_module, "_compiled", there_is_none)
+    weight = torch.tensor([10.0], requires_grad=True)
+    weight.grad = torch.tensor([2.0])
+    optimizer = DeepMindRMSprop([weight], lr=0.5, decay=0.95, eps=0.06, compiled_after=0)
+    with pytest.warns(UserWarning, match="stays uncompiled, and slower: no working C.. compiler found$"):
+        optimizer.step()
+    torch.testing.assert_close(weight.detach(), torch.tensor([8.0]))  # as in the first step by hand
+
+
 def test_state_survives_a_file() -> None:
     def trained(steps: int, optimizer: DeepMindRMSprop, weight: torch.Tensor, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
@@ -98,6 +138,6 @@ def test_weights_without_gradient_stay_and_lr_zero_moves_nothing() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"lr": -1.0}, {"decay": 1.0}, {"eps": 0.0}])
-def test_wrong_numbers_are_refused(wrong: dict[str, float]) -> None:
+def test_wrong_numbers_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="deepmind_rmsprop: "):
         DeepMindRMSprop([torch.ones(1, requires_grad=True)], **wrong)
