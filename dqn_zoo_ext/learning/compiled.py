@@ -6,7 +6,7 @@ that takes longer than the network's backward pass through its convolutions.
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -35,7 +35,7 @@ def one_pass(
     return True
 
 
-def on_cpu(weights: list[Tensor]) -> bool:
+def on_cpu(weights: Sequence[Tensor]) -> bool:
     """Whether all of them lie in main memory."""
     return all(weight.device.type == "cpu" for weight in weights)
 

@@ -1,6 +1,6 @@
 """Optimizers. DeepMind's RMSProp is written out here; Adam and RMSProp are PyTorch's."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, overload
 
 import numpy as np
@@ -114,7 +114,7 @@ def _rmsprop(
     torch._foreach_sub_(weights, steps)
 
 
-def _nearest_roots(numbers: Sequence[Tensor]) -> None:
+def _nearest_roots(numbers: tuple[Tensor, ...] | list[Tensor]) -> None:
     """Square roots, in place, each the nearest float. MKL's, which PyTorch takes on CPUs, sometimes is another one."""
     if on_cpu(numbers):
         for each in numbers:
