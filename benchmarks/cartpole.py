@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ import dqn_zoo_ext.evaluation.protocols
 import dqn_zoo_ext.learning  # noqa: F401  # importing the four registers what the files name
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.load import load
+from dqn_zoo_ext.config.schema import Hyperparameters
 from dqn_zoo_ext.envs.ids import resolve
 
 GAME = resolve("CartPole-v1")
@@ -37,8 +39,14 @@ FOR_IMAGES = ("impala_dqn",)
 
 
 def configuration_hash(algo: str) -> str:
-    """Of everything that the YAML files say of the algorithm on CartPole."""
-    return hashlib.sha256(json.dumps(load(algo, GAME).as_plain_data(), sort_keys=True).encode()).hexdigest()[:12]
+    """Of everything that the YAML files say of the algorithm on CartPole, but for what they need not say."""
+    unsaid = {each.name: each.default for each in fields(Hyperparameters) if each.default is not MISSING}
+    said = {
+        name: value
+        for name, value in load(algo, GAME).as_plain_data().items()
+        if name not in unsaid or value != unsaid[name]
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def run(verb: str, words: list[str]) -> str:
