@@ -6,18 +6,17 @@ from dqn_zoo_ext.learning import (
     networks,
     optim,
     policies,
-    prioritized_ring,
-    replay,
     schedules,
 )
+from dqn_zoo_ext.learning.replay import frame_ring, prioritized_ring
 
 __all__ = [
     "distributions",
+    "frame_ring",
     "losses",
     "networks",
     "optim",
     "policies",
     "prioritized_ring",
-    "replay",
     "schedules",
 ]

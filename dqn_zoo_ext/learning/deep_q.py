@@ -16,9 +16,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.noise import ActionNoise
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, TrainFrequencyUnit
 from torch import Tensor, nn
@@ -26,6 +28,7 @@ from torch import Tensor, nn
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.keywords import signature_of
 from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
+from dqn_zoo_ext.learning.captured import CapturedUpdates, CudaGraph, Graph, Work, set_rate
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
 from dqn_zoo_ext.learning.learner import Learner, copy_weights
 from dqn_zoo_ext.learning.loop import TrainingLoop
@@ -106,6 +109,9 @@ class DeepQ(TrainingLoop, Model):
         """Whether the next ``learn`` goes on exactly where a restored state left off (``deep_q_state.restore``)."""
         self._transitions_to_learn_from = 0
         self._first_update_after = 0
+        self.capture: Callable[[Work], Graph] | None = None
+        """What makes one graph of an update; None: updates are made operation by operation."""
+        self._captured: CapturedUpdates | None = None
         self._learner: Learner | None = None
         self._begin_counting()
         if isinstance(policy, str) and policy not in self.policy_aliases:
@@ -153,6 +159,7 @@ class DeepQ(TrainingLoop, Model):
                 assert isinstance(each, QNetwork)
                 each.precision = self.precision
         allow_tf32(self.precision == "tf32")
+        self.capture = CudaGraph if self.device.type == "cuda" else None
         if isinstance(self.action_space, spaces.Discrete) and self.action_space.start != 0:
             raise ValueError(
                 f"cannot learn: the actions are {self.action_space}, and only actions from 0 are known here"
@@ -238,6 +245,19 @@ class DeepQ(TrainingLoop, Model):
             action = epsilon_greedy(action, self.exploration_rate, self._n_actions, self.exploration_rng)
         return action, state
 
+    def _sample_action(
+        self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """From the replay's own frames where they lie on the device: only the newest ones are sent there."""
+        ring = self.replay_buffer
+        if self.num_timesteps < learning_starts or not isinstance(ring, FrameRing) or not ring.is_on_device:
+            return super()._sample_action(learning_starts, action_noise, n_envs)
+        assert isinstance(self._last_obs, np.ndarray)
+        with torch.no_grad():
+            greedy = self.policy._predict(ring.stacks_now(self._last_obs), deterministic=False).cpu().numpy()
+        actions = epsilon_greedy(greedy, self.exploration_rate, self._n_actions, self.exploration_rng)
+        return actions, actions
+
     @property
     def _n_actions(self) -> int:
         assert isinstance(self.action_space, spaces.Discrete)  # Stable-Baselines3's DQN takes no other
@@ -276,30 +296,50 @@ class DeepQ(TrainingLoop, Model):
         """Make `gradient_steps` updates on batches of `batch_size` drawn from the replay."""
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
-        learner = self._make_learner()
-        learner.updates_made = self._n_updates
-        ring = self.replay_buffer if isinstance(self.replay_buffer, FrameRing) else None
-        if ring is not None:
-            ring.anneal(self.num_timesteps, self._total_timesteps)
+        self.learner.updates_made = self._n_updates
+        if isinstance(self.replay_buffer, FrameRing):
+            self.replay_buffer.anneal(self.num_timesteps, self._total_timesteps)
+        captured = self._captured_updates(batch_size)
         for _ in range(gradient_steps):
-            batch = self._draw(batch_size)
-            loss = learner.update(batch)
-            if ring is not None:
-                ring.learned_from(batch, loss.priority)
+            self._update(batch_size, captured)
             self._n_updates += 1
             if self.target_update_unit == "updates" and self._n_updates % self.target_update_interval == 0:
                 copy_weights(self.q_net, self.q_net_target, self.tau)
 
+    def _update(self, batch_size: int, captured: CapturedUpdates | None) -> None:
+        replay = self.replay_buffer
+        if isinstance(replay, FrameRing):
+            draw = replay.draw(batch_size)
+            loss = captured.update(draw) if captured is not None else self.learner.update(replay.batch_of(draw))
+            replay.learned_from(draw.cells, loss.priority)
+        else:
+            self.learner.update(self._draw(batch_size))
+
     def _draw(self, batch_size: int) -> Batch:
+        """A batch such as updates learn from."""
         if isinstance(self.replay_buffer, FrameRing):
             return self.replay_buffer.sample_batch(batch_size)
         assert self.replay_buffer is not None
         return from_sb3_samples(self.replay_buffer.sample(batch_size, env=self._vec_normalize_env), self.gamma)
 
+    def _captured_updates(self, batch_size: int) -> CapturedUpdates | None:
+        """Those for the memory in use now; None where updates are made operation by operation."""
+        if self.capture is None or not isinstance(self.replay_buffer, FrameRing):
+            return None
+        if self._captured is None or not self._captured.fits(self.replay_buffer, batch_size):
+            if self.replay_buffer.storage != self.device:
+                return None
+            self._captured = CapturedUpdates(
+                self.learner, self.replay_buffer, batch_size, self.policy.optimizer, self.capture
+            )
+        return self._captured
+
     @property
     def learner(self) -> Learner:
         """What makes the updates; made when it is first asked for."""
-        return self._make_learner()
+        if self._learner is None:
+            self._learner = Learner(self.loss, self.q_net, self.q_net_target, self.policy.optimizer, self.max_grad_norm)
+        return self._learner
 
     @property
     def online_net(self) -> nn.Module:
@@ -310,17 +350,11 @@ class DeepQ(TrainingLoop, Model):
         """NotFinite if a loss, a gradient or a weight is not finite."""
         self.learner.check()
 
-    def _make_learner(self) -> Learner:
-        if self._learner is None:
-            self._learner = Learner(self.loss, self.q_net, self.q_net_target, self.policy.optimizer, self.max_grad_norm)
-        return self._learner
-
     def _update_learning_rate(self, optimizers: Any) -> None:
         rate = self.lr_schedule(self._current_progress_remaining)
         self.logger.record("train/learning_rate", rate)
         for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            set_rate(optimizer, rate)
 
     def dump_logs(self) -> None:
         """Write the log, with the means of the updates since the last time."""
@@ -331,4 +365,4 @@ class DeepQ(TrainingLoop, Model):
         super().dump_logs()
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "_learner"]
+        return [*super()._excluded_save_params(), "_learner", "_captured", "capture"]

@@ -5,6 +5,7 @@ watch for numbers that are not finite.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -19,13 +20,20 @@ from dqn_zoo_ext.state import State
 _UPDATES_PER_READING = 32  # their batches are held meanwhile: 58 MB of Atari's at 32 samples
 
 
-class _Unread(NamedTuple):
-    """An update whose numbers are still on the device: mean loss, mean priority, the norm of each layer's gradient."""
+MakeBatch = Callable[[], Batch]
 
+
+class Improvement(NamedTuple):
+    """What an update has found, still on the device. numbers: mean loss, mean priority, each gradient's norm."""
+
+    loss: Loss
+    numbers: Tensor
+
+
+class _Unread(NamedTuple):
     update: int
-    batch: Batch
-    layers: list[str]
-    values: Tensor
+    batch: MakeBatch
+    numbers: Tensor
 
 
 class Learner:
@@ -65,13 +73,22 @@ class Learner:
         self.updates_per_reading = updates_per_reading
         self.updates_made = 0
         """Updates before the next one, which has the number after it; whoever counts over several learners sets it."""
-        self._last_batch: Batch | None = None
+        self._last_batch: MakeBatch | None = None
         self._unread: list[_Unread] = []
         self._sums = [0.0, 0.0]  # of mean losses and mean priorities, since the last reading for the log
         self._updates_summed = 0
 
     def update(self, batch: Batch) -> Loss:
         """One step on `batch`; returns its losses and priorities. NotFinite, see above."""
+        improvement = self.improve(batch)
+        self.note(improvement, lambda: batch)
+        return improvement.loss
+
+    def improve(self, batch: Batch) -> Improvement:
+        """The part of ``update`` that is the device's. ``note`` is to follow.
+
+        Unless `updates_per_reading` is 1 it reads no number, so that it can be captured as a graph.
+        """
         with drawing(self._online, self._target):
             loss = self._loss(self._online, self._target, batch)
         mean_loss = (batch.weights * loss.per_sample).mean()
@@ -83,10 +100,18 @@ class Learner:
         if self._max_grad_norm is not None:
             self._clip(self._max_grad_norm, norms, batch)
         self._optimizer.step()
+        return Improvement(loss, torch.stack([mean_loss.detach(), loss.priority.mean(), *norms.values()]))
+
+    def note(self, improvement: Improvement, batch: MakeBatch) -> None:
+        """Count the update, and read its numbers now or with those of others. batch: makes its batch again."""
         self.updates_made += 1
         self._last_batch = batch
-        self._note(mean_loss.detach(), loss.priority.mean(), norms)
-        return loss
+        if self._reads_at_once:
+            self._add(*improvement.numbers[:2].tolist())
+            return
+        self._unread.append(_Unread(self.updates_made, batch, improvement.numbers))
+        if len(self._unread) >= self.updates_per_reading:
+            self._read()
 
     def check(self) -> None:
         """Read what is still unread, and look at all weights; NotFinite if anything is wrong."""
@@ -144,16 +169,6 @@ class Learner:
             raise self._error("gradient", wrong[::-1], self.updates_made + 1, batch)
         nn.utils.clip_grads_with_norm_(self._weights.values(), max_grad_norm, norm)
 
-    def _note(self, mean_loss: Tensor, mean_priority: Tensor, norms: dict[str, Tensor]) -> None:
-        if self._reads_at_once:
-            self._add(mean_loss.item(), mean_priority.item())
-            return
-        assert self._last_batch is not None  # the one of this update
-        values = torch.stack([mean_loss, mean_priority, *norms.values()])
-        self._unread.append(_Unread(self.updates_made, self._last_batch, list(norms), values))
-        if len(self._unread) >= self.updates_per_reading:
-            self._read()
-
     def _add(self, mean_loss: float, mean_priority: float) -> None:
         self._sums = [self._sums[0] + mean_loss, self._sums[1] + mean_priority]
         self._updates_summed += 1
@@ -162,15 +177,14 @@ class Learner:
         if not self._unread:
             return
         unread, self._unread = self._unread, []
-        numbers = iter(torch.cat([update.values for update in unread]).tolist())
-        for update in unread:
-            mean_loss, mean_priority = next(numbers), next(numbers)
-            norms = {name: next(numbers) for name in update.layers}
+        layers = list(self._gradients())
+        for update, numbers in zip(unread, torch.stack([each.numbers for each in unread]).tolist(), strict=True):
+            mean_loss, mean_priority, *norms = numbers
             if not math.isfinite(mean_loss):
-                raise self._error("loss", [], update.update, update.batch)
-            wrong = [name for name, norm in norms.items() if not math.isfinite(norm)]
+                raise self._error("loss", [], update.update, update.batch())
+            wrong = [name for name, norm in zip(layers, norms, strict=True) if not math.isfinite(norm)]
             if wrong:
-                raise self._error("gradient", wrong[::-1], update.update, update.batch)
+                raise self._error("gradient", wrong[::-1], update.update, update.batch())
             self._add(mean_loss, mean_priority)
 
     def _weights_not_finite(self) -> list[str]:
@@ -187,8 +201,11 @@ class Learner:
         """Of weights that are not finite: the last update's gradient, if that was not; it is still there."""
         gradients = names_not_finite(self._gradients().items())
         if gradients:
-            return self._error("gradient", gradients, self.updates_made, self._last_batch or batch)
-        return self._error("weight", wrong, self.updates_made, batch or self._last_batch)
+            return self._error("gradient", gradients, self.updates_made, self._last_batch_made() or batch)
+        return self._error("weight", wrong, self.updates_made, batch or self._last_batch_made())
+
+    def _last_batch_made(self) -> Batch | None:
+        return None if self._last_batch is None else self._last_batch()
 
     def _error(self, what: What, layers: list[str], update: int, batch: Batch | None) -> NotFinite:
         return not_finite(what, layers, update, batch, self._online, self._target, self._optimizer)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, overload
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -79,7 +78,7 @@ class DeepMindRMSprop(torch.optim.Optimizer):
         squares = [self.state[weight]["square"] for weight in weights]
         if self._compiled_after is not None and self._steps > self._compiled_after and on_cpu(weights):
             plain = [weight.detach() for weight in weights]
-            rate = torch.tensor(lr)  # a number would be compiled in, and compiled anew when it changes
+            rate = torch.as_tensor(lr)  # a number would be compiled in, and compiled anew when it changes
             if one_pass(plain, gradients, means, squares, rate, decay, eps):
                 return
             self._compiled_after = None
@@ -115,10 +114,13 @@ def _rmsprop(
 
 
 def _nearest_roots(numbers: tuple[Tensor, ...] | list[Tensor]) -> None:
-    """Square roots, in place, each the nearest float. MKL's, which PyTorch takes on CPUs, sometimes is another one."""
+    """Square roots, in place, each the nearest float32. MKL's, which PyTorch takes on CPUs, sometimes is another one.
+
+    One in float64 that is off by its last bit still lies on the right side of the middle between two of float32.
+    """
     if on_cpu(numbers):
         for each in numbers:
-            np.sqrt(each.numpy(), out=each.numpy())
+            each.copy_(each.double().sqrt_())
     else:
         torch._foreach_sqrt_(numbers)
 

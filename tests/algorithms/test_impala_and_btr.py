@@ -177,7 +177,7 @@ def test_saved_and_loaded_it_goes_on_alike(tmp_path: Path) -> None:
     for each in (model, loaded):
         each.policy.set_training_mode(True)
         torch.manual_seed(7)
-        each._make_learner().update(batch)
+        each.learner.update(batch)
     assert changed(tensors(model.policy), loaded.policy) == set()
 
 

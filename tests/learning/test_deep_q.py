@@ -18,8 +18,8 @@ from dqn_zoo_ext.algorithms import DQN, DoubleDQN
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
-from dqn_zoo_ext.learning.prioritized_ring import PrioritizedRing
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.replay.prioritized_ring import PrioritizedRing
 from dqn_zoo_ext.learning.schedules import Constant, Linear, Piecewise
 
 
@@ -311,7 +311,7 @@ def test_priorities_are_what_was_learned_and_beta_follows_the_run(law: str) -> N
     assert len(ring.law.masses.of(torch.arange(first, last)).unique()) > 10
     batch = model._draw(8)
     loss = model.learner.update(batch)
-    ring.learned_from(batch, loss.priority)
+    ring.learned_from(batch.cells, loss.priority)
     expected = ring.law.mass_of(loss.priority)
     for cell in set(batch.cells.tolist()):
         largest = expected[batch.cells == cell].max()

@@ -11,8 +11,8 @@ from gymnasium import spaces
 from safetensors.torch import save_file
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.learning.prioritized_ring import PrioritizedRing
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.replay.prioritized_ring import PrioritizedRing
 from dqn_zoo_ext.storage.replay_file import read_replay, write_replay
 
 
@@ -47,7 +47,7 @@ def test_priorities_go_through_the_file(tmp_path: Path, law: str) -> None:
     obs, zero = np.zeros((1, 1), dtype=np.float32), np.zeros(1)
     for _ in range(17):
         original.add(obs, obs, zero, zero, np.array([False]), [{}])
-    original.learned_from(original.sample_batch(8), torch.arange(8.0))
+    original.learned_from(original.sample_batch(8).cells, torch.arange(8.0))
     write_replay(original, tmp_path / "ring.safetensors")
     read_replay(restored, tmp_path / "ring.safetensors")
     for one, other in zip(original.sample_batch(40), restored.sample_batch(40), strict=True):

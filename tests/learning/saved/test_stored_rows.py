@@ -14,8 +14,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.deep_q import DeepQ
-from dqn_zoo_ext.learning.prioritized_ring import PrioritizedRing
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.replay.prioritized_ring import PrioritizedRing
 from dqn_zoo_ext.learning.saved.stored_rows import Pieces, StoredRows, rows_of
 
 

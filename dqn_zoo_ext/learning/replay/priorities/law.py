@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from dqn_zoo_ext.learning.priorities.masses import Masses
-from dqn_zoo_ext.learning.replay import check_like
+from dqn_zoo_ext.learning.replay.priorities.masses import Masses
+from dqn_zoo_ext.learning.replay.rows import check_like
 
 _LEAST, _GREATEST = torch.finfo(torch.float32).tiny, torch.finfo(torch.float32).max
 

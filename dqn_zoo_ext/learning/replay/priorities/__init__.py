@@ -2,8 +2,8 @@
 
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.keywords import shown
-from dqn_zoo_ext.learning.priorities.law import PriorityLaw, Proportional
-from dqn_zoo_ext.learning.priorities.rank import RankBased
+from dqn_zoo_ext.learning.replay.priorities.law import PriorityLaw, Proportional
+from dqn_zoo_ext.learning.replay.priorities.rank import RankBased
 
 _LAWS: dict[str, type[PriorityLaw]] = {"proportional": Proportional, "rank": RankBased}
 

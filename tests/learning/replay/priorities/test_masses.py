@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
-from dqn_zoo_ext.learning.priorities.masses import Masses
+from dqn_zoo_ext.learning.replay.priorities.masses import Masses
 
 ALMOST_ONE = math.nextafter(1.0, 0.0)
 

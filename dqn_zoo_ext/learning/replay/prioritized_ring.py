@@ -8,11 +8,11 @@ from gymnasium import spaces
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
-from dqn_zoo_ext.learning.batch import Batch
-from dqn_zoo_ext.learning.priorities import known_law, law_of
-from dqn_zoo_ext.learning.priorities.law import LawNumbers, importance_weights
-from dqn_zoo_ext.learning.priorities.masses import Masses
-from dqn_zoo_ext.learning.replay import FrameRing, check_like
+from dqn_zoo_ext.learning.replay.frame_ring import Draw, FrameRing
+from dqn_zoo_ext.learning.replay.priorities import known_law, law_of
+from dqn_zoo_ext.learning.replay.priorities.law import LawNumbers, importance_weights
+from dqn_zoo_ext.learning.replay.priorities.masses import Masses
+from dqn_zoo_ext.learning.replay.rows import check_like
 from dqn_zoo_ext.learning.schedules import ScheduleData, schedule_of, schedule_within
 from dqn_zoo_ext.registry import register_replay_buffer
 
@@ -39,8 +39,8 @@ class PrioritizedRing(FrameRing):
     uniform_share: share of the draws that are uniform, so that nothing is forgotten for good; DQN Zoo's 0.001.
 
     Priorities lie on `device` (in main memory for Apple's, which knows no float64), and draws, weights and changes make
-    nobody wait there. What still goes through main memory: the cells that were drawn, because the frames lie there,
-    and they make the program wait for the device once in a batch; and, the other way, the batch itself.
+    nobody wait there. Only where the rows lie in main memory the cells that were drawn must go there, and make the
+    program wait for the device once in a batch.
     """
 
     def __init__(
@@ -112,9 +112,9 @@ class PrioritizedRing(FrameRing):
     def anneal(self, agent_steps: int, total_agent_steps: int) -> None:  # noqa: D102
         self.beta = self._beta_schedule.at(agent_steps, total_agent_steps)
 
-    def learned_from(self, batch: Batch, priority: Tensor) -> None:
-        """File the priorities, (B,), of a batch; cells that cannot be drawn any more are passed over."""
-        cells = batch.cells.to(self.home)
+    def learned_from(self, cells: Tensor, priority: Tensor) -> None:
+        """File the priorities, (B,), of a draw; cells that cannot be drawn any more are passed over."""
+        cells = cells.to(self.home)
         priority = torch.nan_to_num(priority.detach().to(self.home, torch.float32).abs(), nan=0.0, posinf=0.0)
         self.largest_priority = torch.maximum(self.largest_priority, priority.max())
         first, last = self._drawable_range()
@@ -123,20 +123,20 @@ class PrioritizedRing(FrameRing):
         self.law.file(torch.where(there, places, self.law.masses.sink), priority, there)
         self.law.after_update(self._cells_written(self.rows_added))
 
-    def sample_batch(self, batch_size: int) -> Batch:
-        """Draw `batch_size` windows by priority, with their weights. ValueError while there is nothing to draw."""
-        batch = super().sample_batch(batch_size)
-        places = self._place(batch.cells.to(self.home))
+    def draw(self, batch_size: int) -> Draw:
+        """Choose `batch_size` windows by priority, with their weights. ValueError while there is nothing to draw."""
+        cells = self._draw_cells(batch_size)
+        places = self._place(cells)
         probabilities = self.law.masses.probabilities(places, self.uniform_share)
         weights = importance_weights(probabilities, self.law.masses.cells_with_mass, self.beta)
-        return batch._replace(weights=weights.to(self.device, torch.float32))
+        return Draw(cells, weights.to(torch.float32))
 
     def _draw_cells(self, batch_size: int) -> Tensor:
         self._need_something_to_draw()
         uniform = torch.rand(batch_size, dtype=torch.float64, device=self.home, generator=self._draws)
         places = self.law.masses.draw(uniform, self.uniform_share)
         first, _ = self._drawable_range()
-        return (first + self._place(places - first)).cpu()
+        return first + self._place(places - first)
 
     def rest(self) -> dict[str, Tensor]:  # noqa: D102
         of_device = {} if self._draws is self.generator else {"device_generator": self._draws.get_state()}

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from dqn_zoo_ext.learning.batch import Batch
-from dqn_zoo_ext.learning.priorities.law import importance_weights
-from dqn_zoo_ext.learning.prioritized_ring import PrioritizedRing
+from dqn_zoo_ext.learning.replay.priorities.law import importance_weights
+from dqn_zoo_ext.learning.replay.prioritized_ring import PrioritizedRing
 
 LAWS = pytest.mark.parametrize("law", ["proportional", "rank"])
 
@@ -36,7 +36,7 @@ def add(ring: PrioritizedRing, rows: int) -> None:
 def learn(ring: PrioritizedRing, priorities: dict[int, float]) -> Batch:
     """As if an update on these cells had found these priorities."""
     batch = ring.gather(torch.tensor(list(priorities)))
-    ring.learned_from(batch, torch.tensor(list(priorities.values())))
+    ring.learned_from(batch.cells, torch.tensor(list(priorities.values())))
     return batch
 
 
@@ -162,7 +162,7 @@ def test_masses_are_the_twins(
         if row < len(updates):
             cells = [int(where * ring.rows_added * ring.n_envs) for where, _ in updates[row]]
             found = [priority for _, priority in updates[row]]
-            ring.learned_from(batch_of(cells), torch.tensor(found))
+            ring.learned_from(torch.tensor(cells), torch.tensor(found))
             priorities.learn(cells, found)
         assert_masses(ring, priorities.masses())
     assert ring.can_sample == bool(priorities.of)
@@ -198,7 +198,7 @@ def test_ranks_are_the_twins(history: tuple[int, int, int, int, list[Event]], up
         if row < len(updates):
             cells = [int(where * ring.rows_added * ring.n_envs) for where, _ in updates[row]]
             found = [priority for _, priority in updates[row]]
-            ring.learned_from(batch_of(cells), torch.tensor(found))
+            ring.learned_from(torch.tensor(cells), torch.tensor(found))
             priorities.learn(cells, found)
             places = {cell: cell % (ring.rows * ring.n_envs) for cell in priorities.of}
             ranked = sorted(priorities.of, key=lambda cell: (-priorities.of[cell], -places[cell]))
@@ -298,7 +298,7 @@ def test_nothing_waits_for_a_number(law: str) -> None:
         ring = numbers(30, capacity=20, n_envs=2, law=law, updates_per_sorting=2)
         for _ in range(4):
             batch = ring.sample_batch(8)
-            ring.learned_from(batch, torch.rand(8))
+            ring.learned_from(batch.cells, torch.rand(8))
             add(ring, 1)
     assert batch.weights.shape == (8,)
 
@@ -322,7 +322,7 @@ def test_a_saved_ring_draws_and_learns_on_as_the_one_it_was(law: str) -> None:
     keywords: dict[str, Any] = {"capacity": 20, "n_envs": 2, "law": law, "updates_per_sorting": 3}
     ring, restored = numbers(17, **keywords), numbers(4, **keywords)
     for _ in range(4):
-        ring.learned_from(ring.sample_batch(6), torch.rand(6) * 3)
+        ring.learned_from(ring.sample_batch(6).cells, torch.rand(6) * 3)
         add(ring, 1)
     ring.anneal(3, 10)
     restored.load_state({name: tensor.clone() for name, tensor in ring.state().items()})
@@ -330,7 +330,7 @@ def test_a_saved_ring_draws_and_learns_on_as_the_one_it_was(law: str) -> None:
         batches, priority = [each.sample_batch(6) for each in (ring, restored)], torch.rand(6) * 3
         assert all(torch.equal(one, other) for one, other in zip(*batches, strict=True))
         for each in (ring, restored):
-            each.learned_from(batches[0], priority)
+            each.learned_from(batches[0].cells, priority)
             add(each, 1)
         there, here = ring.state(), restored.state()
         assert there.keys() == here.keys()

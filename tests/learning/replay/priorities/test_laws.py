@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.learning.priorities import known_law, law_of
-from dqn_zoo_ext.learning.priorities.law import LawNumbers, PriorityLaw, Proportional
-from dqn_zoo_ext.learning.priorities.rank import RankBased
+from dqn_zoo_ext.learning.replay.priorities import known_law, law_of
+from dqn_zoo_ext.learning.replay.priorities.law import LawNumbers, PriorityLaw, Proportional
+from dqn_zoo_ext.learning.replay.priorities.rank import RankBased
 
 
 def filed(law: PriorityLaw, priorities: list[float]) -> Tensor:

@@ -5,8 +5,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from dqn_zoo_ext.learning.priorities.law import LawNumbers, PriorityLaw
-from dqn_zoo_ext.learning.replay import check_like
+from dqn_zoo_ext.learning.replay.priorities.law import LawNumbers, PriorityLaw
+from dqn_zoo_ext.learning.replay.rows import check_like
 
 _NOT_THERE = -1.0  # in a sorting, below all priorities
 

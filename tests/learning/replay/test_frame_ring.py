@@ -7,7 +7,7 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from ring_twin import Twin, histories, play
 
-from dqn_zoo_ext.learning.replay import FrameRing, _step_over
+from dqn_zoo_ext.learning.replay.frame_ring import FrameRing, _step_over
 
 
 def assert_same(ring: FrameRing, twin: Twin) -> None:

@@ -1,0 +1,130 @@
+"""Updates on draws from a ring, as one graph of the GPU: a single launch instead of a hundred.
+
+A graph repeats the same operations on the same memory. What differs from one update to the next is therefore written
+into memory before it: which windows were drawn, with which weights, and the learning rate.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from dqn_zoo_ext.learning.learner import Improvement, Learner
+from dqn_zoo_ext.learning.losses import Loss
+from dqn_zoo_ext.learning.replay import Draw, FrameRing
+
+_UPDATES_BEFORE = 3
+"""Made as ever, beside the main stream: kernels are chosen and the optimizer's state is made in the first ones."""
+
+Work = Callable[[], Improvement]
+
+
+class Graph(Protocol):
+    """Work that was captured, and nothing of it done yet."""
+
+    def replay(self) -> Improvement:
+        """Do the work; what comes of it lies where the last replay left what came of that."""
+        ...
+
+
+class CudaGraph:
+    """A graph of CUDA."""
+
+    def __init__(self, work: Work) -> None:
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._improvement = work()
+
+    def replay(self) -> Improvement:
+        """See ``Graph``."""
+        self._graph.replay()
+        return self._improvement
+
+
+class CapturedUpdates:
+    """One update for each ``update``: the first few as ever, then as a graph. Both give the same numbers, to the bit.
+
+    capture: makes the graph; tests without a GPU have one that does the work anew. ValueError unless the ring's rows
+    lie on the learning device, or if the learner would read numbers within an update.
+
+    It is made for the memory that weights, optimizer and ring have now, and ``fits`` no other.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        ring: FrameRing,
+        batch_size: int,
+        optimizer: torch.optim.Optimizer,
+        capture: Callable[[Work], Graph] = CudaGraph,
+    ) -> None:
+        if ring.storage != ring.device:
+            raise ValueError(f"the ring's rows lie on {ring.storage}, and updates are made on {ring.device}")
+        if learner.updates_per_reading == 1:
+            raise ValueError("a learner that reads the numbers of each update cannot be captured")
+        _keep_rate_on_device(optimizer, ring.device)
+        self._batch_size = batch_size
+        self._optimizer = optimizer
+        self._state_of_optimizer = optimizer.state
+        self._learner = learner
+        self._ring = ring
+        self._capture = capture
+        self._drawn = Draw(
+            torch.zeros(batch_size, dtype=torch.int64, device=ring.device), torch.ones(batch_size, device=ring.device)
+        )
+        self._updates = 0
+        self._graph: Graph | None = None
+
+    def fits(self, ring: FrameRing, batch_size: int) -> bool:
+        """Whether it is made for these, and the optimizer's state is still the one that it changes."""
+        same_memory = ring is self._ring and self._optimizer.state is self._state_of_optimizer
+        return same_memory and batch_size == self._batch_size
+
+    def update(self, draw: Draw) -> Loss:
+        """One step on these windows; losses and priorities stay as they are until the next one."""
+        for static, new in zip(self._drawn, draw, strict=True):
+            static.copy_(new, non_blocking=True)
+        improvement = self._improved()
+        # the numbers are read later, and the windows made again then: the ring may have gone on by a few rows
+        self._learner.note(improvement._replace(numbers=improvement.numbers.clone()), lambda: self._ring.batch_of(draw))
+        self._updates += 1
+        return improvement.loss
+
+    def _improved(self) -> Improvement:
+        if self._updates < _UPDATES_BEFORE:
+            return self._beside_the_main_stream()
+        if self._graph is None:
+            self._graph = self._capture(self._work)
+        return self._graph.replay()
+
+    def _work(self) -> Improvement:
+        return self._learner.improve(self._ring.batch_of(self._drawn))
+
+    def _beside_the_main_stream(self) -> Improvement:
+        if self._ring.device.type != "cuda":
+            return self._work()
+        main, beside = torch.cuda.current_stream(), torch.cuda.Stream()
+        beside.wait_stream(main)
+        with torch.cuda.stream(beside):
+            improvement = self._work()
+        main.wait_stream(beside)
+        return improvement
+
+
+def _keep_rate_on_device(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    """Let the learning rate be a number in the device's memory, which a captured step reads; and let it be captured."""
+    for group in optimizer.param_groups:
+        if not isinstance(group["lr"], Tensor):
+            group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=device)
+        if "capturable" in group:
+            group["capturable"] = True
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The learning rate of all weights, wherever it lies."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
