@@ -1,4 +1,4 @@
-"""Games that are learned in seconds: a bandit, a chain, a ball to be caught on a screen of 10 x 10 pixels."""
+"""Games that are learned in seconds: a bandit, a chain, a lock, a ball to be caught on a screen of 10 x 10 pixels."""
 
 from collections.abc import Callable
 from typing import Any
@@ -58,6 +58,33 @@ class Chain(gym.Env[np.ndarray, np.int64]):
 
     def _shown(self) -> np.ndarray:
         return (np.arange(self.length) <= self.place).astype(np.float32)
+
+
+class Lock(Chain):
+    """A chain on which one action moves on and the other goes back to the near end; which is which, `seed` says.
+
+    It is drawn for every state by itself, as in bsuite's deep sea (Osband et al. 2020, "Behaviour suite for
+    reinforcement learning"), and states are shown one-hot, so that a network cannot reach the far end by a habit.
+    `reached` counts the steps spent there.
+    """
+
+    def __init__(self, length: int, seed: int) -> None:
+        super().__init__(length)
+        self.moves_on = np.random.default_rng(seed).integers(2, size=length)
+        self.reached = 0
+
+    def step(self, action: np.int64) -> Step:
+        on = action == self.moves_on[self.place]
+        if not on:
+            self.place = 0
+        step = super().step(np.int64(on))
+        self.reached += self.place == self.length - 1
+        return step
+
+    def _shown(self) -> np.ndarray:
+        shown = np.zeros(self.length, np.float32)
+        shown[self.place] = 1
+        return shown
 
 
 class Catch(gym.Env[np.ndarray, np.int64]):
