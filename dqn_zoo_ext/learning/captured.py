@@ -63,7 +63,7 @@ class CapturedUpdates:
             raise ValueError(f"the ring's rows lie on {ring.storage}, and updates are made on {ring.device}")
         if learner.updates_per_reading == 1:
             raise ValueError("a learner that reads the numbers of each update cannot be captured")
-        _keep_rate_on_device(optimizer, ring.device)
+        keep_rate_on_device(optimizer, ring.device)
         self._batch_size = batch_size
         self._optimizer = optimizer
         self._state_of_optimizer = optimizer.state
@@ -112,13 +112,13 @@ class CapturedUpdates:
         return improvement
 
 
-def _keep_rate_on_device(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+def keep_rate_on_device(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
     """Let the learning rate be a number in the device's memory, which a captured step reads; and let it be captured."""
     for group in optimizer.param_groups:
         if not isinstance(group["lr"], Tensor):
             group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=device)
         if "capturable" in group:
-            group["capturable"] = True
+            group["capturable"] = device.type == "cuda"
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

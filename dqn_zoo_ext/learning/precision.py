@@ -7,7 +7,6 @@
 """
 
 import contextlib
-from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -17,11 +16,9 @@ Precision = Literal["fp32", "tf32", "bf16"]
 _HIGHEST = 255  # of a pixel
 
 
-@contextlib.contextmanager
-def computing(precision: Precision, device: torch.device) -> Iterator[None]:
+def computing(precision: Precision, device: torch.device) -> contextlib.AbstractContextManager[object]:
     """Inside, layers compute so."""
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        yield
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
 
 
 def allow_tf32(allowed: bool) -> None:

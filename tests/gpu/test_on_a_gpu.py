@@ -1,0 +1,131 @@
+"""What only a GPU can show: the real graph, no waiting, rows in its memory. Skipped where there is none."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from stable_baselines3.common.env_util import make_vec_env
+
+from dqn_zoo_ext import registry
+from dqn_zoo_ext.algorithms import DQN, ImpalaDQN
+from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
+from dqn_zoo_ext.learning.captured import keep_rate_on_device
+from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.parts import parts_of
+from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.saved import deep_q_state
+from dqn_zoo_ext.storage.exact.state_file import copied, read_state, write_state
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that PyTorch can use")
+
+LADDER = [each for each in map(registry.algorithms.get, registry.algorithms.names()) if issubclass(each, DeepQ)]
+
+
+@pytest.fixture(autouse=True)
+def _the_same_sums_each_time() -> Any:
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def small(algorithm: type[DeepQ], **changes: Any) -> DeepQ:
+    arguments: dict[str, Any] = {
+        "learning_starts": 20,
+        "batch_size": 8,
+        "buffer_size": 90,
+        "train_freq": 4,
+        "replay_buffer_class": parts_of(algorithm).get("replay_buffer_class", "frame_ring"),
+        "seed": 3,
+        "device": "cuda",
+    }
+    if algorithm is ImpalaDQN:
+        return algorithm("CnnPolicy", AleVecEnv("pong", 2, seed=1), **{**arguments, **changes})
+    vectors = {"policy_kwargs": {"torso": "flatten", "torso_kwargs": {}, "net_arch": [16]}}
+    return algorithm("MlpPolicy", make_vec_env("CartPole-v1", n_envs=2, seed=0), **{**arguments, **vectors, **changes})
+
+
+def weights(model: DeepQ) -> list[torch.Tensor]:
+    return [value.cpu() for value in model.policy.state_dict().values()]
+
+
+@pytest.mark.parametrize("algorithm", LADDER, ids=lambda each: each.__name__)
+def test_captured_equals_eager_to_the_bit(algorithm: type[DeepQ]) -> None:
+    eager, captured = small(algorithm), small(algorithm)
+    eager.capture = None
+    keep_rate_on_device(eager.policy.optimizer, eager.device)
+    for model in (eager, captured):
+        model.learn(120)
+    assert captured._captured is not None
+    assert eager._n_updates == captured._n_updates > 10
+    for one, other in zip(weights(eager), weights(captured), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("algorithm", LADDER, ids=lambda each: each.__name__)
+def test_updates_never_wait_for_the_gpu(algorithm: type[DeepQ]) -> None:
+    model = small(algorithm).learn(60)
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        model.train(8, 8)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_rows_lie_in_the_gpus_memory_and_only_newest_frames_are_sent() -> None:
+    model = DQN("CnnPolicy", AleVecEnv("pong", 4, seed=1), buffer_size=400, learning_starts=40, seed=1, device="cuda")
+    ring = model.replay_buffer
+    assert not isinstance(ring, FrameRing)
+    model = DQN(
+        "CnnPolicy",
+        AleVecEnv("pong", 4, seed=1),
+        buffer_size=400,
+        learning_starts=40,
+        replay_buffer_class="frame_ring",
+        seed=1,
+        device="cuda",
+    ).learn(400)
+    assert isinstance(model.replay_buffer, FrameRing)
+    assert model.replay_buffer.frames.device.type == "cuda"
+    shown = model.replay_buffer.stacks_now(model._last_obs)  # type: ignore[arg-type]
+    assert torch.equal(shown.cpu(), torch.from_numpy(model._last_obs))
+
+
+def test_a_replay_that_does_not_fit_lies_in_main_memory_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1_000_000, 80_000_000_000))
+    with pytest.warns(UserWarning, match="it lies in main memory"):
+        model = small(DQN, buffer_size=100_000)
+    assert isinstance(model.replay_buffer, FrameRing)
+    assert not model.replay_buffer.is_on_device
+    model.learn(100)
+    assert model._n_updates > 0
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_other_precisions_learn_too(precision: str) -> None:
+    model = DQN(
+        "CnnPolicy",
+        AleVecEnv("pong", 4, seed=1),
+        buffer_size=400,
+        learning_starts=40,
+        replay_buffer_class="frame_ring",
+        precision=precision,  # type: ignore[arg-type]
+        seed=1,
+        device="cuda",
+    ).learn(400)
+    model.check_finite()
+    assert model.learner.read_means()["loss"] < 1.0
+
+
+def test_a_resumed_run_is_the_one_that_was_never_stopped(tmp_path: Path) -> None:
+    straight = small(DQN).learn(100)
+    write_state(copied({"model": deep_q_state.state_of(straight)}), tmp_path)
+    resumed = small(DQN)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        deep_q_state.restore(resumed, read_state(tmp_path)["model"])
+    for one, other in zip(weights(straight), weights(resumed), strict=True):
+        assert torch.equal(one, other)

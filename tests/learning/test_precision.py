@@ -1,0 +1,82 @@
+"""The torso's way of computing: channels last, in a named precision; everything behind it in float32."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.preprocessing import preprocess_obs
+
+from dqn_zoo_ext.learning.policies import CnnPolicy, QNetwork
+from dqn_zoo_ext.learning.precision import scaled_screens
+
+SCREENS = spaces.Box(0, 255, (4, 84, 84), np.uint8)
+TORSOS: dict[str, dict[str, Any]] = {
+    "nature": {},
+    "nature_padded": {},
+    "nips": {},
+    "data_efficient": {},
+    "impala": {"width": 1},
+}
+
+
+def network(torso: str, **kwargs: Any) -> QNetwork:
+    torch.manual_seed(0)
+    policy = CnnPolicy(SCREENS, spaces.Discrete(6), lambda _: 1e-4, torso=torso, torso_kwargs=TORSOS[torso], **kwargs)
+    assert isinstance(policy.q_net, QNetwork)
+    return policy.q_net
+
+
+def screens(batch: int = 3) -> torch.Tensor:
+    return torch.randint(0, 256, (batch, 4, 84, 84), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def test_screens_are_scaled_as_in_stable_baselines3_and_lie_channels_last() -> None:
+    scaled = scaled_screens(screens(), "fp32")
+    assert scaled.is_contiguous(memory_format=torch.channels_last)
+    expected = preprocess_obs(screens(), SCREENS)
+    assert isinstance(expected, torch.Tensor)
+    assert torch.equal(scaled, expected)
+
+
+@pytest.mark.parametrize("torso", TORSOS)
+def test_features_and_gradients_are_those_of_the_plain_way(torso: str) -> None:
+    fast, plain = network(torso), network(torso)
+    plain._sees_screens = False  # through Stable-Baselines3's extract_features
+    gradients = []
+    for each in (fast, plain):
+        each(screens()).square().sum().backward()
+        gradients.append({name: weight.grad for name, weight in each.named_parameters()})
+    torch.testing.assert_close(fast.torso(screens()), plain.torso(screens()), rtol=1e-4, atol=1e-5)
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name], rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_bf16_is_close_and_ends_at_the_head() -> None:
+    exact, rounded = network("nature"), network("nature")
+    rounded.precision = "bf16"
+    features = rounded.torso(screens())
+    assert features.dtype == torch.float32
+    error = (features - exact.torso(screens())).norm() / features.norm()
+    assert 1e-4 < error < 0.03  # eight bits, through four layers
+    values = rounded(screens())
+    assert values.dtype == torch.float32
+    # numbers of bf16 would not change when they are rounded to it
+    assert not torch.equal(values, values.bfloat16().float())
+
+
+def test_weights_and_their_gradients_stay_float32_in_bf16() -> None:
+    each = network("nature")
+    each.precision = "bf16"
+    each(screens()).sum().backward()
+    for weight in each.parameters():
+        assert weight.dtype == torch.float32
+        assert weight.grad is not None
+        assert weight.grad.dtype == torch.float32
+
+
+def test_images_that_are_not_to_be_scaled_are_left_alone() -> None:
+    each = network("nature", normalize_images=False)
+    seen = each.features_extractor(screens().float())
+    torch.testing.assert_close(each.torso(screens()), seen)
