@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from torch.profiler import ProfilerActivity, profile
 
@@ -37,8 +38,8 @@ class Trace(BaseCallback):
             if self._steps_left == 0:
                 self._write()
         elif self.model._n_updates - self._updates_at_start >= _UPDATES_BEFORE:
-            # all that there are, the GPU's among them
-            self._profile = profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA])
+            on_gpu = [ProfilerActivity.CUDA] if torch.cuda.is_available() else []
+            self._profile = profile(activities=[ProfilerActivity.CPU, *on_gpu])
             self._profile.start()
 
     def _on_step(self) -> bool:

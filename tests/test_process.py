@@ -1,0 +1,67 @@
+"""Memory that an update has freed is there for the next one; threads wait as suits whoever else is there."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dqn_zoo_ext.process import others_are_busy
+
+_UPDATES = """
+import resource
+{before}
+import torch
+from torch import nn
+net = nn.Sequential(nn.Conv2d(4, 32, 8, 4), nn.ReLU(), nn.Conv2d(32, 64, 4, 2), nn.ReLU(), nn.Flatten(),
+                    nn.Linear(64 * 81, 512))
+screens = torch.zeros(32, 4, 84, 84)
+def update():
+    net.zero_grad()
+    net(screens + 1).sum().backward()
+for _ in range(10):
+    update()
+faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    update()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults) / 10)
+"""
+
+
+def page_faults_in_an_update(before: str) -> float:
+    done = subprocess.run([sys.executable, "-c", _UPDATES.format(before=before)], capture_output=True, check=True)
+    return float(done.stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a setting of glibc")
+def test_pages_are_not_fetched_anew_for_each_update() -> None:
+    assert page_faults_in_an_update("import dqn_zoo_ext") < 350  # above 500 without it
+
+
+def waits_passively(**environment: str) -> str:
+    """OMP_WAIT_POLICY once the package is imported."""
+    given = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    said = "import dqn_zoo_ext, os; print(os.environ.get('OMP_WAIT_POLICY', 'not said'))"
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, check=True, env={**given, **environment})
+    return done.stdout.decode().strip()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="read from /proc")
+def test_beside_a_busy_program_threads_sleep_while_they_wait() -> None:
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        time.sleep(0.2)
+        assert waits_passively() == "passive"
+        assert waits_passively(OMP_WAIT_POLICY="active") == "active"
+        assert waits_passively(GOMP_SPINCOUNT="1000") == "not said"
+    finally:
+        busy.kill()
+        busy.wait()
+
+
+@pytest.mark.parametrize(("content", "expected"), [("0.1 0.1 0.1 1/99 7", False), ("2 1 1 3/99 7", True), ("?", False)])
+def test_what_the_system_says_of_its_load(content: str, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: content)
+    assert others_are_busy(seconds_between=0.0) is expected
