@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gymnasium import spaces
+from stable_baselines3.common.utils import get_device
 
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.errors import UserError
@@ -22,9 +23,15 @@ from dqn_zoo_ext.experiment.doctor.resources import (
     main_memory,
     missing_extras,
 )
-from dqn_zoo_ext.experiment.doctor.run_rules import Machine, evaluation_findings, machine_findings
+from dqn_zoo_ext.experiment.doctor.run_rules import (
+    Machine,
+    evaluation_findings,
+    machine_findings,
+    precision_findings,
+)
 from dqn_zoo_ext.experiment.doctor.sizes import Sizes, Spaces, sizes, spaces_of
 from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.learning.precision import has_bf16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,11 +163,13 @@ def _findings(found: Diagnosis, options: RunOptions) -> tuple[Finding, ...]:
         replay_is_granted=at_once is None or can_be_allocated(at_once),
         free_disk=found.free_disk,
         gpu_unused=options.device == "auto" and gpu_left_unused(),
+        has_bf16=has_bf16(get_device(options.device)),
     )
     findings = (
         *learning_findings(found.configuration, found.run),
         *evaluation_findings(found.configuration, options, found.run, found.comparison),
         *machine_findings(found.configuration, options, found.run, found.sizes, machine),
+        *precision_findings(found.configuration, machine),
     )
     return tuple(sorted(findings, key=lambda finding: finding.level != "stop"))
 

@@ -22,13 +22,15 @@ _EVAL_KWARGS = "--eval-env-kwargs"
 class Machine:
     """What the machine has to give. free_disk: bytes, None if it cannot be told.
 
-    replay_is_granted: whether the system lets a program ask for the largest array of the replay.
+    replay_is_granted: whether the system lets a program ask for the largest array of the replay. has_bf16: whether the
+    device that is asked for computes with that.
     """
 
     memory: Memory | None
     replay_is_granted: bool
     free_disk: int | None
     gpu_unused: bool
+    has_bf16: bool
 
 
 def evaluation_findings(
@@ -150,6 +152,19 @@ def machine_findings(
             "this machine has the driver of one, and PyTorch cannot use it",
             "PyTorch",
             "install the build of PyTorch for it (pytorch.org), or --device cpu",
+        )
+
+
+def precision_findings(configuration: Configuration, machine: Machine) -> Iterator[Finding]:
+    """A finding if the precision is one that the device only imitates."""
+    if configuration.hyperparameters.precision == "bf16" and not machine.has_bf16:
+        yield Finding(
+            "warning",
+            "bf16_imitated",
+            "bf16 should be computed with by the device",
+            "this one only imitates it, and is slower with it than with fp32",
+            where(configuration, "precision"),
+            flags(precision="fp32"),
         )
 
 

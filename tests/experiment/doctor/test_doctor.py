@@ -223,6 +223,14 @@ def test_without_evaluations_nothing_is_said_of_them() -> None:
 
 
 @pytest.mark.usefixtures("_a_good_machine")
+@pytest.mark.parametrize("imitated", [True, False])
+def test_bf16_where_it_is_only_imitated(imitated: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosis, "has_bf16", lambda _: not imitated)
+    assert names(looked_at(INVADERS, "precision:bf16")) == (["bf16_imitated"] if imitated else [])
+    assert names(looked_at(INVADERS, "precision:tf32")) == []
+
+
+@pytest.mark.usefixtures("_a_good_machine")
 def test_machines_that_are_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnosis, "gpu_left_unused", lambda: True)
     assert names(looked_at(INVADERS)) == ["gpu_unused"]

@@ -58,7 +58,9 @@ def test_a_ring_is_not_suggested_where_it_would_be_refused() -> None:
     found = looked_at(load("sb3_dqn", resolve("Pong"), overrides={"n_timesteps": 200_000}))
     assert found.sizes.replay is not None
     assert 5.6e9 < found.sizes.replay < 5.7e9
-    small = Machine(memory=Memory(4 * 10**9, 3 * 10**9), replay_is_granted=True, free_disk=None, gpu_unused=False)
+    small = Machine(
+        memory=Memory(4 * 10**9, 3 * 10**9), replay_is_granted=True, free_disk=None, gpu_unused=False, has_bf16=True
+    )
     options = RunOptions(log_folder=Path(), seed=0)
     [finding] = machine_findings(found.configuration, options, found.run, found.sizes, small)
     assert finding.suggestion == "-params buffer_size:42000"
