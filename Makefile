@@ -18,10 +18,10 @@ train: $(VENV)/.installed
 	@echo "  $(BIN)/python -m dqn_zoo_ext.enjoy $(AGENT) --load-best"
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
 
 test-all: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # A hundred kills of real trainings, each run resumed to its end and compared; half an hour on two cores.
 kills: $(VENV)/.installed

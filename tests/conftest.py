@@ -1,8 +1,13 @@
-"""For all tests: two short runs to look at, and PyTorch's threads waiting without spinning."""
+"""For all tests: two short runs to look at, and as many threads as there are cores, over all processes together."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # some tests run beside others, in processes of their own
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import dqn_zoo_ext  # noqa: F401  # before any test imports PyTorch, as in the commands
 

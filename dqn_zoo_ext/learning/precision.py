@@ -33,15 +33,16 @@ def scaled_screens(screens: Tensor, precision: Precision) -> Tensor:
     They lie in memory pixel by pixel (channels last), which convolutions and, above all, the gradients of their weights
     are faster for.
     """
-    kind = torch.bfloat16 if precision == "bf16" else torch.float32
-    batch, channels, height, width = screens.shape
     if screens.device.type != "cpu":
-        return screens.to(kind, memory_format=torch.channels_last) / _HIGHEST
-    # plane by plane: PyTorch's own way from one order to the other takes three times as long on a CPU
-    pixels = screens.new_empty((batch, height, width, channels), dtype=kind)
-    for channel in range(channels):
-        torch.div(screens[:, channel], _HIGHEST, out=pixels[..., channel])
-    return pixels.permute(0, 3, 1, 2)
+        scaled = screens.to(torch.float32, memory_format=torch.channels_last).div_(_HIGHEST)
+    else:
+        # plane by plane: PyTorch's own way from one order to the other takes three times as long on a CPU
+        batch, channels, height, width = screens.shape
+        pixels = screens.new_empty((batch, height, width, channels), dtype=torch.float32)
+        for channel in range(channels):
+            pixels[..., channel].copy_(screens[:, channel])
+        scaled = pixels.div_(_HIGHEST).permute(0, 3, 1, 2)
+    return scaled.to(torch.bfloat16) if precision == "bf16" else scaled
 
 
 def has_bf16(device: torch.device) -> bool:

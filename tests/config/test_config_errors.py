@@ -99,7 +99,10 @@ IN_A_FILE = [
         "optimizer_kwargs: {epsilon: 1.0}",
         "unknown keyword 'epsilon' of optimizer 'deepmind_rmsprop'; did you mean 'eps'?",
     ),
-    ("optimizer_kwargs: {lr: 1.0}", "unknown keyword 'lr' of optimizer 'deepmind_rmsprop'; choose one of compiled_after, decay, eps"),
+    (
+        "optimizer_kwargs: {lr: 1.0}",
+        "unknown keyword 'lr' of optimizer 'deepmind_rmsprop'; choose one of compiled_after, decay, eps",
+    ),
     ("optimizer_kwargs: {decay: 1.0}", "optimizer_kwargs.decay: must be below 1, not 1.0"),
     ("optimizer_kwargs: {eps: tiny}", "optimizer_kwargs.eps: must be a number, not 'tiny'"),
     ("optimizer_kwargs: 3", "optimizer_kwargs: must be a mapping, not 3"),
