@@ -12,8 +12,8 @@ from dqn_zoo_ext.learning.deep_q import DeepQ
 ROOT = Path(dqn_zoo_ext.__file__).parent
 LADDER = [name for name in registry.algorithms.names() if issubclass(registry.algorithms.get(name), DeepQ)]
 EQUATIONS = (
-    *("learning/targets.py", "learning/munchausen.py", "learning/losses.py", "learning/priorities/law.py"),
-    "learning/priorities/rank.py",
+    *("learning/targets.py", "learning/munchausen.py", "learning/losses.py", "learning/replay/priorities/law.py"),
+    "learning/replay/priorities/rank.py",
     *("learning/networks/heads.py", "learning/networks/layers.py", "learning/networks/impala.py"),
     *(f"learning/distributions/{name}.py" for name in ("expectation", "categorical", "quantile", "implicit_quantile")),
 )
