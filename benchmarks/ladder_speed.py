@@ -36,7 +36,7 @@ def compared(algo: str, arguments: argparse.Namespace) -> dict[str, Any]:
     size = arguments.batch_size
     models = [built(name, arguments.device, batch_size=size) for name in (algo, "dqn")]
     for model in models:
-        seconds_of_updates(model, size)  # the first one makes what later ones find made
+        seconds_of_updates(model, size, 8)  # the first ones make what later ones find made
     pairs = [[seconds_of_updates(model, size) for model in models] for _ in range(arguments.pairs)]
     return {
         "algo": algo,

@@ -31,17 +31,15 @@ from built_models import built, finish, seconds_of_updates
 from reporting import device_name, parser_of, publish, whole_number
 from torch import Tensor, nn
 
-from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.precision import allow_tf32
 
 OVERRIDES: dict[str, dict[str, Any]] = {
     "fp32": {},
     "tf32": {"precision": "tf32"},
     "bf16": {"precision": "bf16"},
-    "eager": {},
-    "captured": {"captured_updates": True},
 }
-"""What a precision and a mode are in the words of a configuration."""
+"""What a precision is in the words of a configuration."""
 
 
 class Case(NamedTuple):
@@ -76,16 +74,11 @@ def float32_as(precision: str, device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    cudnn: Any = torch.backends.cudnn
-    settings = (torch.backends.cuda.matmul, cudnn.conv)
-    before = [setting.fp32_precision for setting in settings]
-    for setting in settings:
-        setting.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+    allow_tf32(precision == "tf32")
     try:
         yield
     finally:
-        for setting, value in zip(settings, before, strict=True):
-            setting.fp32_precision = value
+        allow_tf32(False)  # a model says for itself what it wants
 
 
 def operations_per_second(precision: str, device: torch.device) -> float:
@@ -117,12 +110,10 @@ def model_of(case: Case, device: str) -> DeepQ | str:
         return "updates are captured on GPUs of NVIDIA only"
     if case.precision == "tf32" and not on_gpu:
         return "tf32 is a format of NVIDIA's GPUs"
-    overrides = {**OVERRIDES[case.precision], **OVERRIDES[case.mode]}
-    try:
-        model = built("dqn", device, batch_size=case.batch_size, **overrides)
-        seconds_of_updates(model, case.batch_size, 3)  # the first ones make what later ones find made
-    except UserError as error:
-        return str(error)
+    model = built("dqn", device, batch_size=case.batch_size, **OVERRIDES[case.precision])
+    if case.mode == "eager":
+        model.capture = None
+    seconds_of_updates(model, case.batch_size, 8)  # the first ones make what later ones find made, a graph too
     return model
 
 

@@ -7,6 +7,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from torch.profiler import ProfilerActivity, profile
 
+from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing
 
 _UPDATES_BEFORE = 16  # the first ones allocate memory and choose kernels
@@ -49,12 +50,16 @@ class Trace(BaseCallback):
         if self._profile is not None:
             self._write()
         elif self._steps_left > 0:
-            self._say(f"no trace: the run ended before its {_UPDATES_BEFORE}th update")
+            self._say(f"no trace: it begins after {_UPDATES_BEFORE} updates, and there were fewer")
 
     def _write(self) -> None:
         assert self._profile is not None
         self._profile.stop()
-        with plain_os_errors(f"cannot write {self._path}"), replacing(self._path) as temporary:
-            self._profile.export_chrome_trace(str(temporary))
-        self._profile, self._steps_left = None, 0
-        self._say(f"trace: {self._path}")
+        recorded, self._profile, self._steps_left = self._profile, None, 0
+        try:
+            with plain_os_errors(f"cannot write {self._path}"), replacing(self._path) as temporary:
+                recorded.export_chrome_trace(str(temporary))
+        except UserError as error:  # no reason to end a run of days
+            self._say(f"warning: no trace: {error}")
+        else:
+            self._say(f"trace: {self._path}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from gymnasium import spaces
 from rl_zoo3.utils import linear_schedule
 from stable_baselines3.common.callbacks import BaseCallback
@@ -20,6 +21,7 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.learning.finite import names_not_finite
 from dqn_zoo_ext.learning.model import Model
 from dqn_zoo_ext.learning.networks.activations import Activation, activation_class
+from dqn_zoo_ext.learning.optim import Adam
 from dqn_zoo_ext.learning.schedules import AsProgress, Constant, Linear, Schedule
 
 _ONLY = {
@@ -82,6 +84,9 @@ class Yardstick(Model):
                 raise ValueError(_train_freq_refused(train_freq, n_envs))
             train_freq //= n_envs
         self.exploration = exploration
+        policy_kwargs = sb3_arguments.get("policy_kwargs") or {}
+        if policy_kwargs.get("optimizer_class") is Adam:  # ours is fused, and rounds otherwise
+            sb3_arguments["policy_kwargs"] = {**policy_kwargs, "optimizer_class": torch.optim.Adam}
         arguments: dict[str, Any] = {"optimize_memory_usage": settings.optimize_memory_usage} if settings else {}
         arguments |= {**sb3_arguments, **_epsilon(exploration)}
         super().__init__(policy, env, learning_rate=_rate(learning_rate), train_freq=train_freq, **arguments)

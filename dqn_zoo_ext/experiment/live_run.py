@@ -133,7 +133,7 @@ class LiveRun:
         self.started = datetime.fromisoformat(state["run"]["started"])
         self.seconds_before = state["run"]["seconds"]
         self.first_step = state["run"]["first_step"]
-        self._deep_q.time_spent.add(state["run"]["seconds_spent"])
+        self._deep_q.time_spent.add(state["run"].get("seconds_spent", {}))
         deep_q_state.restore_random_state(self._deep_q, state["model"])
 
     def _restore_what_may_not_fit(self, checkpoint: Checkpoint, state: State, with_replay: bool) -> None:

@@ -28,6 +28,7 @@ from dqn_zoo_ext.experiment.resume import (
 )
 from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
 from dqn_zoo_ext.learning.model import Model
+from dqn_zoo_ext.learning.optim import load_state_only
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights, write_agent
 from dqn_zoo_ext.storage.atomic import plain_os_errors, remove_leftovers
@@ -180,7 +181,7 @@ def _continue_from(model: Model, options: RunOptions) -> None:
     weights, optimizer = read_policy_weights(options.trained_agent), read_optimizer_state(options.trained_agent)
     try:
         model.policy.load_state_dict(weights)
-        model.policy.optimizer.load_state_dict(optimizer)
+        load_state_only(model.policy.optimizer, optimizer["state"])
     except (RuntimeError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise UserError(f"agent file {options.trained_agent} does not fit the configuration: {reason}") from error

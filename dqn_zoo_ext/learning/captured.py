@@ -4,6 +4,8 @@ A graph repeats the same operations on the same memory. What differs from one up
 into memory before it: which windows were drawn, with which weights, and the learning rate.
 """
 
+import contextlib
+import warnings
 from collections.abc import Callable
 from typing import Protocol
 
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from dqn_zoo_ext.learning.learner import Improvement, Learner
 from dqn_zoo_ext.learning.losses import Loss
+from dqn_zoo_ext.learning.optim import DeepMindRMSprop
 from dqn_zoo_ext.learning.replay import Draw, FrameRing
 
 _UPDATES_BEFORE = 3
@@ -33,7 +36,8 @@ class CudaGraph:
 
     def __init__(self, work: Work) -> None:
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        # what other threads do meanwhile (a checkpoint is written, rows of the replay with it) is no part of it
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._improvement = work()
 
     def replay(self) -> Improvement:
@@ -42,11 +46,22 @@ class CudaGraph:
         return self._improvement
 
 
+class OneByOne:
+    """Stands in for a graph where the work could not be captured: operation by operation, as without it."""
+
+    def __init__(self, work: Work) -> None:
+        self.replay = work
+
+
 class CapturedUpdates:
     """One update for each ``update``: the first few as ever, then as a graph. Both give the same numbers, to the bit.
 
-    capture: makes the graph; tests without a GPU have one that does the work anew. ValueError unless the ring's rows
-    lie on the learning device, or if the learner would read numbers within an update.
+    capture: makes the graph; tests without a GPU have one that does the work anew. If it fails (a loss of somebody
+    else's that reads a number, say), it is said in a warning, and updates go on as they began. ValueError unless the
+    ring's rows lie on the learning device, or if the learner would read numbers within an update.
+
+    Numbers are looked at up to 32 updates later. If one is not finite its windows are made again, and by then the
+    oldest rows of a full ring may show later transitions.
 
     It is made for the memory that weights, optimizer and ring have now, and ``fits`` no other.
     """
@@ -63,7 +78,7 @@ class CapturedUpdates:
             raise ValueError(f"the ring's rows lie on {ring.storage}, and updates are made on {ring.device}")
         if learner.updates_per_reading == 1:
             raise ValueError("a learner that reads the numbers of each update cannot be captured")
-        keep_rate_on_device(optimizer, ring.device)
+        keep_on_device(optimizer, ring.device)
         self._batch_size = batch_size
         self._optimizer = optimizer
         self._state_of_optimizer = optimizer.state
@@ -85,7 +100,8 @@ class CapturedUpdates:
         """One step on these windows; losses and priorities stay as they are until the next one."""
         for static, new in zip(self._drawn, draw, strict=True):
             static.copy_(new, non_blocking=True)
-        improvement = self._improved()
+        with torch.cuda.device(self._ring.device) if self._ring.device.type == "cuda" else contextlib.nullcontext():
+            improvement = self._improved()
         # the numbers are read later, and the windows made again then: the ring may have gone on by a few rows
         self._learner.note(improvement._replace(numbers=improvement.numbers.clone()), lambda: self._ring.batch_of(draw))
         self._updates += 1
@@ -95,8 +111,16 @@ class CapturedUpdates:
         if self._updates < _UPDATES_BEFORE:
             return self._beside_the_main_stream()
         if self._graph is None:
-            self._graph = self._capture(self._work)
+            self._graph = self._captured()
         return self._graph.replay()
+
+    def _captured(self) -> Graph:
+        try:
+            return self._capture(self._work)
+        except RuntimeError as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            warnings.warn(f"updates are not captured as one graph, and slower: {reason}", stacklevel=2)
+            return OneByOne(self._work)
 
     def _work(self) -> Improvement:
         return self._learner.improve(self._ring.batch_of(self._drawn))
@@ -112,13 +136,22 @@ class CapturedUpdates:
         return improvement
 
 
-def keep_rate_on_device(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
-    """Let the learning rate be a number in the device's memory, which a captured step reads; and let it be captured."""
+def can_be_captured(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether its step reads no number: PyTorch's optimizers that say so, and ours."""
+    says_so = all("capturable" in group for group in optimizer.param_groups)
+    return says_so or isinstance(optimizer, DeepMindRMSprop)
+
+
+def keep_on_device(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    """Let learning rate and counts of steps be numbers in the device's memory, which a captured step reads."""
     for group in optimizer.param_groups:
         if not isinstance(group["lr"], Tensor):
             group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=device)
         if "capturable" in group:
             group["capturable"] = device.type == "cuda"
+    for state in optimizer.state.values():
+        if isinstance(state.get("step"), Tensor):
+            state["step"] = state["step"].to(device)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

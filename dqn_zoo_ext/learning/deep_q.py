@@ -28,7 +28,15 @@ from torch import Tensor, nn
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.keywords import signature_of
 from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
-from dqn_zoo_ext.learning.captured import CapturedUpdates, CudaGraph, Graph, Work, set_rate
+from dqn_zoo_ext.learning.captured import (
+    CapturedUpdates,
+    CudaGraph,
+    Graph,
+    Work,
+    can_be_captured,
+    keep_on_device,
+    set_rate,
+)
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
 from dqn_zoo_ext.learning.learner import Learner, copy_weights
 from dqn_zoo_ext.learning.loop import TrainingLoop
@@ -42,7 +50,7 @@ from dqn_zoo_ext.learning.parts import (
     settings_among,
 )
 from dqn_zoo_ext.learning.policies import CnnPolicy, MlpPolicy, MultiInputPolicy, QNetwork
-from dqn_zoo_ext.learning.precision import Precision, allow_tf32
+from dqn_zoo_ext.learning.precision import Precision
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.schedules import AsProgress, Delayed, Linear, Schedule, as_schedule
 
@@ -158,8 +166,10 @@ class DeepQ(TrainingLoop, Model):
             for each in (network, self.q_net_target):
                 assert isinstance(each, QNetwork)
                 each.precision = self.precision
-        allow_tf32(self.precision == "tf32")
-        self.capture = CudaGraph if self.device.type == "cuda" else None
+        if self.device.type == "cuda":
+            optimizer = self.policy.optimizer
+            keep_on_device(optimizer, self.device)  # before any state is loaded into it
+            self.capture = CudaGraph if can_be_captured(optimizer) else None
         if isinstance(self.action_space, spaces.Discrete) and self.action_space.start != 0:
             raise ValueError(
                 f"cannot learn: the actions are {self.action_space}, and only actions from 0 are known here"
@@ -200,6 +210,8 @@ class DeepQ(TrainingLoop, Model):
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
         assert self.replay_buffer is not None
+        if reset_num_timesteps or self.replay_buffer.size() == 0:
+            self.updates_due = self._transitions_to_learn_from = 0
         # an agent that goes on with an empty replay fills it first, acting as it has learned to
         begun = 0 if self.replay_buffer.size() > 0 else self.num_timesteps
         self._first_update_after = begun + self.learning_starts

@@ -10,7 +10,7 @@ follow the step that made them due, as in Stable-Baselines3.
 """
 
 from abc import abstractmethod
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from stable_baselines3 import DQN as SB3DQN
@@ -22,6 +22,20 @@ from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.time_spent import TimeSpent
 
 SelfLoop = TypeVar("SelfLoop", bound="TrainingLoop")
+
+
+class Seen(NamedTuple):
+    """What a vector step was and what came of it, by Stable-Baselines3's names, which callbacks know.
+
+    Each (n_envs, ...); buffer_actions: as they are stored.
+    """
+
+    actions: np.ndarray
+    buffer_actions: np.ndarray
+    new_obs: Any
+    rewards: np.ndarray
+    dones: np.ndarray
+    infos: list[dict[str, Any]]
 
 
 class TrainingLoop(SB3DQN):
@@ -57,11 +71,13 @@ class TrainingLoop(SB3DQN):
 
         log_interval: episodes between log lines, None for none.
         """
-        total, callbacks = self._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
+        total_timesteps, callbacks = self._setup_learn(
+            total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
+        )
         callbacks.on_training_start(locals(), globals())
         whole = False
         try:
-            whole = self._learn_until(total, callbacks, log_interval)
+            whole = self._learn_until(total_timesteps, callbacks, log_interval)
         finally:
             if not whole:
                 # stopped between a step and its storing: the last observation is stale, the next learn() resets
@@ -88,21 +104,21 @@ class TrainingLoop(SB3DQN):
                 callbacks.on_rollout_start()
             seen = self._step(learns_meanwhile)
             with self.time_spent.on("callbacks"):
-                callbacks.update_locals(seen)
+                callbacks.update_locals({**seen._asdict(), "env": self.env, "replay_buffer": self.replay_buffer})
                 if not callbacks.on_step():
                     return False
             with self.time_spent.on("storing"):
                 self._store(seen)
             with self.time_spent.on("callbacks"):
-                self._log(int(seen["dones"].sum()), log_interval)
+                self._log(int(seen.dones.sum()), log_interval)
                 callbacks.on_rollout_end()
             if not learns_meanwhile:
                 self._make_updates_due()
         self._make_updates_due()
         return True
 
-    def _step(self, learns_meanwhile: bool) -> dict[str, Any]:
-        """Act, and learn while the environments step; returns the loop's variables as Stable-Baselines3 names them."""
+    def _step(self, learns_meanwhile: bool) -> Seen:
+        """Act, and learn while the environments step."""
         env = self.env
         assert env is not None
         with self.time_spent.on("acting"):
@@ -111,30 +127,28 @@ class TrainingLoop(SB3DQN):
             actions, buffer_actions = self._sample_action(self.learning_starts, None, env.num_envs)
             env.step_async(actions)
         if learns_meanwhile:
-            self._make_updates_due()
+            try:
+                self._make_updates_due()
+            except BaseException:
+                env.step_wait()  # else the next reset would take this step's answer for its own
+                raise
         with self.time_spent.on("emulating"):
             new_obs, rewards, dones, infos = env.step_wait()
         self.num_timesteps += env.num_envs
-        return {**locals(), "replay_buffer": self.replay_buffer}
+        return Seen(actions, buffer_actions, new_obs, rewards, dones, infos)
 
     def _make_updates_due(self) -> None:
         if self.updates_due > 0:
             with self.time_spent.on("learning"):
-                updates, self.updates_due = self.updates_due, 0
-                self.train(updates, self.batch_size)
+                self.train(self.updates_due, self.batch_size)
+                self.updates_due = 0
 
-    def _store(self, seen: dict[str, Any]) -> None:
-        if seen["dones"].any():  # infos tell of whole games then, and only then
-            self._update_info_buffer(seen["infos"], seen["dones"])
+    def _store(self, seen: Seen) -> None:
+        if seen.dones.any():  # infos tell of whole games then, and only then
+            self._update_info_buffer(seen.infos, seen.dones)
         assert self.replay_buffer is not None
-        self._store_transition(
-            self.replay_buffer,
-            seen["buffer_actions"],
-            seen["new_obs"],
-            seen["rewards"],
-            seen["dones"],
-            seen["infos"],
-        )
+        _, *transition = seen
+        self._store_transition(self.replay_buffer, *transition)
         self._update_current_progress_remaining(self.num_timesteps, self._total_timesteps)
         self._on_step()
         self.count_updates_due()
@@ -158,7 +172,8 @@ class TrainingLoop(SB3DQN):
                 self.dump_logs()
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "time_spent"]
+        # an agent that is loaded has no replay yet, and nothing is due by it
+        return [*super()._excluded_save_params(), "time_spent", "rows_stored", "updates_due"]
 
 
 def works_in_background(env: VecEnv) -> bool:

@@ -1,6 +1,6 @@
 """Optimizers. DeepMind's RMSProp is written out here; Adam and RMSProp are PyTorch's."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, overload
 
 import torch
@@ -68,7 +68,7 @@ class DeepMindRMSprop(torch.optim.Optimizer):
                 self._step_group(weights, group["lr"], group["decay"], group["eps"])
         return result
 
-    def _step_group(self, weights: list[Tensor], lr: float, decay: float, eps: float) -> None:
+    def _step_group(self, weights: list[Tensor], lr: float | Tensor, decay: float, eps: float) -> None:
         for weight in weights:
             if not self.state[weight]:
                 self.state[weight]["mean"] = torch.zeros_like(weight)
@@ -90,7 +90,7 @@ def _rmsprop(
     gradients: list[Tensor],
     means: list[Tensor],
     squares: list[Tensor],
-    lr: float,
+    lr: float | Tensor,
     decay: float,
     eps: float,
 ) -> None:
@@ -123,6 +123,14 @@ def _nearest_roots(numbers: tuple[Tensor, ...] | list[Tensor]) -> None:
             each.copy_(each.double().sqrt_())
     else:
         torch._foreach_sqrt_(numbers)
+
+
+def load_state_only(optimizer: torch.optim.Optimizer, state: Mapping[int, Any]) -> None:
+    """Take over the state of each weight, by its number; the groups' settings stay, as the configuration has them.
+
+    ValueError or KeyError if it does not fit.
+    """
+    optimizer.load_state_dict({"state": dict(state), "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 _RANGES = {"lr": "at least 0", "decay": "in [0, 1)", "eps": "above 0"}

@@ -17,7 +17,9 @@ _HIGHEST = 255  # of a pixel
 
 
 def computing(precision: Precision, device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """Inside, layers compute so."""
+    """Inside, layers compute so. On a GPU whatever is behind it, too, until the next one: PyTorch has one setting."""
+    if device.type == "cuda":
+        allow_tf32(precision == "tf32")
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
 
 

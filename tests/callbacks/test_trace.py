@@ -37,5 +37,5 @@ def test_a_run_that_ends_amid_it_leaves_what_there_was(tmp_path: Path) -> None:
 def test_a_run_that_hardly_learns_says_that_there_is_none(tmp_path: Path) -> None:
     said: list[str] = []
     trained(Trace(tmp_path / "trace.json", said.append), 30)
-    assert said == ["no trace: the run ended before its 16th update"]
+    assert said == ["no trace: it begins after 16 updates, and there were fewer"]
     assert not list(tmp_path.iterdir())

@@ -127,7 +127,10 @@ IN_A_FILE = [
         "distribution_kwargs, head, head_kwargs, layer, layer_kwargs, net_arch, normalize_images, torso, torso_kwargs",
     ),
     ("replay_buffer_class: ring", "unknown replay buffer 'ring'; choose one of frame_ring, prioritized_ring, sb3"),
-    ("replay_buffer_kwargs: {buffer_size: 5}", "unknown keyword 'buffer_size' of replay buffer 'frame_ring'"),
+    (
+        "replay_buffer_kwargs: {buffer_size: 5}",
+        "unknown keyword 'buffer_size' of replay buffer 'frame_ring'; choose one of storage",
+    ),
     ("preprocessing: atarii", "unknown preprocessing 'atarii'; did you mean 'atari'?"),
     ("preprocessing_kwargs: {noop: 3}", "unknown keyword 'noop' of preprocessing 'atari'; did you mean 'noop_max'?"),
     ("preprocessing_kwargs: {clip_reward: 1}", "preprocessing_kwargs.clip_reward: must be true or false, not 1"),

@@ -11,7 +11,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN, ImpalaDQN
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
-from dqn_zoo_ext.learning.captured import keep_rate_on_device
+from dqn_zoo_ext.learning.captured import keep_on_device
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.parts import parts_of
 from dqn_zoo_ext.learning.replay import FrameRing
@@ -55,7 +55,7 @@ def weights(model: DeepQ) -> list[torch.Tensor]:
 def test_captured_equals_eager_to_the_bit(algorithm: type[DeepQ]) -> None:
     eager, captured = small(algorithm), small(algorithm)
     eager.capture = None
-    keep_rate_on_device(eager.policy.optimizer, eager.device)
+    keep_on_device(eager.policy.optimizer, eager.device)
     for model in (eager, captured):
         model.learn(120)
     assert captured._captured is not None

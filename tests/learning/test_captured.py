@@ -13,7 +13,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN, ImpalaDQN, PrioritizedDQN
 from dqn_zoo_ext.learning.batch import Batch
-from dqn_zoo_ext.learning.captured import CapturedUpdates, Work, keep_rate_on_device
+from dqn_zoo_ext.learning.captured import CapturedUpdates, Work, can_be_captured, keep_on_device
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.finite import NotFinite
 from dqn_zoo_ext.learning.learner import Improvement, Learner
@@ -62,7 +62,7 @@ def trained(algorithm: type[DeepQ], capture: Callable[[Work], Any] | None, agent
         model.loss, model.q_net, model.q_net_target, model.policy.optimizer, model.max_grad_norm, updates_per_reading=7
     )
     model.capture = capture
-    keep_rate_on_device(model.policy.optimizer, model.device)  # a float32, in both
+    keep_on_device(model.policy.optimizer, model.device)  # a float32, in both
     return model.learn(agent_steps)
 
 
@@ -134,6 +134,25 @@ def test_what_cannot_be_captured_is_refused() -> None:
     ring.storage = torch.device("meta")
     with pytest.raises(ValueError, match="rows lie on meta, and updates are made on cpu"):
         CapturedUpdates(model.learner, ring, 8, model.policy.optimizer, Again)
+
+
+def test_a_capture_that_fails_is_said_and_updates_go_on() -> None:
+    def fails(_: Work) -> Any:
+        raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+    plain = trained(DQN, None)
+    with pytest.warns(UserWarning, match="not captured as one graph, and slower: operation not permitted"):
+        uncaptured = trained(DQN, fails)
+    assert all(torch.equal(one, other) for one, other in zip(weights(plain), weights(uncaptured), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [("adam", True), ("rmsprop", True), ("deepmind_rmsprop", True), (torch.optim.SGD, False)],
+)
+def test_which_optimizers_can_be_captured(optimizer: Any, expected: bool) -> None:
+    made = registry.optimizers.get(optimizer) if isinstance(optimizer, str) else optimizer
+    assert can_be_captured(made([torch.zeros(2, requires_grad=True)], lr=1e-3)) is expected
 
 
 # PyTorch's meta tensors have a device of their own and no numbers: whatever asks for one, or brings in a tensor from

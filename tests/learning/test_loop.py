@@ -1,6 +1,7 @@
 """The order of a vector step, and where its time goes."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -89,6 +90,32 @@ def test_what_is_due_is_part_of_the_state_when_a_callback_looks() -> None:
     model = Recorded("MlpPolicy", Recording(), learning_starts=2, batch_size=2, train_freq=4, gradient_steps=3, seed=0)
     model.learn(10, callback=Look())
     assert Look.due == [0, 0, 0, 3, 0]
+
+
+def test_an_error_amid_the_updates_leaves_no_step_half_done() -> None:
+    class Failing(Recorded):
+        def train(self, gradient_steps: int, batch_size: int = 100) -> None:
+            super().train(gradient_steps, batch_size)
+            raise FloatingPointError
+
+    venv = Recording()
+    model = Failing("MlpPolicy", venv, learning_starts=2, batch_size=2, train_freq=4, gradient_steps=3, seed=0)
+    with pytest.raises(FloatingPointError):
+        model.learn(20)
+    assert venv.events.count("act") == venv.events.count("wait") == 4
+    assert model.updates_due == 3
+    with pytest.raises(FloatingPointError):
+        model.learn(20)  # from the beginning: nothing is due by what was before
+    assert venv.events[-3:] == ["act", "learn 3", "wait"]
+
+
+def test_an_agent_that_is_loaded_has_nothing_due(tmp_path: Path) -> None:
+    model = Recorded("MlpPolicy", Recording(), learning_starts=2, batch_size=2, train_freq=4, seed=0).learn(10)
+    model.updates_due = 7
+    model.save(tmp_path / "agent.zip")
+    loaded = Recorded.load(tmp_path / "agent.zip", env=Recording())
+    assert (loaded.updates_due, loaded.rows_stored) == (0, 0)
+    loaded.learn(10)
 
 
 @pytest.mark.parametrize(

@@ -180,14 +180,14 @@ def test_going_on_does_only_what_is_missing(tmp_path: Path, capsys: pytest.Captu
 def test_a_run_that_fails_is_a_row_and_the_others_are_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    draw = DQN._draw
+    update = DQN._update
 
     def breaks(self: Any, *arguments: Any) -> Any:
         if self.settings is None and type(self) is DQN and self.seed == 2:
             raise RuntimeError("the accelerator has gone\nfor good")
-        return draw(self, *arguments)
+        return update(self, *arguments)
 
-    monkeypatch.setattr(DQN, "_draw", breaks)
+    monkeypatch.setattr(DQN, "_update", breaks)
     words = [*WORDS, "--seeds", "1", "2", "-f", str(tmp_path)]
     assert campaign(words) == 1
     captured = capsys.readouterr()
@@ -201,7 +201,7 @@ def test_a_run_that_fails_is_a_row_and_the_others_are_done(
     assert rows["no_double", 2]["final_mean"] == ""
     assert {row["state"] for key, row in rows.items() if key != ("no_double", 2)} == {"finished"}
     assert "| no_double | algo:dqn" in the_campaign(tmp_path).table.read_text()
-    monkeypatch.setattr(DQN, "_draw", draw)
+    monkeypatch.setattr(DQN, "_update", update)
     assert campaign([*words, "--into", str(the_campaign(tmp_path).path)]) == 0  # it is tried again
     assert rows_of(tmp_path)["no_double", 2]["state"] == "finished"
 

@@ -83,6 +83,7 @@ class FrameRing(Rows):
 
     def cut(self) -> None:
         """Say that the next row will not follow the newest one: the environments are being reset from outside."""
+        self._shown = None
         if self.rows_added == 0:
             return
         row = self.rows_added - 1

@@ -148,6 +148,7 @@ class Rows(ReplayBuffer):
 
     def _take_rest(self, rest: dict[str, Tensor], rows_added: int, generator: torch.Generator) -> None:
         self.rows_added = rows_added
+        self._shown = None
         self._age = rest["next_age"].numpy().copy()
         self._cut_cells = rest["cut_cells"].numpy().copy()
         self.generator = generator

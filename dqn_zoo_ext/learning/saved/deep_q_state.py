@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.optim import load_state_only
 from dqn_zoo_ext.learning.saved.random_state import (
     generator_state,
     random_state,
@@ -60,12 +61,10 @@ def restore(model: DeepQ, state: State) -> None:
     while they are brought back. ValueError, KeyError or RuntimeError if weights or the optimizer's state do not fit.
     """
     model.policy.load_state_dict(state["policy"])
-    # the groups' settings come from the configuration, which may have been changed
-    groups = model.policy.optimizer.state_dict()["param_groups"]
-    of_weights = {int(index): each for index, each in state["optimizer"].items()}
-    model.policy.optimizer.load_state_dict({"state": of_weights, "param_groups": groups})
+    load_state_only(model.policy.optimizer, {int(index): each for index, each in state["optimizer"].items()})
+    counters = {"updates_due": 0, **state["counters"]}  # none was, before they were made amid the next step
     for name in _COUNTERS:
-        setattr(model, name, state["counters"][name])
+        setattr(model, name, counters[name])
     model.learner.load_state(state["learner"])
     model._last_obs = state["last_obs"]
     model._last_episode_starts = state["last_episode_starts"]
