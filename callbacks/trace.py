@@ -16,6 +16,8 @@ _UPDATES_BEFORE = 16  # the first ones allocate memory and choose kernels
 class Trace(BaseCallback):
     """Records `vector_steps` of a training that learns already, with PyTorch's profiler, and writes them to `path`.
 
+    More of them, where updates come in rounds further apart: it ends with the first that has seen one.
+
     The file is in the trace event format: ui.perfetto.dev and chrome://tracing open it. The activities of
     ``learning.time_spent`` stand in it under their names. While it records, the training is slower than it is.
     """
@@ -27,6 +29,8 @@ class Trace(BaseCallback):
         self._steps_left = vector_steps
         self._profile: profile | None = None
         self._updates_at_start = 0
+        self._updates_before = 0
+        """Those made before it began to record."""
 
     def _on_training_start(self) -> None:
         self._updates_at_start = self.model._n_updates
@@ -34,11 +38,13 @@ class Trace(BaseCallback):
     def _on_rollout_start(self) -> None:
         if self._steps_left == 0:
             return
+        updates = self.model._n_updates - self._updates_at_start
         if self._profile is not None:
-            self._steps_left -= 1
+            self._steps_left = max(self._steps_left - 1, 1 if updates == self._updates_before else 0)
             if self._steps_left == 0:
                 self._write()
-        elif self.model._n_updates - self._updates_at_start >= _UPDATES_BEFORE:
+        elif updates >= _UPDATES_BEFORE:
+            self._updates_before = updates
             on_gpu = [ProfilerActivity.CUDA] if torch.cuda.is_available() else []
             self._profile = profile(activities=[ProfilerActivity.CPU, *on_gpu])
             self._profile.start()

@@ -119,11 +119,16 @@ def whole_number(least: int) -> Callable[[str], int]:
 def prepare(options: argparse.Namespace) -> None:
     """Load plug-ins and set threads, as every verb does before it looks up a name."""
     registry.load_plugins()
+    here = str(Path.cwd())
+    if options.gym_packages and here not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` has it
     for module in options.gym_packages:
         try:
             importlib.import_module(module)
         except ImportError as error:
             raise UserError(f"--gym-packages: cannot import '{module}': {error}") from error
+        except registry.NameTaken as error:
+            raise UserError(f"--gym-packages: {module}: {error}") from error
     dqn_zoo_ext.algorithms.join_rl_zoo()
     if options.num_threads > 0:
         torch.set_num_threads(options.num_threads)

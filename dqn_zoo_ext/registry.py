@@ -22,6 +22,10 @@ T = TypeVar("T")
 C = TypeVar("C")
 
 
+class NameTaken(ValueError):  # noqa: N818  # it says what is wrong
+    """Another class has this name already."""
+
+
 class Registry(Generic[T]):
     """One kind of plug-in: unique names and what they stand for.
 
@@ -45,7 +49,7 @@ class Registry(Generic[T]):
         """File `entry` under `name`; the same class may come twice (a module reloaded), another one may not."""
         taken = self._entries.get(name)
         if taken is not None and _identity(taken) != _identity(entry):
-            raise ValueError(f"{self.kind} '{name}' is registered already, by {'.'.join(_identity(taken))}")
+            raise NameTaken(f"{self.kind} '{name}' is registered already, by {'.'.join(_identity(taken))}")
         self._entries[name] = entry
 
     def get(self, name: str) -> T:

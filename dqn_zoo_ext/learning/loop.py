@@ -74,7 +74,8 @@ class TrainingLoop(SB3DQN):
         total_timesteps, callbacks = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
-        callbacks.on_training_start(locals(), globals())
+        with self.time_spent.on("callbacks"):
+            callbacks.on_training_start(locals(), globals())
         whole = False
         try:
             whole = self._learn_until(total_timesteps, callbacks, log_interval)
@@ -82,7 +83,8 @@ class TrainingLoop(SB3DQN):
             if not whole:
                 # stopped between a step and its storing: the last observation is stale, the next learn() resets
                 self._last_obs = None
-        callbacks.on_training_end()
+        with self.time_spent.on("callbacks"):
+            callbacks.on_training_end()
         return self
 
     def seconds_spent(self) -> dict[str, float]:

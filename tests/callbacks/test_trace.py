@@ -28,6 +28,14 @@ def test_it_records_some_steps_amid_learning(tmp_path: Path) -> None:
     assert any("addmm" in str(name) for name in names)
 
 
+def test_it_goes_on_until_it_has_seen_a_round_of_updates(tmp_path: Path) -> None:
+    model = DQN("MlpPolicy", make_vec_env("CartPole-v1"), learning_starts=20, batch_size=8, train_freq=50, seed=0)
+    model.gradient_steps = 16
+    model.learn(200, callback=Trace(tmp_path / "trace.json", print, vector_steps=3))
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    assert sum(event.get("name") == "learning" and event.get("cat") == "user_annotation" for event in events) == 1
+
+
 def test_a_run_that_ends_amid_it_leaves_what_there_was(tmp_path: Path) -> None:
     said: list[str] = []
     trained(Trace(tmp_path / "trace.json", said.append, vector_steps=1_000), 60)

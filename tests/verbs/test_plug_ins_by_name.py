@@ -1,0 +1,32 @@
+"""``--gym-packages``: a module in the folder where one is, by either form of the commands."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+WORDS = ["--algo", "dqn", "--env", "CartPole-v1", "--gym-packages"]
+
+
+def called(words: list[str], folder: Path) -> "subprocess.CompletedProcess[str]":
+    """As the console script does it: the folder is not on the path by itself."""
+    script = (
+        "import sys; sys.path = [p for p in sys.path if p]; from dqn_zoo_ext.__main__ import main; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", script, "config", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_a_module_in_this_folder_is_found(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("raise ImportError('mine is read')\n")
+    done = called([*WORDS, "mine"], tmp_path)
+    assert (done.returncode, done.stderr.strip()) == (2, "error: --gym-packages: cannot import 'mine': mine is read")
+
+
+def test_a_name_that_is_taken_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "clash.py").write_text(
+        "from dqn_zoo_ext.registry import losses\nlosses.add('huber', lambda td_error: td_error)\n"
+    )
+    done = called([*WORDS, "clash"], tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: --gym-packages: clash: loss 'huber' is registered already, by ")
