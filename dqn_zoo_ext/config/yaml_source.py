@@ -101,7 +101,18 @@ def to_yaml(data: Any) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader with our numbers."""
+    """PyYAML's safe loader with our numbers, and an end to nesting: its own is Python's recursion, seconds later."""
+
+    levels = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """RecursionError beyond `MOST_LEVELS`."""
+        self.levels += 1
+        if self.levels > MOST_LEVELS + 1:
+            raise RecursionError
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.levels -= 1
+        return node
 
 
 class _Dumper(yaml.SafeDumper):

@@ -16,7 +16,8 @@ from dqn_zoo_ext.storage.event_files import EventFiles
 
 def points(folder: Path) -> list[tuple[int, float]]:
     events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
-    return [(event.step, event.value) for event in events.Scalars("x")]
+    # files of one process and one second are read in the order of their names, 10 before 9
+    return sorted((event.step, event.value) for event in events.Scalars("x"))
 
 
 def write(files: EventFiles, *steps: int) -> None:
