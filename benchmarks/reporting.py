@@ -12,8 +12,10 @@ from typing import Any
 
 import dqn_zoo_ext  # isort: skip  # noqa: F401  # before PyTorch, as in the commands
 import torch
+from stable_baselines3.common.utils import get_device
 
-from dqn_zoo_ext.command_line import whole_number
+from dqn_zoo_ext.command_line import check_device, whole_number
+from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.results import Machine
 
 __all__ = ["commit", "device_name", "machine", "parser_of", "positive", "publish", "whole_number"]
@@ -39,10 +41,9 @@ def positive(text: str) -> float:
 def device_name(text: str) -> str:
     """An argparse type: a device that PyTorch can use."""
     try:
-        torch.empty(0, device=text)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise argparse.ArgumentTypeError(f"PyTorch cannot use '{text}': {str(error).splitlines()[0]}") from None
-    return text
+        return str(get_device(check_device(text)))
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("--device: ")) from None
 
 
 def machine(device: str = "cpu") -> dict[str, Any]:

@@ -7,27 +7,28 @@ that takes longer than the network's backward pass through its convolutions.
 import functools
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 
-def one_pass(
-    weights: list[Tensor],
-    gradients: list[Tensor],
-    means: list[Tensor],
-    squares: list[Tensor],
-    lr: Tensor,
-    decay: float,
-    eps: float,
-) -> bool:
-    """Change `weights`, `means` and `squares` as ``DeepMindRMSprop`` says, to the bit as its plain form does.
+class Group(NamedTuple):
+    """Weights that are stepped together, and for each its gradient and its running means, of the same shape."""
+
+    weights: list[Tensor]
+    gradients: list[Tensor]
+    means: list[Tensor]
+    squares: list[Tensor]
+
+
+def one_pass(group: Group, lr: Tensor, decay: float, eps: float) -> bool:
+    """Change weights and running means as ``DeepMindRMSprop`` says, to the bit as its plain form does.
 
     False, with a warning, if it cannot be compiled here (there is no C++ compiler); nothing is changed then.
     """
     try:
-        _compiled()(weights, gradients, means, squares, lr, decay, eps)
+        _compiled()(group, lr, decay, eps)
     except Exception as error:  # whatever keeps the compiler from its work: the plain form does the same
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         warnings.warn(f"deepmind_rmsprop stays uncompiled, and slower: {reason}", stacklevel=2)
@@ -45,16 +46,8 @@ def _compiled() -> Callable[..., Any]:
     return torch.compile(_rmsprop, dynamic=False, fullgraph=True)
 
 
-def _rmsprop(
-    weights: list[Tensor],
-    gradients: list[Tensor],
-    means: list[Tensor],
-    squares: list[Tensor],
-    lr: Tensor,
-    decay: float,
-    eps: float,
-) -> None:
-    for weight, gradient, mean, square in zip(weights, gradients, means, squares, strict=True):
+def _rmsprop(group: Group, lr: Tensor, decay: float, eps: float) -> None:
+    for weight, gradient, mean, square in zip(*group, strict=True):
         mean.copy_(mean * decay + gradient * (1 - decay))
         square.copy_(square * decay + gradient * gradient * (1 - decay))
         spread = (square - mean * mean).clamp_min(0.0) + eps

@@ -7,7 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dqn_zoo_ext.learning.compiled import on_cpu, one_pass
+from dqn_zoo_ext.learning.compiled import Group, on_cpu, one_pass
 from dqn_zoo_ext.registry import register_optimizer
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -73,31 +73,26 @@ class DeepMindRMSprop(torch.optim.Optimizer):
             if not self.state[weight]:
                 self.state[weight]["mean"] = torch.zeros_like(weight)
                 self.state[weight]["square"] = torch.zeros_like(weight)
-        gradients = [weight.grad for weight in weights if weight.grad is not None]
-        means = [self.state[weight]["mean"] for weight in weights]
-        squares = [self.state[weight]["square"] for weight in weights]
+        group = Group(
+            [weight.detach() for weight in weights],
+            [weight.grad for weight in weights if weight.grad is not None],
+            [self.state[weight]["mean"] for weight in weights],
+            [self.state[weight]["square"] for weight in weights],
+        )
         if self._compiled_after is not None and self._steps > self._compiled_after and on_cpu(weights):
-            plain = [weight.detach() for weight in weights]
             rate = torch.as_tensor(lr)  # a number would be compiled in, and compiled anew when it changes
-            if one_pass(plain, gradients, means, squares, rate, decay, eps):
+            if one_pass(group, rate, decay, eps):
                 return
             self._compiled_after = None
-        _rmsprop(weights, gradients, means, squares, lr, decay, eps)
+        _rmsprop(group, lr, decay, eps)
 
 
-def _rmsprop(
-    weights: list[Tensor],
-    gradients: list[Tensor],
-    means: list[Tensor],
-    squares: list[Tensor],
-    lr: float | Tensor,
-    decay: float,
-    eps: float,
-) -> None:
+def _rmsprop(group: Group, lr: float | Tensor, decay: float, eps: float) -> None:
     """All weights together in a handful of launches, instead of a dozen for each.
 
     Every product and every sum is rounded by itself, as in ``compiled.one_pass``: no ``lerp``, no ``addcmul``.
     """
+    weights, gradients, means, squares = group
     torch._foreach_mul_(means, decay)
     torch._foreach_add_(means, torch._foreach_mul(gradients, 1 - decay))
     news = torch._foreach_mul(gradients, gradients)

@@ -61,7 +61,7 @@ def test_replay_memory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         ("scaling", ["--parts", "nothing"], "argument --parts: invalid choice"),
         ("train_speed", ["--precision", "fp8"], "argument --precision: invalid choice"),
         ("train_speed", ["--epsilon", "2"], "argument --epsilon: must be at most 1"),
-        ("update_speed", ["--device", "nowhere"], "argument --device: PyTorch cannot use 'nowhere'"),
+        ("update_speed", ["--device", "nowhere"], "argument --device: cannot use 'nowhere'"),
     ],
 )
 def test_bad_arguments_are_told_in_a_line(

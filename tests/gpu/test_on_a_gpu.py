@@ -75,19 +75,13 @@ def test_updates_never_wait_for_the_gpu(algorithm: type[DeepQ]) -> None:
         torch.cuda.set_sync_debug_mode("default")
 
 
+def playing_pong(**changes: Any) -> DQN:
+    arguments: dict[str, Any] = {"buffer_size": 400, "learning_starts": 40, "replay_buffer_class": "frame_ring"}
+    return DQN("CnnPolicy", AleVecEnv("pong", 4, seed=1), **{**arguments, **changes}, seed=1, device="cuda").learn(400)
+
+
 def test_rows_lie_in_the_gpus_memory_and_only_newest_frames_are_sent() -> None:
-    model = DQN("CnnPolicy", AleVecEnv("pong", 4, seed=1), buffer_size=400, learning_starts=40, seed=1, device="cuda")
-    ring = model.replay_buffer
-    assert not isinstance(ring, FrameRing)
-    model = DQN(
-        "CnnPolicy",
-        AleVecEnv("pong", 4, seed=1),
-        buffer_size=400,
-        learning_starts=40,
-        replay_buffer_class="frame_ring",
-        seed=1,
-        device="cuda",
-    ).learn(400)
+    model = playing_pong()
     assert isinstance(model.replay_buffer, FrameRing)
     assert model.replay_buffer.frames.device.type == "cuda"
     shown = model.replay_buffer.stacks_now(model._last_obs)  # type: ignore[arg-type]
@@ -106,16 +100,7 @@ def test_a_replay_that_does_not_fit_lies_in_main_memory_and_says_so(monkeypatch:
 
 @pytest.mark.parametrize("precision", ["tf32", "bf16"])
 def test_other_precisions_learn_too(precision: str) -> None:
-    model = DQN(
-        "CnnPolicy",
-        AleVecEnv("pong", 4, seed=1),
-        buffer_size=400,
-        learning_starts=40,
-        replay_buffer_class="frame_ring",
-        precision=precision,  # type: ignore[arg-type]
-        seed=1,
-        device="cuda",
-    ).learn(400)
+    model = playing_pong(precision=precision)
     model.check_finite()
     assert model.learner.read_means()["loss"] < 1.0
 

@@ -157,17 +157,22 @@ def test_masses_are_the_twins(
     ring = ring_for(history, alpha=alpha, priority_floor=0.125)
     twin, priorities = Twin(ring.n_envs, ring.n_steps), Priorities(alpha, 0.125)
     for row in feed(ring, twin, history[-1]):
-        drawable = twin.drawable(max(0, ring.rows_added - ring.rows), ring.stack)
-        priorities.see([row * ring.n_envs + env for row, env in drawable])
-        if row < len(updates):
-            cells = [int(where * ring.rows_added * ring.n_envs) for where, _ in updates[row]]
-            found = [priority for _, priority in updates[row]]
-            ring.learned_from(torch.tensor(cells), torch.tensor(found))
-            priorities.learn(cells, found)
+        see_and_learn(ring, twin, priorities, updates[row : row + 1])
         assert_masses(ring, priorities.masses())
     assert ring.can_sample == bool(priorities.of)
     if ring.can_sample:
         assert_draws_the_twins_windows(ring, twin, set(priorities.of))
+
+
+def see_and_learn(ring: PrioritizedRing, twin: Twin, priorities: "Priorities", updates: list[Update]) -> None:
+    """Both take note of what can be drawn now, and of what an update, if there is one, has found."""
+    drawable = twin.drawable(max(0, ring.rows_added - ring.rows), ring.stack)
+    priorities.see([row * ring.n_envs + env for row, env in drawable])
+    for update in updates:
+        cells = [int(where * ring.rows_added * ring.n_envs) for where, _ in update]
+        found = [priority for _, priority in update]
+        ring.learned_from(torch.tensor(cells), torch.tensor(found))
+        priorities.learn(cells, found)
 
 
 def assert_masses(ring: PrioritizedRing, expected: dict[int, float]) -> None:
@@ -193,13 +198,8 @@ def test_ranks_are_the_twins(history: tuple[int, int, int, int, list[Event]], up
     ring = ring_for(history, law="rank", alpha=1.0, updates_per_sorting=1)
     twin, priorities = Twin(ring.n_envs, ring.n_steps), Priorities(1.0, 0.0)
     for row in feed(ring, twin, history[-1]):
-        drawable = twin.drawable(max(0, ring.rows_added - ring.rows), ring.stack)
-        priorities.see([row * ring.n_envs + env for row, env in drawable])
+        see_and_learn(ring, twin, priorities, updates[row : row + 1])
         if row < len(updates):
-            cells = [int(where * ring.rows_added * ring.n_envs) for where, _ in updates[row]]
-            found = [priority for _, priority in updates[row]]
-            ring.learned_from(torch.tensor(cells), torch.tensor(found))
-            priorities.learn(cells, found)
             places = {cell: cell % (ring.rows * ring.n_envs) for cell in priorities.of}
             ranked = sorted(priorities.of, key=lambda cell: (-priorities.of[cell], -places[cell]))
             assert_masses(ring, {cell: 1.0 / (rank + 1) for rank, cell in enumerate(ranked)})
