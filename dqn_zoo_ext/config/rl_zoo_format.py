@@ -177,11 +177,24 @@ def _translate_wrapper(wrapper: Located, result: dict[str, Located], stands_for:
         )
     if "preprocessing" in result:
         raise UserError(f"{wrapper.source}: 'env_wrapper' says again what 'preprocessing' says in the same place")
-    keywords = {_WRAPPER_KEYWORDS.get(key, key): value for key, value in keywords.items()}
     preprocessing, replay = stands_for
     result["preprocessing"] = Located(preprocessing, wrapper.source)
-    result["preprocessing_kwargs"] = located(keywords, wrapper.source)
+    renamed = {_WRAPPER_KEYWORDS.get(key, key): value for key, value in keywords.items()}
+    _add_keywords(located(renamed, wrapper.source), result)
     result.setdefault("replay_buffer_class", Located(replay, wrapper.source))
+
+
+def _add_keywords(of_wrapper: Located, result: dict[str, Located]) -> None:
+    """What the wrapper is given, beside the ``preprocessing_kwargs`` of the same place."""
+    own = result.setdefault("preprocessing_kwargs", of_wrapper)
+    if own is of_wrapper or not isinstance(own.data, dict):  # what is no mapping is refused later, as always
+        return
+    both = [key for key in of_wrapper.data if key in own.data]
+    if both:
+        raise UserError(
+            f"{of_wrapper.source}: 'env_wrapper' says again what 'preprocessing_kwargs.{both[0]}' says there"
+        )
+    result["preprocessing_kwargs"] = Located({**own.data, **of_wrapper.data}, own.source)
 
 
 def _single_wrapper(wrapper: Located) -> tuple[str, dict[str, Any]]:

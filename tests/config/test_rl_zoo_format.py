@@ -114,6 +114,18 @@ atari:
     }
 
 
+def test_keywords_of_the_wrapper_and_of_the_preprocessing_both_count(tmp_path: Path) -> None:
+    text = """
+atari:
+  n_timesteps: 1000
+  env_wrapper: {stable_baselines3.common.atari_wrappers.AtariWrapper: {noop_max: 10}}
+  preprocessing_kwargs: {clip_reward: false}
+"""
+    found = configured(text, tmp_path, "PongNoFrameskip-v4").hyperparameters
+    assert found.preprocessing_kwargs["noop_max"] == 10
+    assert found.preprocessing_kwargs["clip_reward"] is False
+
+
 @pytest.mark.parametrize(
     ("written", "read"),
     [
@@ -227,6 +239,16 @@ def test_a_literal_may_say_what_yaml_may_say_and_no_more(tmp_path: Path) -> None
             "atari:\n  exploration: {fraction: 0.2}\n  exploration_fraction: 0.1\n",
             "PongNoFrameskip-v4",
             ":3: 'exploration_fraction' says again what 'exploration' says in the same place",
+        ),
+        (
+            "atari:\n  preprocessing_kwargs: {noop_max: 5}\n  env_wrapper: {a.AtariWrapper: {noop_max: 10}}\n",
+            "PongNoFrameskip-v4",
+            ":3: 'env_wrapper' says again what 'preprocessing_kwargs.noop_max' says there",
+        ),
+        (
+            "atari:\n  n_timesteps: 10\n  preprocessing_kwargs: 5\n  env_wrapper: {a.AtariWrapper: {noop_max: 10}}\n",
+            "PongNoFrameskip-v4",
+            ":3: preprocessing_kwargs: must be a mapping, not 5",
         ),
     ],
 )
