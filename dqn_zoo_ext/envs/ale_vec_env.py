@@ -12,6 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from dqn_zoo_ext.envs.action_log import RESEED_AFTER, nth_seed
+from dqn_zoo_ext.envs.colour_twin import ColourTwin, twin_for
 from dqn_zoo_ext.envs.consoles import Consoles
 from dqn_zoo_ext.envs.game_log import GameLog
 from dqn_zoo_ext.envs.rules import AtariRules
@@ -46,7 +47,8 @@ class AleVecEnv(VecEnv):
     game: a ROM name, e.g. ``space_invaders``. rules.repeat_action_probability None means 0 here.
     seed: see ``seed``. num_threads: 0 leaves the choice to ale-py (one per console, at most one per core).
     monitor_path: one csv file for the games of all consoles, readable by SB3's ``load_results``.
-    render_mode: ``rgb_array`` makes ``get_images`` and ``render`` work, at twice the emulation.
+    render_mode: ``rgb_array`` makes ``get_images`` and ``render`` work, at twice the emulation. ``rgb_array_list``, for
+        one console only, makes ``screens_of_last_step`` work too: each of the frames that an agent step skips.
     reseed_after: agent steps of a console since its last seed, from which on the next game over brings a new one; it
         bounds what ``load_state`` has to replay.
     """
@@ -71,8 +73,6 @@ class AleVecEnv(VecEnv):
             raise UserError(f"n_envs and frame_stack must be at least 1, not {n_envs} and {frame_stack}")
         if reseed_after < 1:
             raise UserError(f"reseed_after must be at least 1 agent step, not {reseed_after}")
-        if render_mode not in (None, "rgb_array"):
-            raise UserError(f"render_mode '{render_mode}' is not available for Atari; choose 'rgb_array' or none")
         self.game = game
         given = vars(rules or AtariRules())
         self.rules = AtariRules(**check_arguments(f"the rules of '{game}'", AtariRules, given, Place("rules")))
@@ -84,7 +84,7 @@ class AleVecEnv(VecEnv):
             frame_stack=frame_stack,
             num_threads=num_threads,
             reseed_after=reseed_after,
-            colour=render_mode is not None,
+            twin=twin_for(render_mode, game, n_envs, self.rules, num_threads),
         )
         self._n_actions = self._consoles.n_actions
         self._constructed_with = {
@@ -225,10 +225,21 @@ class AleVecEnv(VecEnv):
         self._is_reset = True
 
     def get_images(self) -> Sequence[npt.NDArray[np.uint8]]:
-        """What each console shows, in colour: (210, 160, 3) uint8. Only with ``render_mode="rgb_array"``."""
+        """What each console shows, in colour: (210, 160, 3) uint8. Only with a ``render_mode``."""
+        return self._twin.screens()
+
+    def screens_of_last_step(self) -> list[npt.NDArray[np.uint8]]:
+        """What the first console showed in its last agent step, in order, (210, 160, 3) uint8 each.
+
+        With ``render_mode="rgb_array_list"`` every frame, 60 a second; of a game that ended, up to its last one.
+        """
+        return self._twin.screens_of_last_step()
+
+    @property
+    def _twin(self) -> ColourTwin:
         if self._consoles.twin is None:
             raise RuntimeError("there are pictures only if AleVecEnv is made with render_mode='rgb_array'")
-        return self._consoles.twin.screens()
+        return self._consoles.twin
 
     def get_action_meanings(self) -> list[str]:
         """The names of the actions, in the order of their numbers."""

@@ -31,7 +31,7 @@ class Received(NamedTuple):
 
 
 class Consoles:
-    """`n_envs` consoles with one game in them, and if asked their twins in colour.
+    """`n_envs` consoles with one game in them, and if given their twins in colour.
 
     Every reset is seeded, and a console whose game is over after `reseed_after` agent steps or more since its last
     seed gets a new one. So seeds and actions since then are its whole state; pixels and memory need no saving.
@@ -46,10 +46,10 @@ class Consoles:
         frame_stack: int,
         num_threads: int,
         reseed_after: int,
-        colour: bool,
+        twin: ColourTwin | None = None,
     ) -> None:
         self.emulators = make_emulators(game, n_envs, rules, frame_stack=frame_stack, num_threads=num_threads)
-        self.twin = ColourTwin(game, n_envs, rules, num_threads=num_threads) if colour else None
+        self.twin = twin
         self._all: Mask = np.ones(n_envs, dtype=np.bool_)
         self._reseed_after = reseed_after
         self._log = ActionLog(n_envs, self.n_actions)

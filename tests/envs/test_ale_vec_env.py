@@ -263,6 +263,7 @@ def test_vec_env_questions() -> None:
         ({"n_envs": 0}, "n_envs"),
         ({"frame_stack": 0}, "frame_stack"),
         ({"render_mode": "human"}, "rgb_array"),
+        ({"render_mode": "rgb_array_list", "n_envs": 2}, "rgb_array_list' is for 1 environment, not for 2"),
         ({"monitor_path": Path("games.csv")}, "monitor.csv"),
         ({"rules": AtariRules(noop_max=-1)}, "noop_max: must be at least 0, not -1"),
         ({"rules": AtariRules(repeat_action_probability=1.5)}, "repeat_action_probability: must be at most 1, not 1.5"),
@@ -302,3 +303,33 @@ def test_colour_screens_keep_in_step_with_the_agents_frames() -> None:
     assert picture is not None
     assert picture.shape == (2 * 210, 160, 3)
     venv.close()
+
+
+@pytest.mark.parametrize(("game", "sticky"), [("space_invaders", 0.25), ("breakout", 0.0)])
+def test_every_frame_of_a_step_keeps_in_step_with_the_agents_frames(game: str, sticky: float) -> None:
+    """The brighter of a step's last two frames, made gray, is what the agent sees; a game cut in a step shows fewer."""
+    rules = AtariRules(repeat_action_probability=sticky, max_frames_per_game=402, terminal_on_life_loss=False)
+    venv = AleVecEnv(game, 1, rules, seed=4, render_mode="rgb_array_list")
+    draw, ends, flickered = np.random.default_rng(0), 0, 0
+    venv.reset()
+    for _ in range(230):
+        obs, _, dones, _ = venv.step(draw.integers(0, 4, 1))
+        screens = venv.screens_of_last_step()
+        ends += int(dones[0])
+        if dones[0]:
+            assert len(screens) == 2  # 402 = 100 * 4 + 2
+            continue
+        assert len(screens) == 4
+        np.testing.assert_array_equal(screens[-1], venv.get_images()[0])
+        np.testing.assert_array_equal(as_the_agent_sees(screens[-2], screens[-1]), obs[0, -1])
+        flickered += int((screens[-1] != screens[-2]).any())
+    assert ends == 2
+    assert flickered > 20
+    venv.close()
+
+
+def as_the_agent_sees(*screens: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    import cv2
+
+    gray = [cv2.cvtColor(screen, cv2.COLOR_RGB2GRAY) for screen in screens]
+    return np.asarray(cv2.resize(np.maximum(*gray), (84, 84), interpolation=cv2.INTER_AREA))
