@@ -1,7 +1,7 @@
 """Epsilon-greedy play in a vector environment: the one loop behind evaluating, recording and watching."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from gymnasium.spaces import Discrete
@@ -26,9 +26,19 @@ class Game:
     agent_steps: int
 
 
+class Came(NamedTuple):
+    """What a step brought beside the observations. rewards, dones: (n_envs,)."""
+
+    rewards: np.ndarray
+    dones: np.ndarray
+    infos: list[dict[str, Any]]
+
+
 class Player:
     """Plays on and on, from a reset with `seed`; each environment throws its own coin at each step.
 
+    observations: what the agent sees now. actions: (n_envs,), those of the last step. came: what the environments gave
+    back for them.
     The environments are seeded with `seed_of_games`. Same policy, environments, epsilon and seed: same games.
     UserError if the actions are not discrete, or do not begin at 0 (a Q-network's greedy action is an index).
     """
@@ -44,7 +54,9 @@ class Player:
         self._epsilon = epsilon
         self._random = np.random.default_rng(seed)
         venv.seed(seed_of_games(seed))
-        self._observations = venv.reset()
+        self.observations: Any = venv.reset()
+        self.actions: np.ndarray = np.zeros(venv.num_envs, dtype=np.int64)
+        self.came = Came(np.zeros(venv.num_envs), np.zeros(venv.num_envs, dtype=bool), [{}] * venv.num_envs)
 
     def step(self) -> tuple[Game, ...]:
         """One agent step in every environment; the games that ended with it, by environment.
@@ -52,11 +64,13 @@ class Player:
         Scores are those that the Monitor counted, inside of reward clipping and life-loss episodes. UserError if an
         environment ends a game without such a count.
         """
-        self._observations, _, dones, infos = self._venv.step(self._choose())
+        self.actions = self._choose()
+        self.observations, rewards, dones, infos = self._venv.step(self.actions)
+        self.came = Came(rewards, dones, infos)
         return tuple(_ended(index, infos[index]) for index in np.flatnonzero(dones) if _is_over(infos[index]))
 
     def _choose(self) -> np.ndarray:
-        greedy, _ = self._policy.predict(self._observations, deterministic=True)
+        greedy, _ = self._policy.predict(self.observations, deterministic=True)
         n_envs = self._venv.num_envs
         uniform = self._random.integers(self._actions.n, size=n_envs)
         return np.where(self._random.random(n_envs) < self._epsilon, uniform, greedy)

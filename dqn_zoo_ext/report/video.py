@@ -10,18 +10,16 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO
 
 import numpy as np
-import numpy.typing as npt
 from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.play import Player, Policy
 from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.evaluation.screens import Picture, picture_now, pictures_of_step
 from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing
-
-Picture: TypeAlias = npt.NDArray[np.uint8]
 
 _PART_OF_FFMPEG = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
 
@@ -29,18 +27,20 @@ _PART_OF_FFMPEG = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
 def record_game(
     policy: Policy, venv: VecEnv, protocol: Protocol, seed: int, games: int = 1, max_agent_steps: int | None = None
 ) -> Iterator[Picture]:
-    """Play in the first environment of `venv` by `protocol` and yield its picture after the reset and each agent step.
+    """Play in the first environment of `venv` by `protocol` and yield its picture after the reset and each agent step,
+    or each frame's if it was made with ``render_mode="rgb_array_list"``.
 
     Ends with the last of `games`, or after max_agent_steps. Yields (H, W, 3) uint8. UserError if the environment was
-    not made with ``render_mode="rgb_array"``.
+    made without a render_mode.
     """
     player = Player(policy, venv, protocol.epsilon, seed)
-    yield _picture(venv)
+    yield picture_now(venv)
     for _ in itertools.count() if max_agent_steps is None else range(max_agent_steps):
-        games -= sum(game.env_index == 0 for game in player.step())
+        over = any(game.env_index == 0 for game in player.step())
+        games -= over
+        yield from pictures_of_step(venv, over and games <= 0)
         if games <= 0:
-            return  # the environment has begun the next game by now; its picture is not of this one
-        yield _picture(venv)
+            return
 
 
 def write_mp4(frames: Iterable[Picture], path: Path, fps: float, scale: int = 1) -> None:
@@ -115,13 +115,6 @@ def _check(picture: Picture, shape: tuple[int, ...]) -> None:
         raise ValueError(f"a picture must be (H, W, 3) uint8, given {picture.shape} {picture.dtype}")
     if picture.shape != shape:
         raise ValueError(f"all pictures must have the first one's shape {shape}, given {picture.shape}")
-
-
-def _picture(venv: VecEnv) -> Picture:
-    picture = venv.get_images()[0] if venv.render_mode == "rgb_array" else None
-    if picture is None:
-        raise UserError("the environment gives no pictures; make it with render_mode='rgb_array'")
-    return np.array(picture, dtype=np.uint8)
 
 
 def _first_line(log: IO[bytes]) -> str:

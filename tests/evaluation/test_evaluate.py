@@ -117,7 +117,7 @@ def test_greedy_games_are_those_of_sb3s_evaluate_policy(model: DQN, n_envs: int,
 
 def test_neighbouring_seeds_share_no_games(model: DQN) -> None:
     """Given 5 and 6 themselves, environment 1 of the one and environment 0 of the other would begin alike."""
-    first = [np.asarray(Player(model, cart_poles(4), 0.0, seed)._observations) for seed in range(5, 13)]
+    first = [np.asarray(Player(model, cart_poles(4), 0.0, seed).observations) for seed in range(5, 13)]
     assert len(np.unique(np.concatenate(first), axis=0)) == 8 * 4
 
 

@@ -18,7 +18,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.evaluate import evaluate
 from dqn_zoo_ext.evaluation.protocols import get
-from dqn_zoo_ext.report.video import Picture, record_game, write_mp4
+from dqn_zoo_ext.evaluation.screens import Picture
+from dqn_zoo_ext.report.video import record_game, write_mp4
 
 GREEDY = get("greedy")
 QUADRANTS = ((250, 10, 10), (10, 250, 10), (10, 10, 250), (200, 200, 200))  # red green / blue grey
