@@ -1,8 +1,13 @@
 """``python -m dqn_zoo_ext.record_video``: film a trained agent."""
 
+import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.command_line import (
     Parser,
@@ -15,8 +20,12 @@ from dqn_zoo_ext.command_line import (
     whole_number,
 )
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.evaluation.screens import Picture
+from dqn_zoo_ext.evaluation.watch import watch
 from dqn_zoo_ext.experiment.agent import Agent
-from dqn_zoo_ext.report.video import record_game, write_mp4
+from dqn_zoo_ext.report.film import VIEWS, filmed, sees_screens, side_by_side
+from dqn_zoo_ext.report.video import record_game, write_gif, write_mp4
 
 _DESCRIPTION = """\
 Film a trained agent: an H.264 mp4 of a game's real colours. Needs no display and no ffmpeg of the system's."""
@@ -24,7 +33,8 @@ Film a trained agent: an H.264 mp4 of a game's real colours. Needs no display an
 _EXAMPLES = """\
 examples:
   python -m dqn_zoo_ext.record_video --algo dqn --env SpaceInvadersNoFrameskip-v4 --load-best
-  python -m dqn_zoo_ext.record_video --algo dqn --env CartPole-v1 -f runs -o videos
+  python -m dqn_zoo_ext.record_video --algo dqn --env SpaceInvadersNoFrameskip-v4 --load-best --view attention --gif
+  python -m dqn_zoo_ext.record_video --algo dqn --env CartPole-v1 -f runs -o videos --beside-random
 
 The video is written to the run's folder as replay.mp4, or into the folder given with -o."""
 
@@ -44,6 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--scale", type=whole_number(1), help="pixels of the video for one of the screen (default: 3 on Atari)"
     )
+    parser.add_argument(
+        "--view",
+        choices=VIEWS,
+        default="screen",
+        help="the screen (default; on Atari 60 pictures a second), the frames that the network sees, or the screen "
+        "beside the newest of those, which glows where the network looks",
+    )
+    parser.add_argument("--beside-random", action="store_true", help="beside it a game of random actions")
+    parser.add_argument("--gif", action="store_true", help="write the same as an animated gif too")
     parser.add_argument("--no-render", action="store_true", help="accepted as in RL-Zoo; there never is a window here")
     options = parser.parse(arguments)
     prepare(options)
@@ -52,15 +71,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     protocol = rules_to_play_by(options, agent)
     path = _output(options.output_folder, agent)
     seed = seed_or_random(options.seed)
-    venv = agent.venv(protocol, 1, seed, render_mode="rgb_array")
+    mode = "rgb_array" if options.view == "network" else agent.film_mode
+    venv = agent.venv(protocol, 1, seed, render_mode=mode)
     policy = agent.policy(venv, check_device(options.device))
-    atari = agent.configuration.env.family == "atari"
-    frames = record_game(policy, venv, protocol, seed, options.games, options.n_timesteps)
-    write_mp4(frames, path, fps=agent.pictures_per_second(venv), scale=options.scale or (3 if atari else 1))
-    venv.close()
+    if options.view != "screen" and not sees_screens(policy):
+        raise UserError(f"--view {options.view} is for agents that see screens; choose screen")
+    films = [_film(options, agent, policy, venv, protocol, seed)]
+    fps, venvs = agent.pictures_per_second(venv), [venv]
+    if options.beside_random:
+        venvs.append(agent.venv(protocol, 1, seed, render_mode=mode))
+        films.append(_film(options, agent, policy, venvs[-1], replace(protocol, epsilon=1.0), seed))
+    scale = options.scale or (3 if agent.configuration.env.family == "atari" and options.view != "attention" else 1)
+    write_mp4(films[0] if len(films) == 1 else side_by_side(films), path, fps=fps, scale=scale)
+    for each in venvs:
+        each.close()
     if options.verbose > 0:
         print(f"{agent.file}, {protocol.name}, epsilon {protocol.epsilon:g}: video in {path}")
+    if options.gif:
+        write_gif(path, path.with_suffix(".gif"))
+        if options.verbose > 0:
+            print(f"the same as an animation: {path.with_suffix('.gif')}")
     return 0
+
+
+def _film(
+    options: argparse.Namespace, agent: Agent, policy: BasePolicy, venv: VecEnv, protocol: Protocol, seed: int
+) -> Iterator[Picture]:
+    if options.view == "screen":
+        return record_game(policy, venv, protocol, seed, options.games, options.n_timesteps)
+    moments = watch(policy, venv, protocol, seed, agent.learned, options.n_timesteps, options.games)
+    return filmed(moments, policy, options.view)
 
 
 def _output(folder: Path | None, agent: Agent) -> Path:

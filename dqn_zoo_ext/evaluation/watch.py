@@ -1,5 +1,6 @@
 """A game watched closely: what the agent expected in each step, and by how much it was wrong."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -65,17 +66,23 @@ def action_values(policy: BasePolicy, observations: Any) -> npt.NDArray[np.float
 
 
 def watch(
-    policy: BasePolicy, venv: VecEnv, protocol: Protocol, seed: int, learned: Learned, max_agent_steps: int
+    policy: BasePolicy,
+    venv: VecEnv,
+    protocol: Protocol,
+    seed: int,
+    learned: Learned,
+    max_agent_steps: int | None = None,
+    games: int = 1,
 ) -> Iterator[Moment]:
-    """One game in `venv`, which holds one environment, from its start to its end or to max_agent_steps.
+    """So many games in `venv`, which holds one environment, or fewer if max_agent_steps come first.
 
-    It is the game that ``evaluate`` plays first with the same seed in one environment. Without a render_mode there are
-    no pictures.
+    They are the games that ``evaluate`` plays with the same seed in one environment. Without a render_mode there are no
+    pictures.
     """
     player = Player(policy, venv, protocol.epsilon, seed)
     values = action_values(policy, player.observations)[0]
     lives = venv.reset_infos[0].get("lives")
-    for _ in range(max_agent_steps):
+    for _ in itertools.count() if max_agent_steps is None else range(max_agent_steps):
         observation = np.array(player.observations[0])
         over = bool(player.step())
         action, info = int(player.actions[0]), player.came.infos[0]
@@ -97,9 +104,10 @@ def watch(
             over=over,
             pictures=() if venv.render_mode is None else pictures_of_step(venv, over),
         )
-        if over:
+        games -= over
+        if games <= 0:
             return
-        values = next_values
+        values = action_values(policy, player.observations)[0] if over else next_values
 
 
 def _values_of_next(policy: BasePolicy, player: Player, over: bool) -> Any:

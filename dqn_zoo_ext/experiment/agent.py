@@ -8,9 +8,12 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.config.load import Configuration, load
+from dqn_zoo_ext.envs.colour_twin import EVERY_FRAME
 from dqn_zoo_ext.envs.ids import EnvId
+from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.evaluation.watch import Learned
 from dqn_zoo_ext.experiment.build import build_policy, build_venv, frames_per_agent_step
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import read_weights
@@ -47,10 +50,29 @@ class Agent:
         return cls(load(algo, env, conf_file=run.config), run, file)
 
     def pictures_per_second(self, venv: VecEnv) -> float:
-        """The pace at which one picture for each agent step shows the game as people play it."""
+        """The pace at which the pictures of `venv` show the game as people play it."""
+        if venv.render_mode == EVERY_FRAME:
+            return _ATARI_FRAMES_PER_SECOND
         if self.configuration.env.family == "atari":
             return _ATARI_FRAMES_PER_SECOND / frames_per_agent_step(self.configuration)
         return float(str(venv.metadata.get("render_fps", 30)))
+
+    @property
+    def film_mode(self) -> str:
+        """The render_mode with the most pictures: on the C++ emulators every frame, else one for each agent step."""
+        return EVERY_FRAME if self.configuration.hyperparameters.preprocessing == "atari" else "rgb_array"
+
+    @property
+    def learned(self) -> Learned:
+        """How rewards were learned from, as far as it differs from an evaluation's."""
+        parameters = self.configuration.hyperparameters
+        rules = parameters.preprocessing_kwargs if self.configuration.env.family == "atari" else None
+        return Learned(
+            gamma=parameters.gamma,
+            clip_reward=rules is not None and bool(rules.get("clip_reward", AtariRules.clip_reward)),
+            life_loss_ends=rules is not None
+            and bool(rules.get("terminal_on_life_loss", AtariRules.terminal_on_life_loss)),
+        )
 
     def venv(self, protocol: Protocol, n_envs: int, seed: int, render_mode: str | None = None) -> VecEnv:
         """Environments under the rules of `protocol`."""

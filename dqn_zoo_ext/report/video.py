@@ -70,6 +70,22 @@ def write_mp4(frames: Iterable[Picture], path: Path, fps: float, scale: int = 1)
             raise UserError(f"cannot write {path}: ffmpeg failed ({process.returncode}): {_first_line(log)}")
 
 
+def write_gif(video: Path, path: Path, width: int = 320) -> None:
+    """`video` as an animation for pages that show no videos: at most `width` pixels wide, at a third of the pictures.
+
+    The file appears when it is complete. UserError if ffmpeg cannot read or write.
+    """
+    filters = (
+        f"fps=20,scale='min({width},iw)':-2:flags=area,split[a][b];[a]palettegen=max_colors=64[c];[b][c]paletteuse"
+    )
+    with replacing(path) as temporary, tempfile.TemporaryFile() as log:
+        command = [_ffmpeg(), "-hide_banner", "-loglevel", "error", "-y", "-i", str(video)]
+        with _start([*command, "-filter_complex", filters, "-f", "gif", str(temporary)], log) as process:
+            _close(process)
+        if process.returncode != 0:
+            raise UserError(f"cannot write {path}: ffmpeg failed ({process.returncode}): {_first_line(log)}")
+
+
 def _start(command: list[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
     with plain_os_errors(f"cannot run ffmpeg {command[0]}"):
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)

@@ -25,7 +25,7 @@ class Bright(nn.Module):
 def policy_looking_at(rows: slice, columns: slice, height: int, width: int) -> CnnPolicy:
     space = spaces.Box(0, 255, (2, height, width), np.uint8)
     policy = CnnPolicy(space, spaces.Discrete(2), lambda _: 1e-3)
-    policy.q_net.forward = Bright(rows, columns).forward  # type: ignore[method-assign]
+    policy.q_net.forward = Bright(rows, columns).forward  # type: ignore[method-assign, assignment]
     return policy
 
 
@@ -45,8 +45,9 @@ def test_it_glows_where_the_network_looks(height: int, width: int) -> None:
     assert heat[60:, :30].max() < 0.01 * heat.max()
 
 
-def test_a_spot_by_the_paper(height: int = 84, width: int = 84) -> None:
+def test_a_spot_by_the_paper() -> None:
     """I' = I (1 - M) + A M; half the squared distance of the values: at one spot, in a loop over the pixels."""
+    height = width = 84
     policy, stack = policy_looking_at(slice(0, 84), slice(0, 84), height, width), noise(height, width)
     row = column = 3 * 7 + 3  # the fourth spot of twelve lies in the middle of pixels 21 to 27
     perturbed = np.zeros_like(stack)

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -33,19 +34,18 @@ class ThreeSteps(gymnasium.Env[np.ndarray, np.int64]):
         self._cut = cut
         self._state = 0
 
-    def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[np.ndarray, dict]:
-        super().reset(seed=seed)
+    def reset(self, **_: Any) -> tuple[np.ndarray, dict[str, int]]:
         self._state = 0
         return self._seen(), {"lives": 2}
 
-    def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, dict]:
+    def step(self, _: np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, int]]:
         reward = (5.0, -3.0, 2.0)[self._state]
         self._state += 1
         last = self._state == 3
         return self._seen(), reward, last and not self._cut, last and self._cut, {"lives": (2, 1, 0)[self._state - 1]}
 
     def _seen(self) -> np.ndarray:
-        return np.eye(4, dtype=np.float32)[self._state]
+        return np.asarray(np.eye(4, dtype=np.float32)[self._state])
 
 
 def three_steps(cut: bool = False) -> VecEnv:
@@ -57,8 +57,9 @@ def model() -> DQN:
     """Q(s, 0) is 1, 2, 3, 4 for the four states, Q(s, 1) is 0."""
     made = DQN("MlpPolicy", three_steps(), buffer_size=10, policy_kwargs={"net_arch": []})
     with torch.no_grad():
-        made.q_net.q_net[0].weight.copy_(torch.tensor([[1.0, 2.0, 3.0, 4.0], [0.0, 0.0, 0.0, 0.0]]))
-        made.q_net.q_net[0].bias.zero_()
+        weight, bias = made.q_net.q_net.parameters()
+        weight.copy_(torch.tensor([[1.0, 2.0, 3.0, 4.0], [0.0, 0.0, 0.0, 0.0]]))
+        bias.zero_()
     return made
 
 

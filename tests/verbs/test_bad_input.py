@@ -150,6 +150,15 @@ def test_a_video_that_cannot_be_written(logs: Path, tmp_path: Path, capsys: pyte
     assert "cannot write to folder" in complaint(record_video, words, capsys)
 
 
+def test_a_view_that_an_agent_of_numbers_does_not_have(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = f"--algo double_dqn --env CartPole-v1 -f {logs} -o {tmp_path}/videos -n 5 --view attention"
+    assert "--view attention is for agents that see screens; choose screen" in complaint(record_video, words, capsys)
+    assert "--view: invalid choice: 'atention'" in complaint(record_video, words[:-9] + "atention", capsys)
+    assert not list(tmp_path.rglob("*.mp4"))
+
+
 def test_enjoy_without_a_display_says_what_to_do(
     logs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

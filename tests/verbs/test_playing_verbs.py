@@ -61,16 +61,27 @@ def test_enjoy_in_a_window(logs: Path, agent: list[str], monkeypatch: pytest.Mon
     assert enjoy([*agent, "-f", str(logs), "-n", "5"]) == 0
 
 
-@pytest.mark.parametrize(("agent", "size", "fps"), [(PONG, (480, 630), 15.0), (CART_POLE, (600, 400), 50.0)])
-def test_record_video(logs: Path, tmp_path: Path, agent: list[str], size: tuple[int, int], fps: float) -> None:
-    assert record_video([*agent, "-f", str(logs), "-o", str(tmp_path / "videos"), "-n", "20"]) == 0
+@pytest.mark.parametrize(
+    ("words", "size", "fps", "pictures_of_a_step"),
+    [
+        (PONG, (480, 630), 60.0, 4),  # every frame, three pixels for one
+        ([*PONG, "--view", "network"], (3 * (4 * 84 + 3) + 1, 3 * 84), 15.0, 1),  # four frames, gaps, an even width
+        ([*PONG, "--view", "attention"], (320 + 8 + 420, 420), 60.0, 4),
+        ([*PONG, "--beside-random", "--scale", "1"], (2 * 160 + 8, 210), 60.0, 4),
+        (CART_POLE, (600, 400), 50.0, 1),
+    ],
+)
+def test_record_video(
+    logs: Path, tmp_path: Path, words: list[str], size: tuple[int, int], fps: float, pictures_of_a_step: int
+) -> None:
+    assert record_video([*words, "-f", str(logs), "-o", str(tmp_path / "videos"), "-n", "20"]) == 0
     (video,) = (tmp_path / "videos").glob("*.mp4")
     reader = imageio_ffmpeg.read_frames(str(video))
     facts = next(reader)
     assert (facts["codec"], facts["size"], facts["fps"]) == ("h264", size, fps)
     assert facts["pix_fmt"].startswith("yuv420p")
     pictures = [np.frombuffer(picture, np.uint8) for picture in reader]
-    assert 10 <= len(pictures) <= 21
+    assert 10 <= len(pictures) / pictures_of_a_step <= 21
     assert not np.array_equal(pictures[0], pictures[-1])
 
 
@@ -79,3 +90,21 @@ def test_record_video_into_the_run_folder(logs: Path, capsys: pytest.CaptureFixt
     video = logs / "double_dqn" / "CartPole-v1_1" / "replay.mp4"
     assert str(video) in capsys.readouterr().out
     assert video.stat().st_size > 1000
+
+
+def test_record_video_as_an_animation_too(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert record_video([*PONG, "-f", str(logs), "-o", str(tmp_path), "-n", "30", "--gif"]) == 0
+    (animation,) = tmp_path.glob("*.gif")
+    assert str(animation) in capsys.readouterr().out
+    reader = imageio_ffmpeg.read_frames(str(animation))
+    facts = next(reader)
+    assert (facts["codec"], facts["size"], facts["fps"]) == ("gif,", (320, 420), 20.0)
+    assert len(list(reader)) == pytest.approx(30 * 4 / 3, abs=2)  # 121 frames, a third of them
+
+
+def test_record_video_with_one_agent_step_has_every_frame_of_it(logs: Path, tmp_path: Path) -> None:
+    assert record_video([*PONG, "-f", str(logs), "-o", str(tmp_path), "-n", "1"]) == 0
+    (video,) = tmp_path.glob("*.mp4")
+    reader = imageio_ffmpeg.read_frames(str(video))
+    next(reader)
+    assert len(list(reader)) == 1 + 4  # the first screen, and four
