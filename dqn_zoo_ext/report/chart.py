@@ -1,0 +1,162 @@
+"""A picture of learning curves, as PNG or SVG; no display is needed."""
+
+import io
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, FuncFormatter
+
+from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.report.curves import AXIS_LABELS, Axis, Curve
+from dqn_zoo_ext.storage.atomic import write_atomically
+
+ENDINGS = (".png", ".svg")
+
+# Okabe & Ito's colours, told apart by colour-blind people too
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_BEHIND = ("#8c8c8c", "#b0a08c", "#93a5b5", "#a8a8a8")
+_DASHES: tuple[tuple[float, ...], ...] = ((4, 2), (1, 1.5), (6, 2, 1, 2), (2, 2))
+_INK, _PALE = "#222222", "#666666"
+_PIXELS_PER_INCH = 200
+_LETTERS_PER_LINE = 108
+_SETTINGS: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "axes.edgecolor": _PALE,
+    "axes.labelcolor": _INK,
+    "xtick.color": _PALE,
+    "ytick.color": _PALE,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "dqn_zoo_ext",  # the same chart: the same file
+}
+
+
+@dataclass(frozen=True)
+class Level:
+    """A score that does not change along the training: a horizontal line. colour: None takes the next pale one."""
+
+    label: str
+    score: float
+    colour: str | None = None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """All that a picture shows. curves: of our runs. behind: published ones, thin and pale. levels: horizontal lines.
+
+    notes: sentences below the title: protocol, smoothing, bands. colours: of the curves, in order.
+    """
+
+    title: str
+    axis: Axis
+    curves: Sequence[Curve]
+    behind: Sequence[Curve] = ()
+    levels: Sequence[Level] = ()
+    notes: Sequence[str] = ()
+    score_label: str = "score of a game"
+    colours: Sequence[str] = field(default=_COLOURS)
+
+
+def draw(chart: Chart) -> Figure:
+    """The chart as a figure of matplotlib's, 10 by 5.5 inches, whose legend stands beside the axes."""
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(10, 5.5), layout="constrained")
+        axes = figure.add_subplot()
+        _draw_curves(axes, chart.curves, chart.colours)
+        _draw_levels(axes, chart.levels)
+        _draw_behind(axes, chart.behind)
+        _label(axes, chart)
+        handles, labels = axes.get_legend_handles_labels()
+        wrapped = [textwrap.fill(label, 34) for label in labels]
+        figure.legend(handles, wrapped, loc="outside right upper", frameon=False, fontsize=8.5, labelspacing=0.7)
+        return figure
+
+
+def notes_of(curves: Iterable[Curve]) -> list[str]:
+    """What must be said of the curves: what a point is, and what a band."""
+    said = dict.fromkeys(curve.measured for curve in curves)
+    bands = dict.fromkeys(curve.band for curve in curves if curve.band is not None)
+    return [*(f"Points: {words}." for words in said), *(f"Bands: {words}." for words in bands)]
+
+
+def as_png(figure: Figure) -> bytes:
+    """The picture at 200 pixels to the inch."""
+    out = io.BytesIO()
+    with mpl.rc_context(_SETTINGS):
+        FigureCanvasAgg(figure)
+        figure.savefig(out, format="png", dpi=_PIXELS_PER_INCH, metadata={"Software": None})
+    return out.getvalue()
+
+
+def as_svg(figure: Figure) -> str:
+    """The picture as SVG with its text as text; equal figures give equal files."""
+    out = io.StringIO()
+    with mpl.rc_context(_SETTINGS):
+        FigureCanvasSVG(figure)
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return out.getvalue()
+
+
+def write_picture(figure: Figure, path: Path) -> None:
+    """Write it as the ending of `path` says, whole or not at all. UserError for another ending or if it cannot be."""
+    ending = check_ending(path)
+    write_atomically(path, as_png(figure) if ending == ".png" else as_svg(figure))
+
+
+def check_ending(path: Path) -> str:
+    """The ending of `path` in lower case; UserError if no picture can be written under it."""
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise UserError(f"a picture must end in .png or .svg, not {path.name!r}{nearest(ending, ENDINGS)}")
+    return ending
+
+
+def _draw_curves(axes: Axes, curves: Sequence[Curve], colours: Sequence[str]) -> None:
+    for index, curve in enumerate(curves):
+        colour = colours[index % len(colours)]
+        marker = "o" if len(curve.x) == 1 else None
+        axes.plot(curve.x, curve.score, color=colour, lw=1.8, label=curve.label, zorder=4, marker=marker)
+        if curve.low is not None and curve.high is not None:
+            axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.18, lw=0, zorder=3)
+
+
+def _draw_behind(axes: Axes, curves: Sequence[Curve]) -> None:
+    for index, curve in enumerate(curves):
+        colour, dashes = _BEHIND[index % len(_BEHIND)], _DASHES[index % len(_DASHES)]
+        axes.plot(curve.x, curve.score, color=colour, lw=1.1, dashes=dashes, label=curve.label, zorder=2)
+        if curve.low is not None and curve.high is not None:
+            axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.10, lw=0, zorder=1)
+
+
+def _draw_levels(axes: Axes, levels: Sequence[Level]) -> None:
+    for index, level in enumerate(levels):
+        dashes = _DASHES[index % len(_DASHES)]
+        axes.axhline(level.score, color=level.colour or _PALE, lw=1.1, dashes=dashes, label=level.label, zorder=2)
+
+
+def _label(axes: Axes, chart: Chart) -> None:
+    lines = [line for note in chart.notes for line in textwrap.wrap(note, _LETTERS_PER_LINE)]
+    axes.set_title(chart.title, loc="left", fontsize=12.5, fontweight="bold", color=_INK, pad=8 + 12 * len(lines))
+    if lines:
+        axes.annotate(
+            "\n".join(lines), (0, 1), (0, 6), "axes fraction", "offset points", fontsize=8.5, color=_PALE, va="bottom"
+        )
+    axes.set_xlabel(AXIS_LABELS[chart.axis])
+    axes.set_ylabel(chart.score_label)
+    axes.margins(x=0.01)
+    axes.set_xlim(left=0)
+    axes.grid(axis="y", color="#e6e6e6", lw=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda score, _: f"{score:,.10g}"))
+    if chart.axis != "hours":
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
