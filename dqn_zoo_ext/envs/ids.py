@@ -76,6 +76,11 @@ def resolve(name: str) -> EnvId:
     return _resolve_game(name, rom, written)
 
 
+def resolve_folder(name: str) -> EnvId:
+    """The environment whose runs lie in folders of this name (``EnvId.folder_name``). UserError as in `resolve`."""
+    return resolve(name.replace("ALE-", "ALE/", 1) if name.startswith("ALE-") else name)
+
+
 def single_player_games() -> tuple[str, ...]:
     """The ROM names of all games that an agent can play, sorted."""
     return tuple(sorted(set(_roms_by_title().values()) - TWO_PLAYERS_ONLY))

@@ -9,7 +9,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.envs.colour_twin import EVERY_FRAME
-from dqn_zoo_ext.envs.ids import EnvId
+from dqn_zoo_ext.envs.ids import EnvId, resolve_folder
 from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
@@ -42,12 +42,20 @@ class Agent:
     @classmethod
     def find(cls, log_folder: Path, algo: str, env: EnvId, exp_id: int = 0, which: Which | None = None) -> "Agent":
         """The agent of a run; UserError, naming what is there, if there is none."""
+        return cls._in(RunFolder.find(log_folder, algo, env.folder_name, exp_id), env, which)
+
+    @classmethod
+    def of_run(cls, run: RunFolder, which: Which | None = None) -> "Agent":
+        """The same for a run that was found already."""
+        return cls._in(run, resolve_folder(run.env), which)
+
+    @classmethod
+    def _in(cls, run: RunFolder, env: EnvId, which: Which | None) -> "Agent":
         which = which or Which()
-        run = RunFolder.find(log_folder, algo, env.folder_name, exp_id)
         file = run.model_file(which.load_best, which.load_checkpoint, which.load_last_checkpoint)
         if not run.config.is_file():
             raise UserError(f"no config.yml in {str(run.config_folder)!r}: the agent's settings are unknown")
-        return cls(load(algo, env, conf_file=run.config), run, file)
+        return cls(load(run.algo, env, conf_file=run.config), run, file)
 
     def pictures_per_second(self, venv: VecEnv) -> float:
         """The pace at which the pictures of `venv` show the game as people play it."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from dqn_zoo_ext.envs.ids import ATARI, resolve
+from dqn_zoo_ext.envs.ids import ATARI, resolve_folder
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.run_folder import RunFolder
@@ -179,7 +179,7 @@ def _frame_skip(settings: dict[str, Any]) -> int:
 
 def _game_of(folder_name: str) -> str | None:
     try:
-        env = resolve(folder_name.replace("ALE-", "ALE/", 1))
+        env = resolve_folder(folder_name)
     except UserError:  # of a package that is not installed here: its scores can be drawn all the same
         return None
     return env.game if env.family == ATARI else None

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from stable_baselines3.common.utils import get_device
 
-EXTRAS = (("plotly", "plots of a search, train -optimize", "plots"), ("wandb", "train --track", "wandb"))
+EXTRAS = (("wandb", "train --track", "wandb"),)
 """Packages that one can do without: module, what it is for, and the name of the extra that brings it."""
 
 _GPU_DRIVERS = ("proc/driver/nvidia/version", "dev/nvidiactl", "dev/kfd")

@@ -287,7 +287,6 @@ def test_training_with_a_trial_of_a_study(place: Place) -> None:
 
 
 def test_plots(place: Place) -> None:
-    pytest.importorskip("plotly")
     assert place.search("--n-trials 3 --pruner none --verbose 0") == 0
     names = [path.name.rpartition("_")[2] for path in place.reports(".html")]
     assert sorted(names) == ["history.html", "importances.html"]

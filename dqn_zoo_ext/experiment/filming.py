@@ -1,0 +1,91 @@
+"""An agent's game on film, with what it expected in each step, for the report page."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from stable_baselines3.common.vec_env import VecEnv
+
+from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
+from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.evaluation.screens import Picture
+from dqn_zoo_ext.evaluation.watch import Moment, watch
+from dqn_zoo_ext.experiment.agent import Agent
+from dqn_zoo_ext.report.film import filmed, sees_screens
+from dqn_zoo_ext.report.page import FilmedGame
+from dqn_zoo_ext.report.pictures import enlarged
+from dqn_zoo_ext.report.plots import mood_plot
+from dqn_zoo_ext.report.video import record_game, write_mp4
+
+_LEAST_HEIGHT = 420  # of a video's pictures
+_NO_PICTURE: Picture = np.zeros((0, 0, 3), dtype=np.uint8)
+
+
+def film_game(agent: Agent, protocol: Protocol, seed: int, device: str, max_agent_steps: int) -> FilmedGame:
+    """The agent's first game by `protocol`, and a random agent's with the same seed, cut after max_agent_steps."""
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # gymnasium's pygame would look for a display
+    venv = agent.venv(protocol, 1, seed, render_mode=agent.film_mode)
+    policy = agent.policy(venv, device)
+    attention = sees_screens(policy)
+    fps = agent.pictures_per_second(venv)
+    moments: list[Moment] = []
+    seen = _noting(watch(policy, venv, protocol, seed, agent.learned, max_agent_steps), moments)
+    video = _encoded(filmed(seen, policy, "attention" if attention else "screen"), fps)
+    names = _action_names(agent, venv)
+    venv.close()
+    at_random = agent.venv(protocol, 1, seed, render_mode=agent.film_mode)
+    random_play = replace(protocol, epsilon=1.0)
+    random_video = _encoded(record_game(policy, at_random, random_play, seed, 1, max_agent_steps), fps)
+    at_random.close()
+    values = [moment.values.tolist() for moment in moments]
+    surprise = [moment.surprise for moment in moments]
+    score = sum(moment.reward for moment in moments)
+    return FilmedGame(
+        video=video,
+        random_video=random_video,
+        steps_per_second=fps * len(moments) / sum(max(1, len(moment.pictures)) for moment in moments),
+        caption=_caption(agent, protocol, seed, score, moments, attention),
+        random_caption="Random actions, from the same seed",
+        attention=attention,
+        mood=mood_plot(values, surprise, [moment.reward for moment in moments]),
+        values=values,
+        surprise=surprise,
+        actions=[moment.action for moment in moments],
+        action_names=names,
+    )
+
+
+def _noting(moments: Iterable[Moment], noted: list[Moment]) -> Iterator[Moment]:
+    """Pass the moments on; note each without what is large, and with the number of its pictures only."""
+    for moment in moments:
+        pictures = (_NO_PICTURE,) * len(moment.pictures)
+        noted.append(replace(moment, observation=moment.observation[:0], pictures=pictures))
+        yield moment
+
+
+def _caption(agent: Agent, protocol: Protocol, seed: int, score: float, moments: list[Moment], attention: bool) -> str:
+    how = f"by {protocol.name} (epsilon {protocol.epsilon:g}), seed {seed}"
+    end = "" if moments[-1].over else f" in its first {len(moments):,} agent steps"
+    glow = ". On the right what the network sees; it glows where the network looks" if attention else ""
+    return f"{agent.file.name} {how}: {score:g} points{end}{glow}."
+
+
+def _encoded(pictures: Iterable[Picture], fps: float) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "game.mp4"
+        write_mp4((_large(picture) for picture in pictures), path, fps=fps)
+        return path.read_bytes()
+
+
+def _large(picture: Picture) -> Picture:
+    return picture if picture.shape[0] >= _LEAST_HEIGHT * 0.9 else enlarged(picture, _LEAST_HEIGHT)
+
+
+def _action_names(agent: Agent, venv: VecEnv) -> list[str]:
+    if isinstance(venv, AleVecEnv):
+        return venv.get_action_meanings()
+    count, said = int(venv.action_space.n), agent.configuration.game.get("actions", ())  # type: ignore[attr-defined]
+    return [str(name) for name in said] if len(said) == count else [f"action {index}" for index in range(count)]

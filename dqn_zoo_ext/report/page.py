@@ -1,0 +1,107 @@
+"""The report page: one HTML file that needs nothing else, to look at rather than to read."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from dqn_zoo_ext.report.plots import Plot
+from dqn_zoo_ext.storage.atomic import write_atomically
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table of scores. ours: whether it was measured here. note: protocol and source."""
+
+    name: str
+    score: str
+    normalised: str
+    note: str
+    ours: bool = False
+
+
+@dataclass(frozen=True)
+class FilmedGame:
+    """The game in the video, step by step. video, random_video: mp4 files; steps_per_second: of the first one's game.
+
+    values: (T, A); surprise: (T,) TD errors; actions: (T,) indices. action_names: (A,).
+    """
+
+    video: bytes
+    random_video: bytes | None
+    steps_per_second: float
+    caption: str
+    random_caption: str
+    attention: bool
+    mood: Plot
+    values: Sequence[Sequence[float]]
+    surprise: Sequence[float]
+    actions: Sequence[int]
+    action_names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class RunSection:
+    """One run on the page. facts: short pairs. shares: of the time, by activity. settings: key, value, source."""
+
+    title: str
+    subtitle: str
+    facts: Sequence[tuple[str, str]]
+    scores: Sequence[Row]
+    film: FilmedGame | None
+    shares: Sequence[tuple[str, float]]
+    settings: Sequence[tuple[str, str, str]]
+    warnings: Sequence[str] = ()
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that stands on it. notes: below the curves. aggregates: a table over runs, head first; empty for none."""
+
+    title: str
+    curves: Plot
+    notes: Sequence[str]
+    runs: Sequence[RunSection]
+    aggregates: Sequence[Sequence[str]] = field(default_factory=tuple)
+    made_by: str = ""
+
+
+def write_page(page: Page, path: Path) -> None:
+    """Write the page whole or not at all; UserError if it cannot be written."""
+    write_atomically(path, as_html(page))
+
+
+def as_html(page: Page) -> str:
+    """The page, with plotly.js, the videos and all numbers in it. Whatever comes from files is escaped."""
+    return _TEMPLATES.get_template("page.html").render(page=page, plotly_js=get_plotlyjs())
+
+
+def _as_data(value: Any) -> str:
+    """JSON that may stand in a script element: no ``<`` can close it."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _as_video(content: bytes) -> str:
+    return f"data:video/mp4;base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _moments(film: FilmedGame) -> dict[str, Any]:
+    return {
+        "pace": film.steps_per_second,
+        "values": [[round(value, 3) for value in of_step] for of_step in film.values],
+        "surprise": [round(value, 3) for value in film.surprise],
+        "actions": list(film.actions),
+        "names": list(film.action_names),
+    }
+
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("dqn_zoo_ext.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
+_TEMPLATES.filters |= {"data": _as_data, "video": _as_video, "moments": _moments}
