@@ -72,7 +72,7 @@ def training_curve(history: RunHistory, axis: Axis = "games", last_games: int = 
         label=label or history.algo,
         x=x[kept],
         score=means[kept],
-        measured=f"mean of the last {last_games} training games",
+        measured=f"mean of the last {last_games} training games, of all so far while they are fewer",
     )
 
 

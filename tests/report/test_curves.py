@@ -48,7 +48,7 @@ def test_training_games() -> None:
     drawn = training_curve(PLAYED, "games", last_games=2)
     assert drawn.x.tolist() == [1, 2, 3, 4]
     assert drawn.score.tolist() == [10, 15, 40, 45]
-    assert drawn.measured == "mean of the last 2 training games"
+    assert drawn.measured == "mean of the last 2 training games, of all so far while they are fewer"
     assert training_curve(PLAYED, "frames").x.tolist() == [400, 800, 1600, 2000]
     assert training_curve(PLAYED, "hours").x.tolist() == [0.5, 1, 2, 2.5]
 
