@@ -12,7 +12,7 @@ from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.baselines import BASELINES
 from dqn_zoo_ext.evaluation.protocols import Protocol
-from dqn_zoo_ext.evaluation.published_scores import PublishedCurve, curves_of, scores_of
+from dqn_zoo_ext.evaluation.published_scores import PublishedCurve, curves_of, scores_of, sources
 from dqn_zoo_ext.experiment.baselines import baseline_of
 from dqn_zoo_ext.report.chart import ENDINGS, Level, check_ending, draw, write_picture
 from dqn_zoo_ext.report.curves import AXES, BANDS
@@ -52,9 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         separate=options.separate,
     )
     levels = _levels(options, histories, env)
-    behind: Sequence[PublishedCurve] = ()
-    if options.published is not None:
-        behind = curves_of(histories[0].game or "", {each.algo for each in histories}, options.published)
+    behind = _published(options, histories, env)
     write_picture(draw(learning_chart(histories, what, style, levels, behind, options.title)), options.output)
     if options.verbose > 0:
         print(f"{options.output}: {len(histories)} run{'s' if len(histories) > 1 else ''} of {env}")
@@ -113,6 +111,19 @@ def _read(folders: Sequence[Path]) -> tuple[list[RunHistory], list[str]]:
     for line in wrong:
         print(f"warning: left out: {line}", file=sys.stderr)
     return histories, wrong
+
+
+def _published(options: Namespace, histories: Sequence[RunHistory], env: str) -> tuple[PublishedCurve, ...]:
+    """The curves that --published asks for; UserError if there are none."""
+    if options.published is None:
+        return ()
+    algos = {each.algo for each in histories}
+    found = curves_of(histories[0].game or "", algos, options.published)
+    if not found:
+        there = [each.source.name for each in curves_of(histories[0].game or "", names=sources("curves"))]
+        listed = f" by {', '.join(sorted(algos))}; there are {', '.join(there)}" if there else ""
+        raise UserError(f"--published: nothing is published of {env}{listed}")
+    return found
 
 
 def _levels(options: Namespace, histories: Sequence[RunHistory], env: str) -> list[Level]:

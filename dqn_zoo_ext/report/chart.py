@@ -142,9 +142,8 @@ def _draw_behind(axes: Axes, curves: Sequence[Curve]) -> None:
     for index, curve in enumerate(curves):
         colour, dashes = _BEHIND[index % len(_BEHIND)], _DASHES[index % len(_DASHES)]
         marker = _MARKERS[index % len(_MARKERS)]
-        axes.plot(
-            curve.x, curve.score, color=colour, lw=1.0, dashes=dashes, marker=marker, ms=3, label=curve.label, zorder=2
-        )
+        (line,) = axes.plot(curve.x, curve.score, color=colour, lw=1.0, dashes=dashes, label=curve.label, zorder=2)
+        line.set(marker=marker, markersize=3, markevery=range(len(curve.x) - curve.cut))
         if curve.low is not None and curve.high is not None:
             axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.10, lw=0, zorder=1)
 

@@ -148,7 +148,7 @@ def cut(curve: Curve, end: float) -> Curve:
         return None if values is None else np.interp(x, curve.x, values)
 
     score = np.interp(x, curve.x, curve.score)
-    return replace(curve, x=x, score=score, low=up_to_end(curve.low), high=up_to_end(curve.high))
+    return replace(curve, x=x, score=score, low=up_to_end(curve.low), high=up_to_end(curve.high), cut=True)
 
 
 def _numbers(runs: Sequence[RunHistory]) -> str:

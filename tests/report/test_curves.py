@@ -77,7 +77,9 @@ def test_what_a_run_cannot_tell() -> None:
         evaluation_curve(history(GAMES))
     with pytest.raises(UserError, match=r"has no finished game in a monitor\.csv"):
         training_curve(history(None, EVALUATIONS))
-    with pytest.raises(UserError, match=r"has no monitor\.csv, so its hours of training are unknown"):
+    with pytest.raises(
+        UserError, match=r"no finished game in a monitor\.csv, so where .* hours of training is unknown"
+    ):
         evaluation_curve(history(None, EVALUATIONS), "hours")
     with pytest.raises(UserError, match="unknown axis 'frame'; did you mean 'frames'"):
         along(PLAYED, floats(1), "frame")  # type: ignore[arg-type]
