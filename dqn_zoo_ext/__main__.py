@@ -12,6 +12,7 @@ VERBS = {
     "evaluate": "measure a trained agent, or random play, by a named protocol",
     "enjoy": "watch a trained agent play",
     "record_video": "film a trained agent",
+    "aggregate": "median, IQM and more over games and seeds, with intervals",
     "plot": "draw learning curves of runs, beside baselines and published curves",
     "campaign": "compare an algorithm with itself less each of its parts, over several seeds",
     "doctor": "look at a training before it starts: what it will do, what it needs, what would go wrong",
