@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,11 +90,18 @@ def draw(chart: Chart) -> Figure:
         return figure
 
 
-def notes_of(curves: Iterable[Curve]) -> list[str]:
-    """What must be said of the curves: what a point is, and what a band."""
-    said = dict.fromkeys(curve.measured for curve in curves)
+def notes_of(curves: Sequence[Curve]) -> list[str]:
+    """What must be said of the curves: what a point is, of which curve if they differ, and what a band."""
+    of_points: dict[str, list[str]] = {}
+    for curve in curves:
+        of_points.setdefault(curve.measured, []).append(curve.label)
     bands = dict.fromkeys(curve.band for curve in curves if curve.band is not None)
-    return [*(f"Points: {words}." for words in said), *(f"Bands: {words}." for words in bands)]
+    alike = len(of_points) == 1
+    points = [
+        f"Points: {words}." if alike else f"Points of {', '.join(labels)}: {words}."
+        for words, labels in of_points.items()
+    ]
+    return [*points, *(f"Bands: {words}." for words in bands)]
 
 
 def as_png(figure: Figure) -> bytes:
