@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             n_envs,
             check_device(options.device),
             on_games=lambda played: bar.update(task, completed=played),
-            say=lambda words: bar.console.print(words, highlight=False),
+            say=lambda words: print(words, file=sys.stderr) if options.verbose > 0 else None,
         )
     env = agent.configuration.env
     if options.verbose > 0:
