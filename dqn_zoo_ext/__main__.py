@@ -9,9 +9,11 @@ from dqn_zoo_ext.version import VERSION
 
 VERBS = {
     "train": "train an agent as its YAML files say",
-    "evaluate": "measure a trained agent by a named protocol",
+    "evaluate": "measure a trained agent, or random play, by a named protocol",
     "enjoy": "watch a trained agent play",
     "record_video": "film a trained agent",
+    "aggregate": "median, IQM and more over games and seeds, with intervals",
+    "plot": "draw learning curves of runs, beside baselines and published curves",
     "campaign": "compare an algorithm with itself less each of its parts, over several seeds",
     "doctor": "look at a training before it starts: what it will do, what it needs, what would go wrong",
     "config": "show the merged configuration, each value with its file and line",

@@ -1,14 +1,18 @@
-"""``python -m dqn_zoo_ext.evaluate``: measure a trained agent by a named protocol."""
+"""``python -m dqn_zoo_ext.evaluate``: measure a trained agent, or a baseline, by a named protocol."""
 
 import json
-from collections.abc import Sequence
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from dqn_zoo_ext.command_line import (
     Parser,
     check_device,
+    command_of,
     find_agent,
     prepare,
     rules_to_play_by,
@@ -16,27 +20,80 @@ from dqn_zoo_ext.command_line import (
     seed_or_random,
     whole_number,
 )
+from dqn_zoo_ext.config.load import load
+from dqn_zoo_ext.envs.ids import EnvId, resolve
+from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
-from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
+from dqn_zoo_ext.evaluation.baselines import BASELINES
+from dqn_zoo_ext.evaluation.evaluate import Evaluation
+from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.evaluation.scores import in_context
 from dqn_zoo_ext.experiment.agent import Agent
+from dqn_zoo_ext.experiment.baselines import MeasuredBaseline, baseline_of
+from dqn_zoo_ext.experiment.build import protocol_of
+from dqn_zoo_ext.experiment.resumable_evaluation import evaluate_agent
+from dqn_zoo_ext.report.score_table import Measured, score_table
+from dqn_zoo_ext.storage.results import Machine, Versions
 
 _DESCRIPTION = """\
-Measure a trained agent: whole games with the game's own score, under the rules of a named protocol."""
+Measure a trained agent, or a baseline: whole games with the game's own score, under the rules of a named protocol."""
 
 _EXAMPLES = f"""\
 examples:
   python -m dqn_zoo_ext.evaluate --algo dqn --env SpaceInvadersNoFrameskip-v4 --load-best
   python -m dqn_zoo_ext.evaluate --algo dqn --env CartPole-v1 -f runs --episodes 20 --json
+  python -m dqn_zoo_ext.evaluate --algo dqn --env Pong --baselines
+  python -m dqn_zoo_ext.evaluate --algo baselines --env SpaceInvaders --protocol nature-2015 --episodes 100
 
 protocols: {", ".join(protocols.PROTOCOLS)}
+--algo random, best-constant-action, or baselines for both, needs no agent. Baselines are measured once and kept in the
+user's cache folder ($DQN_ZOO_EXT_CACHE); --baselines puts them beside the agent's score.
+An evaluation that is interrupted goes on where it was, to the same scores, when the command is given again.
 With --json the last line is one object: mean, std (over games), result (mean - std), protocol, and episodes, the raw
-score of each game."""
+score of each game; with baselines it has them under baselines, with the versions and the machine."""
 
+_BOTH = "baselines"
 _MOST_ENVS = 8
+_MOST_PUBLISHED = 6
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, play, print."""
+    options = _parse(arguments)
+    prepare(options)
+    if options.algo in (_BOTH, *BASELINES):
+        return _measure_baselines(options, command_of("evaluate", arguments))
+    agent = find_agent(options)
+    protocol = rules_to_play_by(options, agent)
+    episodes, seed = options.episodes or protocol.episodes, seed_or_random(options.seed)
+    n_envs = options.n_envs or min(episodes, _MOST_ENVS)
+    with _progress(options, "games") as (bar, task):
+        bar.update(task, total=episodes)
+        evaluation = evaluate_agent(
+            agent,
+            protocol,
+            episodes,
+            seed,
+            n_envs,
+            check_device(options.device),
+            on_games=lambda played: bar.update(task, completed=played),
+            say=lambda words: print(words, file=sys.stderr) if options.verbose > 0 else None,
+        )
+    env = agent.configuration.env
+    if options.verbose > 0:
+        for line in _report(agent, evaluation, protocol.pass_mark) + _context(options, env, evaluation, protocol):
+            print(line)
+    facts = {"algo": options.algo, "env": env.gym_id, "agent": str(agent.file)}
+    if options.baselines:
+        found = _baselines(options, BASELINES, env, protocol, episodes, seed)
+        _print_table(options, env, protocol, episodes, seed, [Measured(options.algo, evaluation), *_rows(found)])
+        facts["baselines"] = [each.as_dict() for each in found]
+    if options.json:
+        print(json.dumps({**evaluation.as_dict(), **_normalised(env, evaluation, protocol), **facts}))
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser = Parser("evaluate", _DESCRIPTION, _EXAMPLES)
     parser.add_agent_options()
     parser.add_argument("--protocol", help="how to measure (default: the one the agent was evaluated by in training)")
@@ -45,27 +102,70 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seed", type=int, default=0, help="of starts and random actions (default: 0; -1: a random one)"
     )
+    parser.add_argument("--baselines", action="store_true", help="random play and the best constant action beside it")
+    parser.add_argument(
+        "--all-published", action="store_true", help="every comparable published score, not the nearest"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON, in the last line")
-    options = parser.parse(arguments)
-    prepare(options)
-    agent = find_agent(options)
-    protocol = rules_to_play_by(options, agent)
-    episodes = options.episodes or protocol.episodes
-    seed = seed_or_random(options.seed)
-    venv = agent.venv(protocol, options.n_envs or min(episodes, _MOST_ENVS), seed)
-    policy = agent.policy(venv, check_device(options.device))
+    return parser.parse(arguments)
+
+
+def _measure_baselines(options: Namespace, command: str) -> int:
+    for option in ("load_best", "load_checkpoint", "load_last_checkpoint"):
+        if getattr(options, option):
+            raise UserError(f"--{option.replace('_', '-')} is for trained agents; '{options.algo}' needs none")
+    env = resolve(options.env)
+    configuration = load("dqn", env)
+    protocol = protocol_of(configuration) if options.protocol is None else protocols.get(options.protocol)
+    episodes, seed = options.episodes or protocol.episodes, seed_or_random(options.seed)
+    names = BASELINES if options.algo == _BOTH else (options.algo,)
+    found = _baselines(options, names, env, protocol, episodes, seed)
+    _print_table(options, env, protocol, episodes, seed, _rows(found))
+    if options.json:
+        facts = {"env": env.gym_id, "protocol": protocol.name, "command": command}
+        print(json.dumps({**facts, "baselines": [each.as_dict() for each in found], **_circumstances()}))
+    return 0
+
+
+def _baselines(
+    options: Namespace, names: Sequence[str], env: EnvId, protocol: Protocol, episodes: int, seed: int
+) -> list[MeasuredBaseline]:
+    found = []
+    for name in names:
+        with _progress(options, name) as (bar, task):
+            found.append(
+                baseline_of(
+                    name,
+                    env,
+                    protocol,
+                    episodes,
+                    seed,
+                    options.n_envs,
+                    on_total=lambda games, bar=bar, task=task: bar.update(task, total=games),  # type: ignore[misc]
+                    on_game=lambda *_, bar=bar, task=task: bar.advance(task),
+                )
+            )
+    return found
+
+
+def _rows(found: Sequence[MeasuredBaseline]) -> list[Measured]:
+    return [Measured(each.baseline.name, each.baseline.evaluation, each.action_name or "") for each in found]
+
+
+def _print_table(
+    options: Namespace, env: EnvId, protocol: Protocol, episodes: int, seed: int, players: Sequence[Measured]
+) -> None:
+    if options.verbose > 0:
+        title = f"{env.gym_id}: {episodes} games each by protocol {protocol.name}, seed {seed}"
+        console = Console(width=None if sys.stdout.isatty() else 120)
+        console.print(score_table(title, env.game, players, protocol, env.repeat_action_probability))
+
+
+@contextmanager
+def _progress(options: Namespace, what: str) -> Iterator[tuple[Progress, TaskID]]:
     console = Console(stderr=True, quiet=options.verbose < 1 or not Console(stderr=True).is_terminal)
     with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("games", total=episodes)
-        evaluation = evaluate(policy, venv, protocol, episodes, seed, on_game=lambda *_: bar.advance(task))
-    venv.close()
-    if options.verbose > 0:
-        for line in _report(agent, evaluation, protocol.pass_mark):
-            print(line)
-    if options.json:
-        facts = {"algo": options.algo, "env": agent.configuration.env.gym_id, "agent": str(agent.file)}
-        print(json.dumps({**evaluation.as_dict(), **facts}))
-    return 0
+        yield bar, bar.add_task(what, total=None)
 
 
 def _report(agent: Agent, evaluation: Evaluation, pass_mark: float | None) -> list[str]:
@@ -78,6 +178,20 @@ def _report(agent: Agent, evaluation: Evaluation, pass_mark: float | None) -> li
         verdict = "passed" if evaluation.result >= pass_mark else "not passed"
         lines.append(f"the course asks for mean - std of at least {pass_mark:g}: {verdict}")
     return lines
+
+
+def _context(options: Namespace, env: EnvId, evaluation: Evaluation, protocol: Protocol) -> list[str]:
+    context = in_context(env.game, evaluation.mean, protocol, env.repeat_action_probability)
+    return [] if context is None else context.lines(None if options.all_published else _MOST_PUBLISHED)
+
+
+def _normalised(env: EnvId, evaluation: Evaluation, protocol: Protocol) -> dict[str, float]:
+    context = in_context(env.game, evaluation.mean, protocol, env.repeat_action_probability)
+    return {} if context is None else {"human_normalised": context.normalised}
+
+
+def _circumstances() -> dict[str, object]:
+    return {"versions": vars(Versions.here()), "machine": vars(Machine.here())}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,10 @@ import numpy as np
 from gymnasium.spaces import Discrete
 from stable_baselines3.common.vec_env import VecEnv
 
+from dqn_zoo_ext.envs.vec_state import restore, state_of
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.learning.saved.random_state import generator_state, set_generator_state
+from dqn_zoo_ext.state import State
 
 
 class Policy(Protocol):
@@ -68,6 +71,20 @@ class Player:
         self.observations, rewards, dones, infos = self._venv.step(self.actions)
         self.came = Came(rewards, dones, infos)
         return tuple(_ended(index, infos[index]) for index in np.flatnonzero(dones) if _is_over(infos[index]))
+
+    def state(self) -> State:
+        """Where it stands between two steps; ValueError if its environments cannot be brought back."""
+        return {
+            "random": generator_state(self._random),
+            "observations": self._observations,
+            "environments": state_of(self._venv),
+        }
+
+    def load_state(self, state: State) -> None:
+        """Go on as the player, made in the same way, whose state it was. ValueError if that cannot be."""
+        restore(self._venv, state["environments"])
+        set_generator_state(self._random, state["random"])
+        self._observations = state["observations"]
 
     def _choose(self) -> np.ndarray:
         greedy, _ = self._policy.predict(self.observations, deterministic=True)

@@ -35,6 +35,11 @@ class Source:
     frames_M: float | None = None  # noqa: N815  # as in the files: millions
     seeds: int | None = None
 
+    @property
+    def cited(self) -> str:
+        """The source in few words, ``Mnih et al. 2015``."""
+        return self.source.split(",")[0]
+
     def same_rules_as(self, protocol: Protocol, sticky: float = 0.0) -> bool:
         """Whether starts, sticky actions and cap are those of `protocol`; its epsilon may be another one.
 

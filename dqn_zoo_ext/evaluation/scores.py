@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.published_scores import PublishedScore, curves_of, scores_of, sources
 
-_LEVELS = ("random", "human", "random_nature", "human_nature")
+_LEVELS = ("random", "human", "random_nature", "human_nature", "jaskowski_random", "jaskowski_constant")
 """Columns that are no agents'."""
 
 

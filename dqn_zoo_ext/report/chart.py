@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,11 @@ ENDINGS = (".png", ".svg")
 
 # Okabe & Ito's colours, told apart by colour-blind people too
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_BEHIND = ("#8c8c8c", "#b0a08c", "#93a5b5", "#a8a8a8")
+_BEHIND = ("#8c8c8c", "#b3a58f", "#8fa6ba", "#b59ab0")
+_MARKERS = ("o", "s", "^", "D", "v")  # one more than colours, so that both together tell twenty curves apart
 _DASHES: tuple[tuple[float, ...], ...] = ((4, 2), (1, 1.5), (6, 2, 1, 2), (2, 2))
+_WIDTH, _HEIGHT = 10.0, 5.5  # inches, taller for a long legend
+_LEGEND_LETTERS, _LEGEND_LINE, _LEGEND_GAP = 34, 0.145, 0.085  # letters in a line; inches
 _INK, _PALE = "#222222", "#666666"
 _PIXELS_PER_INCH = 200
 _LETTERS_PER_LINE = 108
@@ -42,10 +45,14 @@ _SETTINGS: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Level:
-    """A score that does not change along the training: a horizontal line. colour: None takes the next pale one."""
+    """A score that does not change along the training: a horizontal line.
+
+    name: by which a style knows its colour. colour: None is that of the text.
+    """
 
     label: str
     score: float
+    name: str = ""
     colour: str | None = None
 
 
@@ -67,25 +74,34 @@ class Chart:
 
 
 def draw(chart: Chart) -> Figure:
-    """The chart as a figure of matplotlib's, 10 by 5.5 inches, whose legend stands beside the axes."""
+    """The chart as a figure of matplotlib's, 10 by 5.5 inches or higher, whose legend stands beside the axes."""
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(10, 5.5), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
         axes = figure.add_subplot()
         _draw_curves(axes, chart.curves, chart.colours)
         _draw_levels(axes, chart.levels)
         _draw_behind(axes, chart.behind)
         _label(axes, chart)
         handles, labels = axes.get_legend_handles_labels()
-        wrapped = [textwrap.fill(label, 34) for label in labels]
+        wrapped = [textwrap.fill(label, _LEGEND_LETTERS) for label in labels]
+        needed = sum(_LEGEND_GAP + _LEGEND_LINE * (1 + label.count("\n")) for label in wrapped)
+        figure.set_figheight(max(_HEIGHT, needed + 0.3))
         figure.legend(handles, wrapped, loc="outside right upper", frameon=False, fontsize=8.5, labelspacing=0.7)
         return figure
 
 
-def notes_of(curves: Iterable[Curve]) -> list[str]:
-    """What must be said of the curves: what a point is, and what a band."""
-    said = dict.fromkeys(curve.measured for curve in curves)
+def notes_of(curves: Sequence[Curve]) -> list[str]:
+    """What must be said of the curves: what a point is, of which curve if they differ, and what a band."""
+    of_points: dict[str, list[str]] = {}
+    for curve in curves:
+        of_points.setdefault(curve.measured, []).append(curve.label)
     bands = dict.fromkeys(curve.band for curve in curves if curve.band is not None)
-    return [*(f"Points: {words}." for words in said), *(f"Bands: {words}." for words in bands)]
+    alike = len(of_points) == 1
+    points = [
+        f"Points: {words}." if alike else f"Points of {', '.join(labels)}: {words}."
+        for words, labels in of_points.items()
+    ]
+    return [*points, *(f"Bands: {words}." for words in bands)]
 
 
 def as_png(figure: Figure) -> bytes:
@@ -132,7 +148,9 @@ def _draw_curves(axes: Axes, curves: Sequence[Curve], colours: Sequence[str]) ->
 def _draw_behind(axes: Axes, curves: Sequence[Curve]) -> None:
     for index, curve in enumerate(curves):
         colour, dashes = _BEHIND[index % len(_BEHIND)], _DASHES[index % len(_DASHES)]
-        axes.plot(curve.x, curve.score, color=colour, lw=1.1, dashes=dashes, label=curve.label, zorder=2)
+        marker = _MARKERS[index % len(_MARKERS)]
+        (line,) = axes.plot(curve.x, curve.score, color=colour, lw=1.0, dashes=dashes, label=curve.label, zorder=2)
+        line.set(marker=marker, markersize=3, markevery=range(len(curve.x) - curve.cut))
         if curve.low is not None and curve.high is not None:
             axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.10, lw=0, zorder=1)
 
@@ -140,7 +158,7 @@ def _draw_behind(axes: Axes, curves: Sequence[Curve]) -> None:
 def _draw_levels(axes: Axes, levels: Sequence[Level]) -> None:
     for index, level in enumerate(levels):
         dashes = _DASHES[index % len(_DASHES)]
-        axes.axhline(level.score, color=level.colour or _PALE, lw=1.1, dashes=dashes, label=level.label, zorder=2)
+        axes.axhline(level.score, color=level.colour or _INK, lw=0.9, dashes=dashes, label=level.label, zorder=2)
 
 
 def _label(axes: Axes, chart: Chart) -> None:

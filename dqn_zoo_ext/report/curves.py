@@ -31,6 +31,7 @@ class Curve:
     """Scores along a training. x, score, low, high: (n,), x ascending; low and high are None without a band.
 
     measured: what one point is, e.g. ``evaluations by nature-2015``. band: what lies between low and high.
+    cut: the last point was not measured: it lies on the way to one beyond the picture.
     """
 
     label: str
@@ -40,6 +41,7 @@ class Curve:
     low: Numbers | None = None
     high: Numbers | None = None
     band: str | None = None
+    cut: bool = False
 
 
 def evaluation_curve(history: RunHistory, axis: Axis = "agent_steps", label: str | None = None) -> Curve:
@@ -72,7 +74,7 @@ def training_curve(history: RunHistory, axis: Axis = "games", last_games: int = 
         label=label or history.algo,
         x=x[kept],
         score=means[kept],
-        measured=f"mean of the last {last_games} training games",
+        measured=f"mean of the last {last_games} training games, of all so far while they are fewer",
     )
 
 
@@ -121,7 +123,8 @@ def along(history: RunHistory, agent_steps: Numbers, axis: Axis) -> Numbers:
     if axis == "frames":
         return agent_steps * history.frames_per_agent_step
     if history.games is None:
-        raise UserError(f"run {str(history.folder)!r} has no monitor.csv, so its {AXIS_LABELS[axis]} are unknown")
+        unknown = f"so where its evaluations lie in {AXIS_LABELS[axis]} is unknown"
+        raise UserError(f"run {str(history.folder)!r} has no finished game in a monitor.csv, {unknown}")
     ended = history.games.agent_steps
     of_games = np.arange(1.0, len(ended) + 1) if axis == "games" else history.games.seconds / _SECONDS_PER_HOUR
     found: Numbers = np.interp(agent_steps, np.concatenate([[0.0], ended]), np.concatenate([[0.0], of_games]))

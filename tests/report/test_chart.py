@@ -40,6 +40,13 @@ def test_the_picture_says_what_a_point_and_a_band_are() -> None:
     assert "Bands: lowest to highest seed." in text
 
 
+def test_curves_that_were_measured_otherwise_are_named() -> None:
+    assert notes_of([PLAIN, PAPER]) == [
+        "Points of c51: evaluations of 10 games by greedy.",
+        "Points of DQN, a paper: training games.",
+    ]
+
+
 def test_equal_charts_are_equal_files() -> None:
     assert as_svg(draw(CHART)) == as_svg(draw(CHART))
     assert as_png(draw(CHART)) == as_png(draw(CHART))

@@ -48,7 +48,7 @@ def test_training_games() -> None:
     drawn = training_curve(PLAYED, "games", last_games=2)
     assert drawn.x.tolist() == [1, 2, 3, 4]
     assert drawn.score.tolist() == [10, 15, 40, 45]
-    assert drawn.measured == "mean of the last 2 training games"
+    assert drawn.measured == "mean of the last 2 training games, of all so far while they are fewer"
     assert training_curve(PLAYED, "frames").x.tolist() == [400, 800, 1600, 2000]
     assert training_curve(PLAYED, "hours").x.tolist() == [0.5, 1, 2, 2.5]
 
@@ -77,7 +77,9 @@ def test_what_a_run_cannot_tell() -> None:
         evaluation_curve(history(GAMES))
     with pytest.raises(UserError, match=r"has no finished game in a monitor\.csv"):
         training_curve(history(None, EVALUATIONS))
-    with pytest.raises(UserError, match=r"has no monitor\.csv, so its hours of training are unknown"):
+    with pytest.raises(
+        UserError, match=r"no finished game in a monitor\.csv, so where .* hours of training is unknown"
+    ):
         evaluation_curve(history(None, EVALUATIONS), "hours")
     with pytest.raises(UserError, match="unknown axis 'frame'; did you mean 'frames'"):
         along(PLAYED, floats(1), "frame")  # type: ignore[arg-type]
