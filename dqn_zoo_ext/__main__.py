@@ -12,6 +12,8 @@ VERBS = {
     "evaluate": "measure a trained agent by a named protocol",
     "enjoy": "watch a trained agent play",
     "record_video": "film a trained agent",
+    "push_to_hub": "share a trained agent on the Hugging Face Hub",
+    "load_from_hub": "an agent from the Hugging Face Hub into a log folder",
     "campaign": "compare an algorithm with itself less each of its parts, over several seeds",
     "doctor": "look at a training before it starts: what it will do, what it needs, what would go wrong",
     "config": "show the merged configuration, each value with its file and line",

@@ -7,7 +7,8 @@ import torch
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 
-from dqn_zoo_ext.config.load import Configuration, load
+from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.config.of_run import load_of_run
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
@@ -44,7 +45,7 @@ class Agent:
         file = run.model_file(which.load_best, which.load_checkpoint, which.load_last_checkpoint)
         if not run.config.is_file():
             raise UserError(f"no config.yml in {str(run.config_folder)!r}: the agent's settings are unknown")
-        return cls(load(algo, env, conf_file=run.config), run, file)
+        return cls(load_of_run(algo, env, run.config, run.args), run, file)
 
     def pictures_per_second(self, venv: VecEnv) -> float:
         """The pace at which one picture for each agent step shows the game as people play it."""
