@@ -8,6 +8,7 @@ from pathlib import Path
 
 import safetensors.torch
 
+from dqn_zoo_ext.config.layers import NOT_HYPERPARAMETERS
 from dqn_zoo_ext.config.of_run import plain_run_file
 from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.errors import UserError
@@ -68,7 +69,8 @@ def pack(agent: Agent, namespace: str, repo_name: str, options: PackOptions, say
         run = read_results(agent.run.results) if agent.run.results.is_file() else None
         scores = [_measure(agent, name, options, say) for name in options.protocols]
         scores += _of_training(run, agent_steps)
-        safetensors.torch.save_file({name: each.contiguous() for name, each in weights.items()}, folder / names.WEIGHTS)
+        plain = safetensors.torch.save({name: each.contiguous() for name, each in weights.items()})
+        write_atomically(folder / names.WEIGHTS, plain)
         write_for_sharing(agent.file, folder / names.zip_name(algo, env))
         config = _write_plain_files(agent, folder)
         write_scores(folder / names.RESULTS, agent_steps, scores, run)
@@ -80,6 +82,7 @@ def pack(agent: Agent, namespace: str, repo_name: str, options: PackOptions, say
         card = Card(
             algo=algo,
             env=agent.configuration.env.gym_id,
+            family=agent.configuration.env.family,
             namespace=namespace,
             repo_name=repo_name,
             zip_name=names.zip_name(algo, env),
@@ -127,13 +130,16 @@ def _of_training(run: RunResults | None, agent_steps: int) -> Iterator[Score]:
 
 
 def _write_plain_files(agent: Agent, folder: Path) -> str:
-    """config.yml, args.yml and env_kwargs.yml as plain data, whatever tags they had. Returns the first one's text."""
-    config = to_yaml(plain_run_file(agent.run.config))
+    """config.yml, args.yml and env_kwargs.yml as plain data, whatever tags they had.
+
+    Returns the hyperparameters as YAML text: config.yml without its search space.
+    """
+    values = plain_run_file(agent.run.config)
     args = plain_run_file(agent.run.args) if agent.run.args.is_file() else {}
-    write_atomically(folder / names.CONFIG, config)
+    write_atomically(folder / names.CONFIG, to_yaml(values))
     write_atomically(folder / names.ARGS, to_yaml(args))
     write_atomically(folder / names.ENV_KWARGS, to_yaml(dict(agent.configuration.hyperparameters.env_kwargs)))
-    return config
+    return to_yaml({key: value for key, value in values.items() if key not in NOT_HYPERPARAMETERS})
 
 
 def _film(agent: Agent, options: PackOptions, path: Path, say: Callable[[str], None]) -> bool:

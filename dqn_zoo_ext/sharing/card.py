@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dqn_zoo_ext.config.yaml_source import to_yaml
+from dqn_zoo_ext.envs.ids import ATARI
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.sharing.scores import Score
 from dqn_zoo_ext.storage.results import RunResults
@@ -11,13 +12,15 @@ from dqn_zoo_ext.storage.results import RunResults
 
 @dataclass(frozen=True)
 class Card:
-    """What a card is made of. scores: the first one is the headline. config: the hyperparameters as YAML text.
+    """What a card is made of.
 
+    family: as in `EnvId`. scores: the first one is the headline. config: the hyperparameters as YAML text.
     video, curve: names of files beside the card, or None. run: None if nobody knows how the agent was trained.
     """
 
     algo: str
     env: str
+    family: str
     namespace: str
     repo_name: str
     zip_name: str
@@ -63,14 +66,12 @@ class Card:
             f"| {score.protocol} | {score.text} | {score.result:.2f} | {len(score.episodes)} | {score.measured} |"
             for score in self.scores
         ]
-        rules = self.protocol
         return (
             "## Scores\n\n"
             "| protocol | mean +/- std | mean - std | games | measured |\n| --- | --- | --- | --- | --- |\n"
             + "\n".join(rows)
-            + f"\n\n`{rules.name}`: epsilon {rules.epsilon:g}; on Atari up to {rules.noop_max} no-ops at the start of "
-            f"a game, at most {rules.max_frames_per_game:,} frames, lives are not games, rewards are not clipped. "
-            f"{rules.source} std is over games, as a population. Each game's score stands in `results.json`.\n"
+            + f"\n\n`{self.protocol.name}`: {rules_of(self.protocol, self.family)} std is over games, as a population. "
+            "Each game's score stands in `results.json`.\n"
         )
 
     def _use(self) -> str:
@@ -109,6 +110,20 @@ class Card:
 
     def _config(self) -> str:
         return f"## Hyperparameters\n\n```yaml\n{self.config.rstrip()}\n```\n"
+
+
+def rules_of(protocol: Protocol, family: str) -> str:
+    """How games of a family of environments are played by a protocol, in a few words."""
+    rules = f"epsilon {protocol.epsilon:g}"
+    if family != ATARI:
+        return f"{rules}."
+    sticky = protocol.repeat_action_probability
+    repeats = "sticky actions as in training" if sticky is None else f"actions repeat with probability {sticky:g}"
+    return (
+        f"{rules}, up to {protocol.noop_max} no-ops at the start of a game, {repeats}, at most "
+        f"{protocol.max_frames_per_game:,} frames; a lost life ends no game, and scores are the game's own. "
+        f"{protocol.source}"
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from stable_baselines3.dqn.policies import DQNPolicy
 
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.evaluation import protocols
@@ -37,7 +38,7 @@ def observations(agent: Agent, agent_steps: int = 20) -> np.ndarray:
     """(agent_steps, ...) what the agent's policy sees in a game, whatever it would have done."""
     venv = agent.venv(protocols.get("greedy"), 1, seed=3)
     venv.seed(3)
-    seen = [venv.reset()]
+    seen = [np.array(venv.reset())]
     for step in range(agent_steps - 1):
         observation, _, _, _ = venv.step(np.array([step % 2]))
         seen.append(np.array(observation))  # the environment has to be stepped in order
@@ -52,6 +53,7 @@ def q_values(logs: Path, agent: tuple[str, ...] = CARTPOLE) -> torch.Tensor:
     venv = found.venv(protocols.get("greedy"), 1, seed=3)
     policy = found.policy(venv, "cpu")
     venv.close()
+    assert isinstance(policy, DQNPolicy)
     seen, _ = policy.obs_to_tensor(observations(found))
     with torch.no_grad():
         values: torch.Tensor = policy.q_net(seen)
