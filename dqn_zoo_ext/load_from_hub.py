@@ -36,6 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="S",
         help="how long to go on trying each step that the Hub does not answer (default: 300)",
     )
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="keep the files of an agent that cannot be read safely, for RL-Zoo's own programs; it still runs nothing",
+    )
     parser.add_plug_in_options()
     options = parser.parse(arguments)
     prepare(options)
@@ -48,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(line, flush=True)
 
     patience = Patience(float(options.retry_seconds))
-    run = fetch(repo_id, options.algo, env, options.folder, client(), patience, say)
+    run = fetch(repo_id, options.algo, env, options.folder, client(), patience, say, options.trust)
     number = run.path.name.rpartition("_")[2]
     agent = f"--algo {options.algo} --env {env.gym_id} -f {options.folder}"
     say(f"{repo_id} lies in {run.path}")

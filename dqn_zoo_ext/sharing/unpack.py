@@ -1,6 +1,7 @@
 """From an agent's downloaded files to a run folder in RL-Zoo's layout: every file checked, none executed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import safetensors.torch
@@ -51,6 +52,22 @@ def unpack(downloaded: Downloaded, run: RunFolder) -> None:
     with plain_os_errors(f"cannot write {run.final_model}"):
         content_of_zip = zip_file.read_bytes()
     write_atomically(run.final_model, content_of_zip)
+
+
+def keep_as_it_is(downloaded: Downloaded, run: RunFolder) -> None:
+    """Write the files that RL-Zoo's programs load an agent from into the folder of `run`, unread, in their places."""
+    places = {
+        names.zip_name(run.algo, run.env): run.final_model,
+        names.CONFIG: run.config,
+        names.ARGS: run.args,
+        names.NORMALIZATION: run.config_folder / "vecnormalize.pkl",
+    }
+    shutil.rmtree(run.path, ignore_errors=True)
+    with plain_os_errors(f"cannot write {run.path}"):
+        run.config_folder.mkdir(parents=True)
+        for name, place in places.items():
+            if name in downloaded.files:
+                shutil.copyfile(downloaded.files[name], place)
 
 
 def _check_manifest(path: Path, run: RunFolder, there: set[str]) -> None:

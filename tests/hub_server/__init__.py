@@ -29,6 +29,7 @@ class Hub:
         """Without repositories, faults or requests; accounts of ``ann`` (of the organization ``lab``) remain."""
         self.store.repos.clear()
         self.store.objects.clear()
+        self.store.sent_instead.clear()
         self.faulty.faults.clear()
         self.faulty.requests.clear()
         self.store.accounts.clear()
@@ -62,5 +63,5 @@ def running() -> Iterator[Hub]:
     try:
         yield hub
     finally:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True  # without waiting for slow answers
         thread.join()

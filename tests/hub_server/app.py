@@ -167,7 +167,8 @@ class _Hub:
         return _content(request, blob.content, headers)
 
     async def cdn(self, request: Request) -> Response:
-        return _content(request, self.store.objects[request.path_params["oid"]], {})
+        oid = request.path_params["oid"]
+        return _content(request, self.store.sent_instead.get(oid, self.store.objects[oid]), {})
 
     def _seen(self, request: Request) -> tuple[Repo | None, Commit | None]:
         repo = self.store.repos.get(_repo_id(request))

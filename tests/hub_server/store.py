@@ -75,11 +75,15 @@ class Repo:
 
 @dataclass
 class Store:
-    """accounts: by token. repos: by ``namespace/name``. objects: large files by SHA-256, committed or not yet."""
+    """accounts: by token. repos: by ``namespace/name``. objects: large files by SHA-256, committed or not yet.
+
+    sent_instead: large files, by SHA-256, in whose place other bytes are sent.
+    """
 
     accounts: dict[str, Account] = field(default_factory=dict)
     repos: dict[str, Repo] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
+    sent_instead: dict[str, bytes] = field(default_factory=dict)
 
     def put(self, repo_id: str, files: dict[str, bytes], private: bool = False) -> Repo:
         """A repository with these files, as if somebody else had pushed them."""
