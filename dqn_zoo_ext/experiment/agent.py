@@ -12,12 +12,14 @@ from dqn_zoo_ext.config.of_run import load_of_run
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
-from dqn_zoo_ext.experiment.build import build_policy, build_venv, frames_per_agent_step
+from dqn_zoo_ext.experiment.build import TooLarge, build_policy, build_venv, frames_per_agent_step, parameters_at_most
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import read_weights
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
 _ATARI_FRAMES_PER_SECOND = 60
+_MOST_MADE, _SMALL = 8, 1_000_000
+"""Numbers that a policy may make for each one that it has: it is built in steps, of which some are thrown away."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,13 @@ class Agent:
     def policy(self, venv: VecEnv, device: str) -> BasePolicy:
         """The agent's policy with its weights, for the spaces of `venv`. UserError if the weights do not fit."""
         weights = read_weights(self.file) if self.file.is_dir() else read_policy_weights(self.file)
-        policy = build_policy(self.configuration, venv.observation_space, venv.action_space, device)
+        most = _MOST_MADE * sum(weight.numel() for weight in weights.values()) + _SMALL
+        try:
+            with parameters_at_most(most):  # a stranger's config.yml could be made to fill the memory
+                policy = build_policy(self.configuration, venv.observation_space, venv.action_space, device)
+        except (RuntimeError, MemoryError, TooLarge) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"agent file {self.file} does not fit its config.yml: {reason}") from error
         try:
             policy.load_state_dict(weights)
         except RuntimeError as error:

@@ -19,6 +19,8 @@ from dqn_zoo_ext.sharing.unpack import keep_as_it_is, unpack
 from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
+_MOST_FRAMES = 100
+
 
 def fetch(
     repo_id: str,
@@ -58,6 +60,9 @@ def fetch(
 
 def _check_that_it_plays(env: EnvId, run: RunFolder) -> None:
     agent = Agent(load_of_run(run.algo, env, run.config, run.args), run, run.final_model)
+    stack = agent.configuration.hyperparameters.frame_stack
+    if stack > _MOST_FRAMES:
+        raise UserError(f"config.yml: frame_stack: {stack} frames would fill the memory; at most {_MOST_FRAMES}")
     venv = agent.venv(protocol_of(agent.configuration), 1, seed=0)
     try:
         agent.policy(venv, "cpu")

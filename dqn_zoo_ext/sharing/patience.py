@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import httpx2
-from huggingface_hub import HfApi, constants, get_session, get_token
+from huggingface_hub import HfApi, constants, get_session, get_token, set_client_factory
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # documented there
 
@@ -44,6 +44,9 @@ def client() -> HfApi:
     """The Hub's client, for the Hub that HF_ENDPOINT names now. The token is found by the client itself."""
     if not sys.stderr.isatty():
         disable_progress_bars()
+    hooks = get_session().event_hooks
+    # the client's own waits without end; a factory, as it makes a new one when a connection fails
+    set_client_factory(lambda: httpx2.Client(event_hooks=hooks, follow_redirects=True, timeout=_SECONDS_WITHOUT_A_BYTE))
     return HfApi(endpoint=os.environ.get("HF_ENDPOINT"), library_name="dqn_zoo_ext")
 
 
@@ -54,7 +57,6 @@ def persist(what: str, call: Callable[[], T], patience: Patience, say: Say) -> T
     """
     begun, wait, tries = time.monotonic(), patience.first_wait, 0
     while True:
-        get_session().timeout = httpx2.Timeout(_SECONDS_WITHOUT_A_BYTE)  # the client's own is: none
         try:
             return call()
         except UserError:

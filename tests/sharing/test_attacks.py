@@ -182,7 +182,19 @@ REFUSED: dict[str, tuple[Callable[[Files, Path], Files], str]] = {
         lambda *_: {"config.yml": RL_ZOO.replace(b"[256, 256]", b"[64]")},
         r"does not fit its config\.yml",
     ),
-    "an algorithm that is another one": (
+    "a network that fills the memory": (
+        lambda *_: {"config.yml": RL_ZOO.replace(b"[256, 256]", b"[256, 10000000, 10000000]")},
+        r"does not fit its config\.yml",
+    ),
+    "a network that would just fit": (
+        lambda *_: {"config.yml": RL_ZOO.replace(b"[256, 256]", b"[256, 3000, 3000]")},
+        r"does not fit its config\.yml: a network with more than [\d,]+ parameters \('weight'\) is not that agent's",
+    ),
+    "frames that fill the memory": (
+        lambda *_: {"config.yml": RL_ZOO + b"frame_stack: 1000000000\n"},
+        r"frame_stack: 1000000000 frames would fill the memory; at most 100",
+    ),
+    "half an agent": (
         lambda files, _: {ZIP: files[ZIP][:1000]},
         r"is cut short or damaged",
     ),
