@@ -12,7 +12,7 @@ from dqn_zoo_ext.command_line import (
     seed_or_random,
     whole_number,
 )
-from dqn_zoo_ext.errors import TryAgain
+from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.experiment.agent import Agent
 from dqn_zoo_ext.experiment.pack import PackOptions, pack
@@ -62,8 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         pushed = push(package.path, repo_id, options.commit_message, api, patience, say, options.private)
-    except TryAgain as error:
-        raise TryAgain(f"{error}; the package is kept in {package.path}: the same command goes on from there") from None
+    except UserError as error:
+        kept = f"the package is kept in {package.path}: the same command goes on from there"
+        raise type(error)(f"{error}; {kept}") from None
     say(f"{'the Hub has all of it already' if pushed.was_there else 'pushed'}: {pushed.url}")
     return 0
 

@@ -7,6 +7,7 @@
 import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ RESULTS = "results.json"
 VIDEO, CURVE, CARD = "replay.mp4", "learning_curve.png", "README.md"
 NORMALIZATION = "vec_normalize.pkl"
 """RL-Zoo's pickled running averages. Never made here, and never read."""
+_A_DAY = 24 * 3600  # seconds
 
 
 def zip_name(algo: str, env: str) -> str:
@@ -75,6 +77,7 @@ def new_package(path: Path, algo: str, env: str, made_from: str) -> Iterator[Pat
     """
     with plain_os_errors(f"cannot make folder {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path.parent)
         staging = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=path.parent))
     try:
         yield staging
@@ -88,3 +91,10 @@ def new_package(path: Path, algo: str, env: str, made_from: str) -> Iterator[Pat
             staging.rename(path)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """What killed processes left; one that is a day old is nobody's work any more."""
+    for path in folder.glob(".*.part"):
+        if time.time() - path.stat().st_mtime > _A_DAY:
+            shutil.rmtree(path, ignore_errors=True)

@@ -194,6 +194,11 @@ REFUSED: dict[str, tuple[Callable[[Files, Path], Files], str]] = {
         lambda *_: {"config.yml": RL_ZOO + b"frame_stack: 1000000000\n"},
         r"frame_stack: 1000000000 frames would fill the memory; at most 100",
     ),
+    "results that are none": (
+        lambda *_: {"results.json": b'{"run": {"format_version": 1, "seed": "x"}}'},
+        r"results\.json: versions: Field required",
+    ),
+    "results that never end": (lambda *_: {"results.json": b"[" * 100_000}, r"results\.json is not JSON"),
     "half an agent": (
         lambda files, _: {ZIP: files[ZIP][:1000]},
         r"is cut short or damaged",

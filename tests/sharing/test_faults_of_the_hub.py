@@ -1,12 +1,14 @@
 """Whatever goes wrong between us and the Hub: pushed exactly once, or failed in a line with the package kept."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 from hub_server import READ_ONLY, TOKEN, Fault, Hub
-from pushing import load, package_of, push, q_values
+from pushing import CARTPOLE, load, package_of, push, q_values
 
 from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.errors import TryAgain, UserError
@@ -124,6 +126,22 @@ def test_pushing_again_makes_no_commit(packed: Path, hub: Hub, capsys: pytest.Ca
     assert commits(hub) == 1
 
 
+def test_killed_while_it_uploads(packed: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    hub.fail(Fault("PUT", "/lfs/", "slow", times=9, seconds=30.0))
+    words = ["--episodes", "2", "-n", "30", "-orga", "ann", "-f", str(packed), *CARTPOLE]  # as `push` has them
+    command = [sys.executable, "-m", "dqn_zoo_ext.push_to_hub", *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while not hub.requests("PUT", "/lfs/"):
+            assert process.poll() is None
+            time.sleep(1.0)
+        process.kill()
+    assert commits(hub) == 0
+    hub.faulty.faults.clear()
+    assert push(packed) == 0
+    assert "playing" not in capsys.readouterr().out
+    assert commits(hub) == 1
+
+
 def test_a_commit_of_somebody_else_in_between(packed: Path, hub: Hub) -> None:
     """Ours is refused, as it is made upon what was there before; the next try is made upon theirs."""
     hub.store.put(REPO, {"notes.md": b"mine"})
@@ -165,7 +183,7 @@ def test_what_is_wrong_with_the_account_is_said_before_a_game_is_played(
 def test_a_right_that_only_the_hub_knows_of(packed: Path, hub: Hub) -> None:
     """A fine-grained token says nothing of what it may do."""
     hub.fail(Fault("POST", "repos/create", "status", status=403))
-    with pytest.raises(UserError, match=r"^making the repository ann/.*: the Hub answered 403; the token must .*"):
+    with pytest.raises(UserError, match=r"^making the repository .* answered 403; the token must .*; the package is"):
         push(packed)
     assert package_of(packed).is_dir()
 
@@ -173,7 +191,7 @@ def test_a_right_that_only_the_hub_knows_of(packed: Path, hub: Hub) -> None:
 def test_a_card_that_the_hub_refuses_is_not_tried_again(packed: Path, hub: Hub) -> None:
     card = package_of(packed) / "README.md"
     card.write_text(card.read_text().replace("model-index", "model_index"))
-    with pytest.raises(UserError, match=r'Invalid metadata in README\.md\. - "model-index" is missing$'):
+    with pytest.raises(UserError, match=r'Invalid metadata in README\.md\. - "model-index" is missing; the package is'):
         push(packed)
     assert len(hub.requests("POST", "validate-yaml")) == 1
 
