@@ -24,6 +24,12 @@ def trained(logs: Path, callback: str = "[{hub_upload: {organization: ann, every
     return logs / "dqn" / "CartPole-v1_1"
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run without the callback."""
+    return trained(tmp_path_factory.mktemp("alone"), "[]")
+
+
 def weights_of(run: Path) -> dict[str, torch.Tensor]:
     return read_policy_weights(run / "CartPole-v1.zip")
 
@@ -52,6 +58,7 @@ def test_an_agent_is_there_to_load(tmp_path: Path, hub: Hub, capsys: pytest.Capt
 def test_the_training_goes_on_whatever_the_hub_does(
     fault: Fault,
     line: str,
+    alone: Path,
     tmp_path: Path,
     hub: Hub,
     monkeypatch: pytest.MonkeyPatch,
@@ -59,10 +66,8 @@ def test_the_training_goes_on_whatever_the_hub_does(
 ) -> None:
     monkeypatch.setattr(hub_upload, "_patience", lambda: Patience(seconds=0.0))
     hub.fail(fault)
-    with_faults = trained(tmp_path, "[{hub_upload: {organization: ann, every: 300, seconds_at_the_end: 2}}]")
+    with_faults = trained(tmp_path, "[{hub_upload: {organization: ann, every: 300, seconds_at_the_end: 1}}]")
     assert re.search(rf"^hub_upload: {line}.*; the training goes on$", capsys.readouterr().err, re.M)
-    monkeypatch.undo()
-    alone = trained(tmp_path / "alone", "[]")
     assert all(torch.equal(weight, weights_of(alone)[name]) for name, weight in weights_of(with_faults).items())
     assert load_results(str(with_faults))["r"].tolist() == load_results(str(alone))["r"].tolist()
 

@@ -20,11 +20,13 @@ class Fault:
         lost_answer   the request is carried out, and the connection reset in place of the answer
         cut           the answer is cut by a reset after `after_bytes` of its body
         slow          answered after `seconds`
+        twice         carried out two times, and answered as the second: what a client or a proxy does that repeats a
+                      request whose answer was lost, as the Hub's own client does over Xet
     """
 
     method: str
     path: str
-    kind: Literal["status", "reset", "lost_answer", "cut", "slow"]
+    kind: Literal["status", "reset", "lost_answer", "cut", "slow", "twice"]
     times: int = 1
     status: int = 503
     after_bytes: int = 0
@@ -90,6 +92,26 @@ class Faulty:
     async def _slow(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(fault.seconds)
         await self.app(scope, receive, send)
+
+    async def _twice(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        messages: list[Message] = []
+        while not messages or messages[-1].get("more_body", False):
+            messages.append(await receive())
+
+        async def lost(message: Message) -> None:
+            pass
+
+        await self.app(dict(scope), _repeating(messages), lost)
+        await self.app(scope, _repeating(messages), send)
+
+
+def _repeating(messages: list[Message]) -> Receive:
+    left = iter(messages)
+
+    async def receive() -> Message:
+        return next(left)
+
+    return receive
 
 
 def _reset_connection(receive: Receive) -> None:

@@ -31,6 +31,7 @@ PASSING = {
     "commit 503": Fault("POST", "/commit/", "status"),
     "commit reset": Fault("POST", "/commit/", "reset", after_bytes=1_000),
     "commit answer lost": Fault("POST", "/commit/", "lost_answer"),
+    "commit sent twice": Fault("POST", "/commit/", "twice"),
     "commit slow": Fault("POST", "/commit/", "slow", seconds=1.0),
 }
 
