@@ -8,6 +8,7 @@ from dqn_zoo_ext.callbacks.agent_files import AgentFiles
 from dqn_zoo_ext.callbacks.evaluation import ProtocolEvaluation
 from dqn_zoo_ext.callbacks.exact_checkpoint import ExactCheckpoint, Stopped
 from dqn_zoo_ext.callbacks.health import HealthWarnings
+from dqn_zoo_ext.callbacks.hub_upload import HubUpload
 from dqn_zoo_ext.callbacks.pace import Pace
 from dqn_zoo_ext.callbacks.progress import Progress
 from dqn_zoo_ext.callbacks.stop_at_score import StopAtScore
@@ -17,6 +18,7 @@ __all__ = [
     "AgentFiles",
     "ExactCheckpoint",
     "HealthWarnings",
+    "HubUpload",
     "Pace",
     "Progress",
     "ProtocolEvaluation",

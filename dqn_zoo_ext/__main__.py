@@ -13,11 +13,16 @@ VERBS = {
     "enjoy": "watch a trained agent play",
     "record_video": "film a trained agent",
     "aggregate": "median, IQM and more over games and seeds, with intervals",
+    "report": "a page of a run: score in context, curves, video, what the agent expects and where it looks",
     "plot": "draw learning curves of runs, beside baselines and published curves",
+    "push_to_hub": "share a trained agent on the Hugging Face Hub",
+    "load_from_hub": "an agent from the Hugging Face Hub into a log folder",
     "campaign": "compare an algorithm with itself less each of its parts, over several seeds",
     "doctor": "look at a training before it starts: what it will do, what it needs, what would go wrong",
     "config": "show the merged configuration, each value with its file and line",
 }
+
+_FOLDERS = ("config", "report")  # verbs that share their name with a folder
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given[0] not in VERBS:
         print(f"error: unknown verb '{given[0]}'{nearest(given[0], VERBS)}", file=sys.stderr)
         sys.exit(2)
-    module = "dqn_zoo_ext.config.__main__" if given[0] == "config" else f"dqn_zoo_ext.{given[0]}"
+    module = f"dqn_zoo_ext.{given[0]}" + (".__main__" if given[0] in _FOLDERS else "")
     from dqn_zoo_ext.command_line import run_verb
 
     run_verb(importlib.import_module(module).main, given[1:])

@@ -2,7 +2,8 @@
 
 0: done. 1: a failure that is not the user's to mend (a traceback says where). 2: a mistake that the user can mend,
 said in one line. 75: a training was stopped by SIGTERM or Ctrl-C after a checkpoint, and ``train --resume`` goes on
-exactly there (sysexits.h calls it EX_TEMPFAIL: try again). 130: stopped by Ctrl-C, and nothing to go on from.
+exactly there (sysexits.h calls it EX_TEMPFAIL: try again); or the Hub could not be reached, and the same command goes
+on with what is done. 130: stopped by Ctrl-C, and nothing to go on from.
 """
 
 import argparse
@@ -24,14 +25,14 @@ import dqn_zoo_ext.envs
 import dqn_zoo_ext.learning  # importing the three registers what they hold
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.envs.ids import resolve
-from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.errors import TryAgain, UserError, nearest
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.agent import Agent, Which
 from dqn_zoo_ext.experiment.build import protocol_of
 
 EXIT_MISTAKE = 2
-EXIT_SAVED = 75
+EXIT_SAVED = EXIT_TRY_AGAIN = 75
 EXIT_INTERRUPTED = 130
 
 
@@ -186,7 +187,7 @@ def run_verb(verb: Callable[[Sequence[str] | None], int | None], arguments: Sequ
         sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        code = EXIT_MISTAKE
+        code = EXIT_TRY_AGAIN if isinstance(error, TryAgain) else EXIT_MISTAKE
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
     except BrokenPipeError:

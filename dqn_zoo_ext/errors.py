@@ -12,6 +12,13 @@ class UserError(ValueError):
     """
 
 
+class TryAgain(UserError):  # noqa: N818  # it says what to do
+    """A failure that may pass, as when a server does not answer: the same command may succeed later.
+
+    What was done before it is kept. Command lines exit with code 75.
+    """
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """The tail of an error line: ``; did you mean 'x'?``, or the list of choices when nothing is near.
 

@@ -1,6 +1,9 @@
 """For all tests: two short runs to look at, and as many threads as there are cores, over all processes together."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # some tests run beside oth
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import dqn_zoo_ext  # noqa: F401  # before any test imports PyTorch, as in the commands
+# Before any import of huggingface_hub, which reads them then: no test sees the token or the cache of who runs it, and
+# uploads go through LFS, which the tests' own Hub speaks (tests/hub_server), and not through Xet
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="dqn_zoo_ext_hf_home_")
+atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
+os.environ["HF_HUB_DISABLE_XET"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+for _variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE"):
+    os.environ.pop(_variable, None)
+
+import dqn_zoo_ext  # noqa: E402, F401  # before any test imports PyTorch, as in the commands
+
+pytest_plugins = ["hub_fixtures"]
 
 # a small network and ring, so that a run takes seconds
 SMALL_ATARI = ["learning_starts:200", "buffer_size:2000", "policy_kwargs.torso:nips", "train_freq:16", "n_envs:4"]

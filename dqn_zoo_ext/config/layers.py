@@ -66,10 +66,8 @@ def shipped(name: str) -> tuple[Path, str]:
     return Path(str(importlib.resources.files("dqn_zoo_ext"))) / "hyperparams" / name, f"hyperparams/{name}"
 
 
-def collect(env: EnvId, keys: Keys, conf_file: Path | None) -> Layers:
-    """The layers beneath the command line, in the order that `load` states."""
-    conf = read_mapping(conf_file, str(conf_file)) if conf_file is not None else {}
-    foundation = str(conf_file)
+def collect(env: EnvId, keys: Keys, conf: Mapping[str, Located], foundation: str) -> Layers:
+    """The layers beneath the command line, in the order that `load` states. foundation: how messages show `conf`."""
     algorithm = _read_algorithm(keys.algo)
     game_file = f"{env.family}/{env.config_name}.yml"
     game = _read_shipped(game_file, optional=True)

@@ -30,7 +30,7 @@ from dqn_zoo_ext.config.merge import merge
 from dqn_zoo_ext.config.overrides import as_layer
 from dqn_zoo_ext.config.resolve import Merged, hyperparameters_of, settings_names, settings_of
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters
-from dqn_zoo_ext.config.yaml_source import Located, Source
+from dqn_zoo_ext.config.yaml_source import Located, Source, read_mapping
 from dqn_zoo_ext.envs.ids import EnvId
 
 
@@ -79,9 +79,23 @@ def load(
     variant: the params of an ablation, over the command line, so that the part stays out whatever was typed.
     UserError, one line with file and line, for whatever is wrong in a file or in `overrides`.
     """
+    conf = read_mapping(conf_file, str(conf_file)) if conf_file is not None else {}
+    return load_from(algo, env, conf, str(conf_file), overrides=overrides, variant=variant)
+
+
+def load_from(
+    algo: str,
+    env: EnvId,
+    conf: Mapping[str, Located],
+    shown: str,
+    *,
+    overrides: Mapping[str, object] | None = None,
+    variant: Mapping[str, Located] | None = None,
+) -> Configuration:
+    """`load`, with what stands in the ``-conf`` file, which messages call `shown`."""
     registry.algorithms.get(algo)
     keys = Keys(algo, HYPERPARAMETERS, settings_names(algo), atari_wrapper_of(algo))
-    layers = collect(env, keys, conf_file)
+    layers = collect(env, keys, conf, shown)
     on_top = [one_layer(as_layer(given), keys) for given in (overrides or {}, variant or {})]
     merged = Merged(merge([*layers.hyperparameters, *on_top]))
     hyperparameters = hyperparameters_of(algo, merged, blame=layers.foundation)

@@ -70,8 +70,11 @@ def located(data: Any, source: Source) -> Located:
     return Located([located(each, source).plain() for each in data] if isinstance(data, list | tuple) else data, source)
 
 
-def read_mapping(path: Path, shown: str) -> dict[str, Located]:
-    """The mapping in the file at `path`, which messages call `shown`; UserError with the line for anything else."""
+def read_mapping(path: Path, shown: str, reading: "type[Reading] | None" = None) -> dict[str, Located]:
+    """The mapping in the file at `path`, which messages call `shown`; UserError with the line for anything else.
+
+    reading: another way to read the document.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -81,7 +84,7 @@ def read_mapping(path: Path, shown: str) -> dict[str, Located]:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise UserError(f"{shown}:{line}: not UTF-8 text") from None
-    value = read_text(text, Source(shown))
+    value = (reading or Reading)(Source(shown), count_lines=True).read(text)
     if value.data is None:
         raise UserError(f"{shown}: the file is empty; write {{}} if it is meant to say nothing")
     if not isinstance(value.data, dict):
@@ -91,7 +94,7 @@ def read_mapping(path: Path, shown: str) -> dict[str, Located]:
 
 def read_text(text: str, source: Source, count_lines: bool = True) -> Located:
     """The one YAML document in `text`; without `count_lines` every value has `source` itself as its source."""
-    return _Reading(source, count_lines).read(text)
+    return Reading(source, count_lines).read(text)
 
 
 def to_yaml(data: Any) -> str:
@@ -131,8 +134,8 @@ for _class in (_Loader, _Dumper):
     _class.add_implicit_resolver(f"{_TAG}float", _FLOAT, list("-+0123456789."))
 
 
-class _Reading:
-    """One document on its way from text to `Located`."""
+class Reading:
+    """One document on its way from text to `Located`; a subclass may read further tags in `_data`, as plain data."""
 
     def __init__(self, source: Source, count_lines: bool) -> None:
         self.source = source
@@ -141,6 +144,7 @@ class _Reading:
         self.levels = 0
 
     def read(self, text: str) -> Located:
+        """The document's value; None if it is empty. UserError with the line for what is refused."""
         node = self._compose(text)
         return Located(None, self.source) if node is None else self._value(node, self._at(node))
 

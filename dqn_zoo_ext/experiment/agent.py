@@ -7,19 +7,22 @@ import torch
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 
-from dqn_zoo_ext.config.load import Configuration, load
+from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.config.of_run import load_of_run
 from dqn_zoo_ext.envs.colour_twin import EVERY_FRAME
 from dqn_zoo_ext.envs.ids import EnvId, resolve_folder
 from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.watch import Learned
-from dqn_zoo_ext.experiment.build import build_policy, build_venv, frames_per_agent_step
+from dqn_zoo_ext.experiment.build import TooLarge, build_policy, build_venv, frames_per_agent_step, parameters_at_most
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import read_weights
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
 _ATARI_FRAMES_PER_SECOND = 60
+_MOST_MADE, _SMALL = 8, 1_000_000
+"""Numbers that a policy may make for each one that it has: it is built in steps, of which some are thrown away."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Agent:
         file = run.model_file(which.load_best, which.load_checkpoint, which.load_last_checkpoint)
         if not run.config.is_file():
             raise UserError(f"no config.yml in {str(run.config_folder)!r}: the agent's settings are unknown")
-        return cls(load(run.algo, env, conf_file=run.config), run, file)
+        return cls(load_of_run(run.algo, env, run.config, run.args), run, file)
 
     def pictures_per_second(self, venv: VecEnv) -> float:
         """The pace at which the pictures of `venv` show the game as people play it."""
@@ -89,7 +92,13 @@ class Agent:
     def policy(self, venv: VecEnv, device: str) -> BasePolicy:
         """The agent's policy with its weights, for the spaces of `venv`. UserError if the weights do not fit."""
         weights = read_weights(self.file) if self.file.is_dir() else read_policy_weights(self.file)
-        policy = build_policy(self.configuration, venv.observation_space, venv.action_space, device)
+        most = _MOST_MADE * sum(weight.numel() for weight in weights.values()) + _SMALL
+        try:
+            with parameters_at_most(most):  # a stranger's config.yml could be made to fill the memory
+                policy = build_policy(self.configuration, venv.observation_space, venv.action_space, device)
+        except (RuntimeError, MemoryError, TooLarge) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"agent file {self.file} does not fit its config.yml: {reason}") from error
         try:
             policy.load_state_dict(weights)
         except RuntimeError as error:

@@ -1,5 +1,7 @@
 """From a configuration to the things it names: environments, a model to train, a policy to play with."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,6 +10,8 @@ from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import get_device
 from stable_baselines3.common.vec_env import VecEnv
+from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.brought import policies_of
@@ -119,6 +123,31 @@ def build_policy(
     policy: BasePolicy = policy_class(observation_space, action_space, lambda _: 0.0, **_policy_kwargs(configuration))
     policy.set_training_mode(False)
     return policy.to(get_device(device))
+
+
+class TooLarge(ValueError):  # noqa: N818  # it says what is wrong
+    """A network has more parameters than it may."""
+
+
+@contextlib.contextmanager
+def parameters_at_most(number: int) -> Iterator[None]:
+    """While it lasts, TooLarge as soon as the modules that this process makes have more parameters than that.
+
+    They are counted when they are reserved, before anything is written to them.
+    """
+    made = 0
+
+    def count(_module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal made
+        made += 0 if parameter is None else parameter.numel()
+        if made > number:
+            raise TooLarge(f"a network with more than {number:,} parameters ('{name}') is not that agent's")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _policy_kwargs(configuration: Configuration) -> dict[str, Any]:

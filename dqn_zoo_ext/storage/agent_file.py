@@ -17,9 +17,11 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.storage.archive import GIGABYTE, check_size, read_member
 from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing
 
 _ZIP_MAGIC = b"PK\x03\x04"
+_MOST_BYTES = 2 * GIGABYTE
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,21 @@ def read_counters(path: Path) -> Counters:
     return Counters(*(_counter(data, key, path) for key in ("num_timesteps", "_n_updates", "_episode_num")))
 
 
+def write_for_sharing(source: Path, target: Path) -> None:
+    """Copy an agent with room for one transition, so that who loads it does not reserve memory for a whole replay.
+
+    Nothing else in it is changed or read. UserError as in read_policy_weights.
+    """
+    with plain_os_errors(f"cannot read agent file {source}"), zipfile.ZipFile(source) as archive:
+        names = archive.namelist()
+    with replacing(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name in names:
+            content = _read_member(source, name)
+            if name == "data":
+                content = json.dumps({**json.loads(content), "buffer_size": 1}, indent=4).encode()
+            archive.writestr(zipfile.ZipInfo(name), content)  # no time in it: the same agent, the same bytes
+
+
 def _counter(data: Mapping[str, object], key: str, path: Path) -> int:
     value = data.get(key)
     if type(value) is not int or value < 0:  # a bool is an int to Python, and no counter
@@ -76,6 +93,7 @@ def _counter(data: Mapping[str, object], key: str, path: Path) -> int:
 
 def _read_tensors(path: Path, member: str) -> Mapping[Any, Any]:
     content = _read_member(path, member)
+    _check_tensors_size(content, path)
     try:
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # damaged input makes torch raise nearly anything
@@ -85,12 +103,24 @@ def _read_tensors(path: Path, member: str) -> Mapping[Any, Any]:
     return state
 
 
+def _check_tensors_size(content: bytes, path: Path) -> None:
+    """UserError if tensors are packed so that torch would fill the memory with them: its files are zips, not packed."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.infolist():
+                check_size(member, path, _MOST_BYTES)
+    except UserError:
+        raise
+    except Exception:  # another format, or damaged: torch.load says so
+        return
+
+
 def _read_member(path: Path, member: str) -> bytes:
     try:
         with plain_os_errors(f"cannot read agent file {path}"), zipfile.ZipFile(path) as archive:
             if member not in archive.namelist():
                 raise UserError(f"agent file {path} has no member '{member}': cut short, or no agent that SB3 saved")
-            return archive.read(member)  # checks the CRC
+            return read_member(archive, member, path, _MOST_BYTES)
     except UserError:
         raise
     except zipfile.BadZipFile as error:

@@ -1,0 +1,106 @@
+"""``results.json`` of a package: every score with its protocol, and the run that the agent is of."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation.evaluate import Evaluation
+from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
+from dqn_zoo_ext.storage.results import EvaluationRecord, RunResults
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Score:
+    """An agent's score by one protocol. measured: ``for this package``, or ``in training``."""
+
+    protocol: str
+    mean: float
+    std: float
+    episodes: tuple[float, ...]
+    measured: str
+    seed: int | None = None
+
+    @property
+    def result(self) -> float:
+        """Mean minus standard deviation."""
+        return self.mean - self.std
+
+    @property
+    def text(self) -> str:
+        """``74.00 +/- 45.81``, as the Hub writes it."""
+        return f"{self.mean:.2f} +/- {self.std:.2f}"
+
+    @classmethod
+    def now(cls, evaluation: Evaluation) -> "Score":
+        """Of games played for the package."""
+        return cls(
+            evaluation.protocol, evaluation.mean, evaluation.std, evaluation.scores, "for this package", evaluation.seed
+        )
+
+    @classmethod
+    def then(cls, record: EvaluationRecord) -> "Score":
+        """Of games played during training."""
+        return cls(record.protocol, record.mean, record.std, record.episodes, "in training")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "protocol": self.protocol,
+            "mean": self.mean,
+            "std": self.std,
+            "result": self.result,
+            "episodes": list(self.episodes),
+            "seed": self.seed,
+            "measured": self.measured,
+        }
+
+
+def write_scores(path: Path, agent_steps: int, scores: Sequence[Score], run: RunResults | None) -> None:
+    """The file; the first score stands at its top under the names that RL-Zoo's has.
+
+    The protocols play with some random actions, so `is_deterministic` is false.
+    """
+    first = scores[0]
+    content = {
+        "format_version": FORMAT_VERSION,
+        "mean_reward": first.mean,
+        "std_reward": first.std,
+        "n_eval_episodes": len(first.episodes),
+        "is_deterministic": False,
+        "eval_datetime": datetime.now(UTC).isoformat(timespec="seconds"),
+        "agent_steps": agent_steps,
+        "scores": [score.as_dict() for score in scores],
+        "run": None if run is None else run.as_dict(),
+    }
+    write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_scores(path: Path) -> tuple[Score, ...]:
+    """The scores in a package's results.json that this program has written. UserError if it cannot be read."""
+    with plain_os_errors(f"cannot read {path}"):
+        content = path.read_bytes()
+    try:
+        return tuple(
+            Score(each["protocol"], each["mean"], each["std"], tuple(each["episodes"]), each["measured"], each["seed"])
+            for each in json.loads(content)["scores"]
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no package's results: {type(error).__name__}: {error}") from error
+
+
+def run_part(path: Path) -> Mapping[str, Any] | None:
+    """What a package's results.json says of the run; None if it is not one of ours. Nothing in it is checked yet."""
+    with plain_os_errors(f"cannot read {path}"):
+        content = path.read_bytes()
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not JSON: {str(error).splitlines()[0]}") from error
+    found = data.get("run") if isinstance(data, dict) else None
+    return found if isinstance(found, dict) else None
