@@ -1,12 +1,12 @@
 """Runs told on a page: what each of them was, what came of it, and how its agent plays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
+from dqn_zoo_ext.evaluation.aggregates import Estimate, aggregate, score_matrix
 from dqn_zoo_ext.evaluation.protocols import Protocol
-from dqn_zoo_ext.evaluation.published_scores import PublishedScore, scores_of
+from dqn_zoo_ext.evaluation.published_scores import PublishedScore, curves_of, scores_of
 from dqn_zoo_ext.evaluation.scores import human_normalised_of, in_context
 from dqn_zoo_ext.experiment.agent import Agent, Which
 from dqn_zoo_ext.experiment.build import protocol_of
@@ -14,7 +14,7 @@ from dqn_zoo_ext.experiment.doctor import diagnose
 from dqn_zoo_ext.experiment.filming import film_game
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.report.chart import Chart, Level, notes_of
-from dqn_zoo_ext.report.curves import Curve, evaluation_curve, over_seeds, training_curve
+from dqn_zoo_ext.report.learning_curves import What, as_curve, curves_of_runs, cut, same_game
 from dqn_zoo_ext.report.page import Page, Row, RunSection
 from dqn_zoo_ext.report.plots import curves_plot
 from dqn_zoo_ext.storage.results import EvaluationRecord, RunResults, read_results
@@ -22,6 +22,7 @@ from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.storage.run_history import RunHistory, read_history
 from dqn_zoo_ext.version import VERSION
 
+_FIRST_PUBLISHED_FRAMES = 1e6  # no published curve has an earlier point
 _NEAREST = 6  # published scores on the page, those nearest to ours
 
 
@@ -38,48 +39,55 @@ class HowToTell:
 def retell(runs: Sequence[RunFolder], how: HowToTell) -> Page:
     """The page of some runs of one game. UserError if they are of several, or one of them has nothing to tell."""
     histories = [read_history(run.path) for run in runs]
-    games = list(dict.fromkeys(history.env for history in histories))
-    if len(games) > 1:
-        raise UserError(f"scores of different games share no scale, and the runs are of {' and '.join(games)}")
-    chart = _chart(histories)
+    env = same_game(histories)
+    chart = _chart(env, histories)
     return Page(
-        title=f"{', '.join(dict.fromkeys(history.algo for history in histories))} on {games[0]}",
+        title=f"{', '.join(dict.fromkeys(history.algo for history in histories))} on {env}",
         curves=curves_plot(chart),
         notes=list(chart.notes),
         runs=[_section(run, history, how) for run, history in zip(runs, histories, strict=True)],
+        aggregates=_aggregates(histories),
         made_by=f"Made by python -m dqn_zoo_ext.report, version {VERSION}. The page loads nothing from a network.",
     )
 
 
-def _chart(histories: Sequence[RunHistory]) -> Chart:
-    alike: dict[tuple[str, str], list[RunHistory]] = {}
-    for history in histories:
-        alike.setdefault((history.algo, history.configuration), []).append(history)
-    curves: list[Curve] = []
-    for seeds in alike.values():
-        for of_run in (_evaluations, _training_games):
-            found = [curve for curve in map(of_run, seeds) if curve is not None]
-            if found:
-                curves.append(over_seeds(found))
-    published = scores_of(histories[0].game or "")
-    levels = [Level(name, published[name].score) for name in ("random", "human") if name in published]
-    return Chart(
-        title=histories[0].env,
-        axis="agent_steps",
-        curves=curves,
-        levels=levels,
-        notes=notes_of(curves),
+def _chart(env: str, histories: Sequence[RunHistory]) -> Chart:
+    evaluated = curves_of_runs([each for each in histories if each.evaluations is not None], What(), "agent_steps")
+    trained = curves_of_runs(
+        [each for each in histories if each.games is not None], What(of_training=True), "agent_steps"
     )
+    curves = [
+        *(replace(curve, label=f"{curve.label}, evaluations") for curve in evaluated),
+        *(replace(curve, label=f"{curve.label}, training games") for curve in trained),
+    ]
+    game, frames_per_agent_step = histories[0].game or "", histories[0].frames_per_agent_step
+    published = scores_of(game)
+    levels = [Level(name, published[name].score) for name in ("random", "human") if name in published]
+    end = max(float(curve.x[-1]) for curve in curves)
+    long_enough = end * frames_per_agent_step >= _FIRST_PUBLISHED_FRAMES
+    others = curves_of(game, {each.algo for each in histories}) if long_enough else ()
+    behind = [cut(as_curve(each, "agent_steps", frames_per_agent_step), end) for each in others]
+    return Chart(env, "agent_steps", curves, behind, levels, notes_of(curves))
 
 
-def _evaluations(history: RunHistory) -> Curve | None:
-    return None if history.evaluations is None else evaluation_curve(history, label=f"{history.algo}, evaluations")
+def _aggregates(histories: Sequence[RunHistory]) -> Sequence[tuple[str, ...]]:
+    """The last evaluations of each algorithm's runs, head first; nothing for a single run."""
+    scores: dict[str, list[float]] = {}
+    for history in histories:
+        if history.evaluations is not None:
+            scores.setdefault(history.algo, []).append(float(history.evaluations.scores[-1].mean()))
+    if max(map(len, scores.values()), default=0) < 2:
+        return []
+    table = [("algorithm", "runs", "mean of the last evaluations", "interquartile mean")]
+    for algo, runs in scores.items():
+        found = aggregate(score_matrix({"": runs}))
+        table.append((algo, str(len(runs)), _estimated(found.mean), _estimated(found.iqm)))
+    return table
 
 
-def _training_games(history: RunHistory) -> Curve | None:
-    if history.games is None:
-        return None
-    return training_curve(history, "agent_steps", label=f"{history.algo}, training games")
+def _estimated(number: Estimate) -> str:
+    interval = "" if number.low is None else f" [{number.low:,.1f}, {number.high:,.1f}]"
+    return f"{number.value:,.1f}{interval}"
 
 
 def _section(run: RunFolder, history: RunHistory, how: HowToTell) -> RunSection:
