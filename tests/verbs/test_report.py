@@ -1,0 +1,63 @@
+"""`report` on what `train` left."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.report.__main__ import main as report
+
+CART_POLE, PONG = "double_dqn/CartPole-v1_1", "dqn/PongNoFrameskip-v4_1"
+
+
+def complaint(*words: object) -> str:
+    with pytest.raises(UserError) as caught:
+        report([str(word) for word in words])
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_it_lies_in_the_runs_folder_unless_told_otherwise(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = logs / CART_POLE / "report.html"
+    assert report([str(logs / CART_POLE), "--film-steps", "20"]) == 0
+    assert str(page) in capsys.readouterr().out
+    html = page.read_text(encoding="utf-8")
+    page.unlink()
+    assert html.count("data:video/mp4;base64,") == 2  # the agent's game, and the random one
+    assert "the best network" in html
+    assert "epsilon must not be at its end before learning starts" in html  # the doctor's warning of this run
+    assert '"names":["left","right"]' in html
+
+
+def test_runs_that_differ_in_the_seed_become_one_curve_and_a_line_of_a_table(logs: Path, tmp_path: Path) -> None:
+    runs = [tmp_path / "double_dqn" / f"CartPole-v1_{number}" for number in (1, 2)]
+    for run in runs:
+        shutil.copytree(logs / CART_POLE, run)
+    assert report([*map(str, runs), "-o", str(tmp_path / "both.html"), "--film-steps", "0"]) == 0
+    html = (tmp_path / "both.html").read_text(encoding="utf-8")
+    assert "<video" not in html
+    assert "double_dqn (2 seeds), evaluations" in html
+    assert "interquartile mean" in html
+    assert html.count('<section class="card run">') == 2
+
+
+def test_what_it_cannot_tell_is_one_line(logs: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert "no run folder" in complaint(logs / "dqn" / "PongNoFrameskip-v4_9", "-o", page)
+    assert "is not the folder of a run" in complaint(logs / "dqn", "-o", page)
+    both = complaint(logs / PONG, logs / CART_POLE, "-o", page)
+    assert both.endswith("these are runs of CartPole-v1, PongNoFrameskip-v4: draw each by itself")
+    nowhere = complaint(logs / CART_POLE, "-o", tmp_path / "none" / "page.html")
+    assert nowhere.startswith("-o: cannot write the page to ")
+    assert "unknown evaluation protocol 'natur-2015'" in complaint(logs / PONG, "--protocol", "natur-2015", "-o", page)
+    empty = tmp_path / "dqn" / "CartPole-v1_1"
+    shutil.copytree(logs / CART_POLE, empty)
+    for name in ("evaluations.npz", "0.monitor.csv"):
+        (empty / name).unlink()
+    assert "has no evaluations.npz, and no finished game" in complaint(empty, "-o", page)
+    damaged = tmp_path / "double_dqn" / "CartPole-v1_1"
+    shutil.copytree(logs / CART_POLE, damaged)
+    (damaged / "evaluations.npz").write_bytes(b"PK\x03\x04")
+    assert "evaluations.npz is cut short or damaged" in complaint(damaged, "-o", page)
+    assert not page.exists()
