@@ -20,7 +20,7 @@ from dqn_zoo_ext.command_line import (
     seed_or_random,
     whole_number,
 )
-from dqn_zoo_ext.config.load import load
+from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.envs.ids import EnvId, resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(line)
     facts = {"algo": options.algo, "env": env.gym_id, "agent": str(agent.file)}
     if options.baselines:
-        found = _baselines(options, BASELINES, env, protocol, episodes, seed)
+        found = _baselines(options, BASELINES, env, protocol, episodes, seed, agent.configuration)
         _print_table(options, env, protocol, episodes, seed, [Measured(options.algo, evaluation), *_rows(found)])
         facts["baselines"] = [each.as_dict() for each in found]
     if options.json:
@@ -128,7 +128,13 @@ def _measure_baselines(options: Namespace, command: str) -> int:
 
 
 def _baselines(
-    options: Namespace, names: Sequence[str], env: EnvId, protocol: Protocol, episodes: int, seed: int
+    options: Namespace,
+    names: Sequence[str],
+    env: EnvId,
+    protocol: Protocol,
+    episodes: int,
+    seed: int,
+    configuration: Configuration | None = None,
 ) -> list[MeasuredBaseline]:
     found = []
     for name in names:
@@ -141,6 +147,7 @@ def _baselines(
                     episodes,
                     seed,
                     options.n_envs,
+                    configuration,
                     on_total=lambda games, bar=bar, task=task: bar.update(task, total=games),  # type: ignore[misc]
                     on_game=lambda *_, bar=bar, task=task: bar.advance(task),
                 )

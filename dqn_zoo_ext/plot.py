@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dqn_zoo_ext.command_line import Parser, prepare, run_verb, whole_number
-from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.envs.ids import resolve_folder
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.baselines import BASELINES
@@ -117,6 +117,9 @@ def _published(options: Namespace, histories: Sequence[RunHistory], env: str) ->
     """The curves that --published asks for; UserError if there are none."""
     if options.published is None:
         return ()
+    for given in options.published:
+        if Path(given).is_dir():
+            raise UserError(f"--published takes names of curves, and {given!r} is a folder: give runs before it")
     algos = {each.algo for each in histories}
     found = curves_of(histories[0].game or "", algos, options.published)
     if not found:
@@ -133,7 +136,7 @@ def _levels(options: Namespace, histories: Sequence[RunHistory], env: str) -> li
     protocol = _protocol(options, histories)
     levels = []
     for name in BASELINES:
-        found = baseline_of(name, resolve(env.replace("ALE-", "ALE/", 1)), protocol)
+        found = baseline_of(name, resolve_folder(env), protocol)
         score, games = found.baseline.evaluation.mean, len(found.baseline.evaluation.scores)
         action = f" ({found.action_name})" if found.action_name else ""
         words = name.replace("-", " ")

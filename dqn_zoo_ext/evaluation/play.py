@@ -76,7 +76,7 @@ class Player:
         """Where it stands between two steps; ValueError if its environments cannot be brought back."""
         return {
             "random": generator_state(self._random),
-            "observations": self._observations,
+            "observations": self.observations,
             "environments": state_of(self._venv),
         }
 
@@ -84,7 +84,7 @@ class Player:
         """Go on as the player, made in the same way, whose state it was. ValueError if that cannot be."""
         restore(self._venv, state["environments"])
         set_generator_state(self._random, state["random"])
-        self._observations = state["observations"]
+        self.observations = state["observations"]
 
     def _choose(self) -> np.ndarray:
         greedy, _ = self._policy.predict(self.observations, deterministic=True)

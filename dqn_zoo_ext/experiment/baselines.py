@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.baselines import Baseline, games_of, measure_baseline
 from dqn_zoo_ext.evaluation.protocols import Protocol
-from dqn_zoo_ext.experiment.build import build_venv
+from dqn_zoo_ext.experiment.build import action_names, build_venv
 from dqn_zoo_ext.storage.atomic import write_atomically
 
 CACHE_VARIABLE = "DQN_ZOO_EXT_CACHE"
@@ -60,16 +59,18 @@ def baseline_of(
     episodes: int | None = None,
     seed: int = 0,
     n_envs: int | None = None,
+    configuration: Configuration | None = None,
     on_total: Callable[[int], None] | None = None,
     on_game: Callable[[float, int], None] | None = None,
 ) -> MeasuredBaseline:
     """The score of a baseline in `env` by `protocol`, from the cache or measured now.
 
-    n_envs: games side by side; None: up to 8. on_total: told how many games will be played, if any are.
+    n_envs: games side by side; None: up to 8. configuration: of the agent that it is to be compared with, in whose
+    environments it plays; None for those of ``--algo dqn``. on_total: told how many games will be played, if any are.
     """
     episodes = episodes or protocol.episodes
     n_envs = n_envs or min(episodes, MOST_ENVS)
-    configuration = load("dqn", env)
+    configuration = configuration or load("dqn", env)
     facts = _facts(name, configuration, protocol, episodes, seed, n_envs)
     file = _file_for(facts, env, name, protocol) if env.family in _KEPT_FAMILIES else None
     kept = None if file is None else _read(file, facts)
@@ -81,7 +82,7 @@ def baseline_of(
         if on_total is not None:
             on_total(games_of(name, venv, episodes))
         baseline = measure_baseline(name, venv, protocol, episodes, seed, on_game)
-        action_name = None if baseline.action is None else _action_names(configuration, venv)[baseline.action]
+        action_name = None if baseline.action is None else action_names(configuration, venv)[baseline.action]
     finally:
         venv.close()
     seconds = round(time.monotonic() - began, 1)
@@ -147,12 +148,3 @@ def _write(file: Path, facts: Mapping[str, Any], baseline: Baseline, action_name
     except (OSError, UserError):
         return False
     return True
-
-
-def _action_names(configuration: Configuration, venv: VecEnv) -> list[str]:
-    names = getattr(venv, "get_action_meanings", None)
-    if names is not None:
-        return [str(name) for name in names()]
-    said = configuration.game.get("actions", ())
-    count = int(getattr(venv.action_space, "n", 0))
-    return [str(name) for name in said] if len(said) == count else [str(number) for number in range(count)]

@@ -89,6 +89,16 @@ def build_venv(
     )
 
 
+def action_names(configuration: Configuration, venv: VecEnv) -> list[str]:
+    """The names of the actions in the order of their numbers; the numbers, where nobody has named them."""
+    names = getattr(venv, "get_action_meanings", None)
+    if names is not None:
+        return [str(name) for name in names()]
+    said = configuration.game.get("actions", ())
+    count = int(getattr(venv.action_space, "n", 0))
+    return [str(name) for name in said] if len(said) == count else [str(number) for number in range(count)]
+
+
 def build_model(configuration: Configuration, venv: VecEnv, seed: int, device: str) -> Model:
     """The configured algorithm, untrained. UserError where the parts do not fit together."""
     parameters = configuration.hyperparameters

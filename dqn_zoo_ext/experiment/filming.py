@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from stable_baselines3.common.vec_env import VecEnv
 
-from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.screens import Picture
 from dqn_zoo_ext.evaluation.watch import Moment, watch
 from dqn_zoo_ext.experiment.agent import Agent
+from dqn_zoo_ext.experiment.build import action_names
 from dqn_zoo_ext.report.film import filmed, sees_screens
 from dqn_zoo_ext.report.page import FilmedGame
 from dqn_zoo_ext.report.pictures import enlarged
@@ -34,7 +33,7 @@ def film_game(agent: Agent, protocol: Protocol, seed: int, device: str, max_agen
     moments: list[Moment] = []
     seen = _noting(watch(policy, venv, protocol, seed, agent.learned, max_agent_steps), moments)
     video = _encoded(filmed(seen, policy, "attention" if attention else "screen"), fps)
-    names = _action_names(agent, venv)
+    names = action_names(agent.configuration, venv)
     venv.close()
     at_random = agent.venv(protocol, 1, seed, render_mode=agent.film_mode)
     random_play = replace(protocol, epsilon=1.0)
@@ -46,7 +45,7 @@ def film_game(agent: Agent, protocol: Protocol, seed: int, device: str, max_agen
     return FilmedGame(
         video=video,
         random_video=random_video,
-        steps_per_second=fps * len(moments) / sum(max(1, len(moment.pictures)) for moment in moments),
+        steps_per_second=fps / max(1, len(moments[0].pictures)),  # of the last step there may be fewer
         caption=_caption(agent, protocol, seed, score, moments, attention),
         random_caption="Random actions, from the same seed",
         attention=attention,
@@ -82,10 +81,3 @@ def _encoded(pictures: Iterable[Picture], fps: float) -> bytes:
 
 def _large(picture: Picture) -> Picture:
     return picture if picture.shape[0] >= _LEAST_HEIGHT * 0.9 else enlarged(picture, _LEAST_HEIGHT)
-
-
-def _action_names(agent: Agent, venv: VecEnv) -> list[str]:
-    if isinstance(venv, AleVecEnv):
-        return venv.get_action_meanings()
-    count, said = int(venv.action_space.n), agent.configuration.game.get("actions", ())  # type: ignore[attr-defined]
-    return [str(name) for name in said] if len(said) == count else [f"action {index}" for index in range(count)]

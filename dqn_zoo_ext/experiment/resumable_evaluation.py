@@ -46,9 +46,14 @@ def evaluate_agent(
     venv = agent.venv(protocol, n_envs, seed)
     try:
         policy = agent.policy(venv, device)
-        under_way = EvaluationUnderWay(policy, venv, protocol, episodes, seed)
         place = StateFolder(agent.run.path / FOLDER / _key(agent, protocol, episodes, seed, n_envs, device))
-        if _go_on(under_way, place):
+        under_way = EvaluationUnderWay(policy, venv, protocol, episodes, seed)
+        try:
+            goes_on = _go_on(under_way, place)
+        except (ValueError, KeyError, TypeError):  # of another version, or damaged in a way that a checksum cannot tell
+            place.remove()
+            goes_on, under_way = False, EvaluationUnderWay(policy, venv, protocol, episodes, seed)
+        if goes_on:
             say(f"goes on after {under_way.games_played} of {episodes} games that were played before")
             tell(under_way.games_played)
         saved_at = time.monotonic() if can_resume(venv) is None else float("inf")

@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from dqn_zoo_ext.config.of_run import load_of_run
+from dqn_zoo_ext.envs.ids import resolve_folder
+from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.aggregates import Estimate, aggregate, score_matrix
 from dqn_zoo_ext.evaluation.protocols import Protocol
@@ -14,7 +18,7 @@ from dqn_zoo_ext.experiment.doctor import diagnose
 from dqn_zoo_ext.experiment.filming import film_game
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.report.chart import Chart, Level, notes_of
-from dqn_zoo_ext.report.learning_curves import What, as_curve, curves_of_runs, cut, same_game
+from dqn_zoo_ext.report.learning_curves import What, alike_but_for_the_seed, as_curve, curves_of_runs, cut, same_game
 from dqn_zoo_ext.report.page import Page, Row, RunSection
 from dqn_zoo_ext.report.plots import curves_plot
 from dqn_zoo_ext.storage.results import EvaluationRecord, RunResults, read_results
@@ -36,19 +40,40 @@ class HowToTell:
     max_agent_steps: int
 
 
-def retell(runs: Sequence[RunFolder], how: HowToTell) -> Page:
-    """The page of some runs of one game. UserError if they are of several, or one of them has nothing to tell."""
-    histories = [read_history(run.path) for run in runs]
+def retell(runs: Sequence[Path], how: HowToTell) -> Page:
+    """The page of runs of one game, whose folders these are; those that cannot be read are named on it.
+
+    UserError if they are of several games, or none can be read.
+    """
+    histories, notes = _read(runs)
     env = same_game(histories)
     chart = _chart(env, histories)
+    try:
+        aggregates = _aggregates(histories)
+    except UserError as error:  # rliable is an extra
+        aggregates = []
+        notes.append(str(error))
     return Page(
         title=f"{', '.join(dict.fromkeys(history.algo for history in histories))} on {env}",
         curves=curves_plot(chart),
-        notes=list(chart.notes),
-        runs=[_section(run, history, how) for run, history in zip(runs, histories, strict=True)],
-        aggregates=_aggregates(histories),
+        notes=[*chart.notes, *notes],
+        runs=[_section(history, how) for history in histories],
+        aggregates=aggregates,
         made_by=f"Made by python -m dqn_zoo_ext.report, version {VERSION}. The page loads nothing from a network.",
     )
+
+
+def _read(runs: Sequence[Path]) -> tuple[list[RunHistory], list[str]]:
+    """The runs that can be read, and a note on each that cannot. UserError if none can."""
+    histories, notes = [], []
+    for path in dict.fromkeys(path.resolve() for path in runs):
+        try:
+            histories.append(read_history(path))
+        except UserError as error:
+            notes.append(f"Left out: {error}")
+    if not histories:
+        raise UserError(notes[0].removeprefix("Left out: "))
+    return histories, notes
 
 
 def _chart(env: str, histories: Sequence[RunHistory]) -> Chart:
@@ -71,17 +96,16 @@ def _chart(env: str, histories: Sequence[RunHistory]) -> Chart:
 
 
 def _aggregates(histories: Sequence[RunHistory]) -> Sequence[tuple[str, ...]]:
-    """The last evaluations of each algorithm's runs, head first; nothing for a single run."""
-    scores: dict[str, list[float]] = {}
-    for history in histories:
-        if history.evaluations is not None:
-            scores.setdefault(history.algo, []).append(float(history.evaluations.scores[-1].mean()))
-    if max(map(len, scores.values()), default=0) < 2:
+    """The last evaluations of runs that differ in the seed, head first; nothing if there are no such runs."""
+    evaluated = [each for each in histories if each.evaluations is not None]
+    groups = alike_but_for_the_seed(evaluated)
+    if all(len(runs) == 1 for runs in groups.values()):
         return []
     table = [("algorithm", "runs", "mean of the last evaluations", "interquartile mean")]
-    for algo, runs in scores.items():
-        found = aggregate(score_matrix({"": runs}))
-        table.append((algo, str(len(runs)), _estimated(found.mean), _estimated(found.iqm)))
+    for name, runs in groups.items():
+        last = [float(each.evaluations.scores[-1].mean()) for each in runs if each.evaluations is not None]
+        found = aggregate(score_matrix({"": last}))
+        table.append((name, str(len(runs)), _estimated(found.mean), _estimated(found.iqm)))
     return table
 
 
@@ -90,26 +114,37 @@ def _estimated(number: Estimate) -> str:
     return f"{number.value:,.1f}{interval}"
 
 
-def _section(run: RunFolder, history: RunHistory, how: HowToTell) -> RunSection:
+def _section(history: RunHistory, how: HowToTell) -> RunSection:
+    run = RunFolder.at(history.folder)
     results = read_results(run.results) if run.results.is_file() else None
-    agent = Agent.of_run(run, Which(load_best=run.best_model.is_file()))
-    configuration = agent.configuration
-    protocol = how.protocol or protocol_of(configuration)
-    film = film_game(agent, protocol, how.seed, how.device, how.max_agent_steps) if how.max_agent_steps > 0 else None
     spent = {} if results is None else results.seconds_spent
     total = sum(spent.values())
-    diagnosis = diagnose(configuration, RunOptions(log_folder=run.path, seed=how.seed), measure=False)
-    return RunSection(
+    known = RunSection(
         title=f"{run.algo}, run {run.path.name}",
         subtitle=str(run.path),
         facts=_facts(history, results),
-        scores=_scores(history, results, configuration.env.repeat_action_probability),
-        film=film,
+        scores=_scores(history, results),
         shares=[(name, seconds / total) for name, seconds in spent.items()] if total > 0 else [],
-        settings=[(key, str(value), str(configuration.sources[key])) for key, value in configuration.flat().items()],
-        warnings=[finding.line for finding in diagnosis.findings],
         command="" if results is None else results.command,
     )
+    try:
+        configuration = load_of_run(run.algo, resolve_folder(run.env), run.config, run.args)
+    except UserError as error:  # RL-Zoo's run of an algorithm that is none of ours
+        return replace(known, no_film=str(error))
+    diagnosis = diagnose(configuration, RunOptions(log_folder=run.path, seed=how.seed), measure=False)
+    known = replace(
+        known,
+        settings=[(key, str(value), str(configuration.sources[key])) for key, value in configuration.flat().items()],
+        warnings=[finding.line for finding in diagnosis.findings],
+    )
+    if how.max_agent_steps == 0:
+        return known
+    try:
+        agent = Agent.of_run(run, Which(load_best=run.best_model.is_file()))
+        protocol = how.protocol or protocol_of(configuration)
+        return replace(known, film=film_game(agent, protocol, how.seed, how.device, how.max_agent_steps))
+    except UserError as error:  # a run that has not come to an agent, or lost it
+        return replace(known, no_film=str(error))
 
 
 def _facts(history: RunHistory, results: RunResults | None) -> list[tuple[str, str]]:
@@ -132,7 +167,7 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min" if minutes else f"{seconds:.0f} s"
 
 
-def _scores(history: RunHistory, results: RunResults | None, sticky: float) -> list[Row]:
+def _scores(history: RunHistory, results: RunResults | None) -> list[Row]:
     if results is None:
         return []
     rows = []
@@ -142,7 +177,9 @@ def _scores(history: RunHistory, results: RunResults | None, sticky: float) -> l
     if results.final is not None:
         rows.append(_measured(history.game, "the last network", results.final, "after the training"))
     protocol = results.final or results.best
-    return rows if protocol is None else [*rows, *_published(history.game, protocol, sticky)]
+    if protocol is None or history.game is None:
+        return rows
+    return [*rows, *_published(history.game, protocol, resolve_folder(history.env).repeat_action_probability)]
 
 
 def _measured(game: str | None, name: str, record: EvaluationRecord, note: str) -> Row:

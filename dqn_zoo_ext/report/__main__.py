@@ -8,7 +8,6 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.experiment.retell import HowToTell, retell
 from dqn_zoo_ext.report.page import write_page
-from dqn_zoo_ext.storage.run_folder import RunFolder
 
 _DESCRIPTION = """\
 Make a page of one run or several of one game: the score in context, learning curves, a video of the best agent with
@@ -40,17 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_plug_in_options()
     options = parser.parse(arguments)
     prepare(options)
-    runs = [RunFolder.at(path) for path in options.runs]
     how = HowToTell(
         protocol=None if options.protocol is None else protocols.get(options.protocol),
         seed=seed_or_random(options.seed),
         device=check_device(options.device),
         max_agent_steps=options.film_steps,
     )
-    path: Path = options.output or runs[0].path / "report.html"
-    if path.is_dir() or not path.parent.is_dir():
+    path: Path = options.output or options.runs[0] / "report.html"
+    if options.output is not None and (path.is_dir() or not path.parent.is_dir()):
         raise UserError(f"-o: cannot write the page to {str(path)!r}: give a file's name in a folder that is there")
-    page = retell(runs, how)
+    page = retell(options.runs, how)
     write_page(page, path)
     if options.verbose > 0:
         print(f"the page: {path} ({path.stat().st_size / 1e6:.1f} MB; open it in a browser)")

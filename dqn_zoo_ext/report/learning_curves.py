@@ -88,15 +88,8 @@ def learning_chart(
 
 def curves_of_runs(histories: Sequence[RunHistory], what: What, axis: Axis) -> list[Curve]:
     """A curve for each algorithm and configuration, over its seeds; for each run if they are to be separate."""
-    groups: dict[tuple[str, str], list[RunHistory]] = {}
-    for history in histories:
-        own = str(history.folder) if what.separate else history.configuration
-        groups.setdefault((history.algo, own), []).append(history)
-    of_algo = [algo for algo, _ in groups]
     curves = []
-    for (algo, _), runs in groups.items():
-        # another configuration of the same algorithm, or a seed by itself: the folder tells it
-        label = algo if of_algo.count(algo) == 1 else f"{algo}, {_numbers(runs)}"
+    for label, runs in alike_but_for_the_seed(histories, what.separate).items():
         each = [
             training_curve(run, axis, what.last_games, label)
             if what.of_training
@@ -105,6 +98,21 @@ def curves_of_runs(histories: Sequence[RunHistory], what: What, axis: Axis) -> l
         ]
         curves.append(over_seeds(each, what.band))
     return curves
+
+
+def alike_but_for_the_seed(histories: Sequence[RunHistory], separate: bool = False) -> dict[str, list[RunHistory]]:
+    """Runs of one algorithm with the same configuration, by a name: the algorithm, with its runs where that is not all.
+
+    separate: each run by itself.
+    """
+    groups: dict[tuple[str, str], list[RunHistory]] = {}
+    for history in histories:
+        own = str(history.folder) if separate else history.configuration
+        groups.setdefault((history.algo, own), []).append(history)
+    of_algo = [algo for algo, _ in groups]
+    return {
+        algo if of_algo.count(algo) == 1 else f"{algo}, {_numbers(runs)}": runs for (algo, _), runs in groups.items()
+    }
 
 
 def same_game(histories: Sequence[RunHistory]) -> str:
@@ -128,7 +136,7 @@ def as_curve(published: PublishedCurve, axis: Axis, frames_per_agent_step: int) 
     said = published.source
     seeds = f", {said.seeds} seeds" if said.seeds and said.seeds > 1 else ""
     return Curve(
-        label=f"{said.label}{seeds}: {said.reported} [{said.cited}]",
+        label=f"{said.label}{seeds}: {said.reported}, {said.rules or 'other rules'} [{said.cited}]",
         x=np.array([point.frames / scale for point in published.points]),
         score=np.array([point.mean for point in published.points]),
         measured=said.reported,

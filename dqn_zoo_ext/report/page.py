@@ -47,17 +47,21 @@ class FilmedGame:
 
 @dataclass(frozen=True)
 class RunSection:
-    """One run on the page. facts: short pairs. shares: of the time, by activity. settings: key, value, source."""
+    """One run on the page. facts: short pairs. shares: of the time, by activity. settings: key, value, source.
+
+    no_film: why there is none.
+    """
 
     title: str
     subtitle: str
     facts: Sequence[tuple[str, str]]
     scores: Sequence[Row]
-    film: FilmedGame | None
     shares: Sequence[tuple[str, float]]
-    settings: Sequence[tuple[str, str, str]]
+    settings: Sequence[tuple[str, str, str]] = ()
     warnings: Sequence[str] = ()
     command: str = ""
+    film: FilmedGame | None = None
+    no_film: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,8 @@ def _as_video(content: bytes) -> str:
 def _moments(film: FilmedGame) -> dict[str, Any]:
     return {
         "pace": film.steps_per_second,
+        "low": min(map(min, film.values)),
+        "high": max(map(max, film.values)),
         "values": [[round(value, 3) for value in of_step] for of_step in film.values],
         "surprise": [round(value, 3) for value in film.surprise],
         "actions": list(film.actions),

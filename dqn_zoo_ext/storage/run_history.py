@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
+from dqn_zoo_ext.config.of_run import plain_run_file
 from dqn_zoo_ext.envs.ids import ATARI, resolve_folder
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.atomic import plain_os_errors
@@ -73,7 +73,7 @@ def read_history(folder: Path) -> RunHistory:
     """
     run = RunFolder.at(folder)
     text = _text_of(run.config)
-    settings = _settings(text)
+    settings = _settings(run.config)
     ours = settings.get("complete") is True
     game = _game_of(run.env)
     frame_skip = _frame_skip(settings) if game is not None else 1
@@ -162,13 +162,12 @@ def _text_of(path: Path) -> str:
     return content.decode("utf-8", errors="replace")
 
 
-def _settings(text: str) -> dict[str, Any]:
-    """What config.yml says; nothing if it is RL-Zoo's, which asks to construct Python objects."""
+def _settings(path: Path) -> dict[str, Any]:
+    """What config.yml says; nothing if it cannot be read as plain data: the scores beside it still can be drawn."""
     try:
-        settings = yaml.safe_load(text)
-    except yaml.YAMLError:
+        return plain_run_file(path)
+    except UserError:
         return {}
-    return settings if isinstance(settings, dict) else {}
 
 
 def _frame_skip(settings: dict[str, Any]) -> int:

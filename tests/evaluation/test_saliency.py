@@ -63,6 +63,13 @@ def test_a_spot_by_the_paper() -> None:
     assert saliency(policy, stack)[row, column] == pytest.approx(by_hand, rel=0.02)
 
 
+def test_large_screens_are_looked_at_in_parts_to_the_same_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy, stack = policy_looking_at(slice(14, 28), slice(49, 63), 84, 84), noise(84, 84)
+    at_once = saliency(policy, stack)
+    monkeypatch.setattr("dqn_zoo_ext.evaluation.saliency._MOST_PIXELS_AT_ONCE", 5 * 12 * stack.size)  # 5 rows of 12
+    np.testing.assert_array_equal(saliency(policy, stack), at_once)
+
+
 def test_a_network_that_sees_nothing_glows_nowhere() -> None:
     policy = policy_looking_at(slice(0, 0), slice(0, 0), 84, 84)
     assert saliency(policy, noise(84, 84)).max() == 0

@@ -13,6 +13,7 @@ from dqn_zoo_ext.evaluation.play import Policy, seed_of_games
 from dqn_zoo_ext.evaluation.protocols import get
 from dqn_zoo_ext.experiment.agent import Agent
 from dqn_zoo_ext.experiment.resumable_evaluation import FOLDER, evaluate_agent
+from dqn_zoo_ext.storage.state_folder import StateFolder
 
 AGENTS = {"CartPole-v1": "double_dqn", "PongNoFrameskip-v4": "dqn"}
 
@@ -74,6 +75,18 @@ def test_a_damaged_state_begins_anew(logs: Path) -> None:
     assert (heard, said) == ([1, 2, 3, 4], [])
     assert len(found.scores) == 4
     assert not (agent.run.path / FOLDER).exists()
+
+
+def test_a_state_that_does_not_fit_begins_anew(logs: Path) -> None:
+    """Whole, but of a version that wrote something else."""
+    agent = Agent.find(logs, "double_dqn", resolve("CartPole-v1"))
+    with pytest.raises(Stop):
+        play(agent, 4, stop_after=2)
+    (place,) = (agent.run.path / FOLDER).iterdir()
+    assert StateFolder(place).write({"something": "else"})
+    found, heard, said = play(agent, 4)
+    assert (heard, said) == ([1, 2, 3, 4], [])
+    assert len(found.scores) == 4
 
 
 class SameCoins:

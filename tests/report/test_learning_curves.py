@@ -66,7 +66,7 @@ def test_a_published_curve_on_either_axis() -> None:
     assert over_frames.x[0] == 1e6
     assert (over_frames.x / over_steps.x).tolist() == [4] * 7
     assert over_frames.low is not None
-    assert over_frames.label == "DQN, nnabla-rl, 3 seeds: evaluations, no sticky actions [nnabla-rl]"
+    assert over_frames.label == "DQN, nnabla-rl, 3 seeds: evaluations, no sticky actions, nature-2015-30min [nnabla-rl]"
     (btr,) = curves_of("pong", names=["btr"])
     assert as_curve(btr, "frames", 4).low is None
     with pytest.raises(UserError, match="published curves are over frames, so not over hours"):

@@ -59,8 +59,8 @@ def test_a_run_without_a_film_or_results_has_a_page_too() -> None:
 def test_whatever_comes_from_files_is_escaped() -> None:
     film = replace(FILM, caption=HOSTILE, action_names=[HOSTILE, HOSTILE])
     row = Row(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
-    run = RunSection(HOSTILE, HOSTILE, [(HOSTILE, HOSTILE)], [row], film, [(HOSTILE, 1.0)],
-                     [(HOSTILE, HOSTILE, HOSTILE)], [HOSTILE], HOSTILE)  # fmt: skip
+    run = RunSection(HOSTILE, HOSTILE, [(HOSTILE, HOSTILE)], [row], [(HOSTILE, 1.0)], [(HOSTILE, HOSTILE, HOSTILE)],
+                     [HOSTILE], HOSTILE, film, HOSTILE)  # fmt: skip
     curves = {"data": [{"name": HOSTILE}], "layout": {}}
     html = as_html(Page(HOSTILE, curves, [HOSTILE], [run], [(HOSTILE,), (HOSTILE,)], HOSTILE))
     assert "<script>document" not in html

@@ -165,3 +165,12 @@ def test_a_folder_that_is_no_run_and_a_run_that_played_nothing(tmp_path: Path) -
         read_history(run.with_name("PongNoFrameskip-v4_2"))
     with pytest.raises(UserError, match="is not the folder of a run"):
         read_history(tmp_path)
+
+
+@pytest.mark.parametrize("config", ["[" * 5_000, "a: 2024-13-45\n", "a: !!python/name:os.system\n", "a: [\n", "- 1\n"])
+def test_a_configuration_that_cannot_be_read_leaves_the_scores(tmp_path: Path, config: str) -> None:
+    run = make_run(tmp_path, config=config)
+    write_evaluations(run)
+    history = read_history(run)
+    assert (history.protocol, history.frames_per_agent_step) == (None, 4)
+    assert history.evaluations is not None

@@ -45,6 +45,12 @@ def test_training_games_of_an_atari_run_with_published_curves(logs: Path, tmp_pa
     assert "emulator frames" in text
 
 
+def test_a_run_after_published_is_taken_for_a_curve(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(logs / "dqn" / "PongNoFrameskip-v4_1")
+    said = complaint([run, "-o", "x.png", "--published", run], capsys)
+    assert said == f"--published takes names of curves, and {run!r} is a folder: give runs before it"
+
+
 def test_one_bad_run_of_two_is_left_out(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = logs / "double_dqn" / "CartPole-v1_1", tmp_path / "dqn" / "CartPole-v1_1"
     (bad / "CartPole-v1").mkdir(parents=True)

@@ -42,6 +42,41 @@ def test_runs_that_differ_in_the_seed_become_one_curve_and_a_line_of_a_table(log
     assert html.count('<section class="card run">') == 2
 
 
+def test_one_run_given_twice_is_one_run(logs: Path, tmp_path: Path) -> None:
+    run = str(logs / CART_POLE)
+    assert report([run, f"{run}/../CartPole-v1_1", "-o", str(tmp_path / "page.html"), "--film-steps", "0"]) == 0
+    assert "interquartile mean" not in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_runs_that_differ_in_more_than_the_seed_are_not_put_together(logs: Path, tmp_path: Path) -> None:
+    runs = [tmp_path / "double_dqn" / f"CartPole-v1_{number}" for number in (1, 2, 3)]
+    for run in runs:
+        shutil.copytree(logs / CART_POLE, run)
+    other = runs[2] / "CartPole-v1" / "config.yml"
+    text = other.read_text(encoding="utf-8")
+    other.write_text(text.replace("batch_size: 64", "batch_size: 32"), encoding="utf-8")
+    assert other.read_text(encoding="utf-8") != text
+    assert report([*map(str, runs), "-o", str(tmp_path / "page.html"), "--film-steps", "0"]) == 0
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<td>double_dqn, runs 1, 2</td><td>2</td>" in html
+    assert "<td>double_dqn, run 3</td><td>1</td>" in html
+
+
+def test_a_run_that_cannot_be_read_or_played_does_not_keep_the_others_from_the_page(logs: Path, tmp_path: Path) -> None:
+    unplayable, damaged = (tmp_path / "double_dqn" / f"CartPole-v1_{number}" for number in (1, 2))
+    for run in (unplayable, damaged):
+        shutil.copytree(logs / CART_POLE, run)
+    for agent in unplayable.glob("*.zip"):
+        agent.unlink()
+    (damaged / "evaluations.npz").write_bytes(b"PK\x03\x04")
+    runs = [str(unplayable), str(damaged), str(logs / CART_POLE)]
+    assert report([*runs, "-o", str(tmp_path / "page.html"), "--film-steps", "5"]) == 0
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Left out: " in html
+    assert "There is no game to see: no agent &#39;CartPole-v1.zip&#39;" in html
+    assert html.count("data:video/mp4;base64,") == 2
+
+
 def test_what_it_cannot_tell_is_one_line(logs: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert "no run folder" in complaint(logs / "dqn" / "PongNoFrameskip-v4_9", "-o", page)
