@@ -20,7 +20,7 @@ from dqn_zoo_ext.errors import TryAgain, UserError
 from dqn_zoo_ext.sharing.patience import Patience, Say, persist
 
 _A_PAGE = 500
-_MOST_PAGES = 50
+MOST_PAGES = 50
 MOST_BYTES, MOST_SECONDS = 50_000_000, 120.0
 """Of one page."""
 _FACTS = ("cardData", "model-index", "siblings", "lastModified", "downloads", "likes", "library_name")
@@ -49,7 +49,7 @@ def list_models(tags: Sequence[str], api: HfApi, patience: Patience, say: Say) -
     models: list[Any] = []
     unreadable = 0
     query: str | None = urlencode({"filter": tags, "expand": _FACTS, "limit": _A_PAGE}, doseq=True)
-    for _ in range(_MOST_PAGES):
+    for _ in range(MOST_PAGES):
         if query is None:
             break
         url = f"{api.endpoint}/api/models?{query}"

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from functools import cache
 from typing import Any
 
 import yaml
@@ -70,12 +71,7 @@ class Repo:
     def metadata(self) -> dict[str, Any]:
         """Of the card, as the Hub reads it; a card that is none has none."""
         card = self.head.files.get("README.md")
-        parts = card.content.split(b"---\n", 2) if card is not None else []
-        try:
-            data = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0] else None
-        except yaml.YAMLError:
-            return {}
-        return data if isinstance(data, dict) else {}
+        return {} if card is None else _metadata(card.content)
 
     def commit(self, summary: str, files: dict[str, Blob]) -> Commit:
         before = self.commits[-1].files if self.commits else {}
@@ -112,6 +108,16 @@ class Store:
     def may_write(self, token: str | None, namespace: str) -> bool:
         account = self.accounts.get(token or "")
         return account is not None and account.role != "read" and namespace in (account.name, *account.orgs)
+
+
+@cache
+def _metadata(card: bytes) -> dict[str, Any]:
+    parts = card.split(b"---\n", 2)
+    try:
+        data = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0] else None
+    except yaml.YAMLError:
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def is_large(path: str, content: bytes) -> bool:
