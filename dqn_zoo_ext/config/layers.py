@@ -22,7 +22,9 @@ COMPLETE = "complete"
 SEARCH, GAME = "search", "game"
 RL_ZOO = "rl_zoo"
 """In an algorithm's file: the section with what a file of RL-Zoo's leaves unsaid, over ``families/rl_zoo.yml``."""
-NOT_HYPERPARAMETERS = (SEARCH, ABLATIONS, GAME, COMPLETE)
+PRESET = "preset"
+"""What a preset is: a block for `presets`, which means nothing to a configuration."""
+NOT_HYPERPARAMETERS = (SEARCH, ABLATIONS, GAME, COMPLETE, PRESET)
 REPLAY = "replay_buffer_class"
 
 _SECTIONS = (*FAMILIES, RL_ZOO)
@@ -72,6 +74,7 @@ def collect(env: EnvId, keys: Keys, conf: Mapping[str, Located], foundation: str
     game_file = f"{env.family}/{env.config_name}.yml"
     game = _read_shipped(game_file, optional=True)
     facts = _block(game, GAME)
+    _block(conf, PRESET)
     search = _search(keys.algo, algorithm, ())
     own = ablations_of(keys.algo, env.family, algorithm, _read_algorithm)
     ablations = {**own, **ablations_of_conf(keys.algo, env.family, conf)}
