@@ -1,29 +1,16 @@
 """Presets: whole trainings by name. A file in ``hyperparams/presets`` says which algorithm, which game, which values.
 
-A preset is a ``-conf`` file with a block ``preset`` at its head:
-
-algo, env: what it trains, and on what.
-source: where its values come from.
-cost: what a run of it takes.
+It is a ``-conf`` file with a `PresetHead`.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-from dqn_zoo_ext.config.layers import PRESET, shipped
+from dqn_zoo_ext.config.layers import shipped
+from dqn_zoo_ext.config.preset_head import PRESET, PresetHead, head_of
 from dqn_zoo_ext.config.yaml_source import read_mapping
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.keywords import one_line
-
-
-@dataclass(frozen=True)
-class PresetHead:
-    """The block at the head of the file."""
-
-    algo: str
-    env: str
-    source: str
-    cost: str
 
 
 @dataclass(frozen=True)
@@ -47,17 +34,8 @@ def find_preset(name: str) -> Preset:
     found = name.replace("_", "-")
     if found not in files:
         raise UserError(f"--preset: there is none called '{one_line(name)}'{nearest(found, files)}")
-    return Preset(found, files[found], _read_head(files[found]))
-
-
-def _read_head(path: Path) -> PresetHead:
-    shown = f"hyperparams/presets/{path.name}"
-    document = read_mapping(path, shown)
-    if PRESET not in document:
+    shown = f"hyperparams/presets/{files[found].name}"
+    head = head_of(read_mapping(files[found], shown))
+    if head is None:
         raise UserError(f"{shown}: no preset, as it has no block '{PRESET}' at its head")
-    block = document[PRESET]
-    names = [field.name for field in fields(PresetHead)]
-    given = block.data if isinstance(block.data, dict) else {}
-    if set(given) != set(names) or not all(isinstance(each.data, str) for each in given.values()):
-        raise UserError(f"{block.source}: {PRESET}: must have the keys {', '.join(names)}, each with a text")
-    return PresetHead(**{key: value.data for key, value in given.items()})
+    return Preset(found, files[found], head)

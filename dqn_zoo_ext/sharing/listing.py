@@ -24,7 +24,9 @@ MOST_PAGES = 50
 MOST_BYTES, MOST_SECONDS = 50_000_000, 120.0
 """Of one page."""
 _FACTS = ("cardData", "model-index", "siblings", "lastModified", "downloads", "likes", "library_name")
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{},]', re.DOTALL)
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[][{},]', re.DOTALL)
+"""A string of JSON, or a mark between values; a string that never ends goes to the end, or it would be looked for again
+and again."""
 _LONGEST_WHOLE_NUMBER = 18  # digits
 
 

@@ -45,10 +45,11 @@ def test_an_unknown_name(name: str) -> None:
     ("head", "expected"),
     [
         ("", "p.yml: no preset, as it has no block 'preset'"),
-        ("preset: dqn\n", "p.yml:1: preset: must have the keys algo, env, source, cost"),
-        ("preset: {algo: dqn, env: Pong, source: here}\n", "must have the keys"),
-        ("preset: {algo: dqn, env: Pong, source: here, cost: 3}\n", "each with a text"),
-        ("preset: {algo: dqn, env: Pong, source: here, cost: none, more: 1}\n", "must have the keys"),
+        ("preset: dqn\n", "p.yml:1: preset: must be a mapping"),
+        ("preset: {algo: dqn, env: Pong, source: here}\n", "p.yml:1: preset: has no 'cost'"),
+        ("preset: {algo: dqn, env: Pong, source: here, cost: 3}\n", "p.yml:1: preset.cost: must be a text, got 3"),
+        ("preset: {algo: dqn, env: Pong, source: here, cost: ''}\n", "p.yml:1: preset.cost: must be a text"),
+        ("preset:\n  algo: dqn\n  eny: Pong\n", "p.yml:3: preset: unknown key 'eny'; did you mean 'env'"),
     ],
 )
 def test_a_head_that_is_none(head: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +58,13 @@ def test_a_head_that_is_none(head: str, expected: str, tmp_path: Path, monkeypat
     with pytest.raises(UserError) as caught:
         find_preset("p")
     assert expected in str(caught.value)
+
+
+def test_a_misspelt_head_is_seen_with_conf_too(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yml"
+    file.write_text(find_preset(COURSE).path.read_text().replace("  env:", "  enf:"))
+    with pytest.raises(UserError, match=r"mine.yml:\d+: preset: unknown key 'enf'; did you mean 'env'"):
+        load("dqn", resolve("Pong"), conf_file=file)
 
 
 def test_the_course_is_what_the_course_says() -> None:
