@@ -49,6 +49,13 @@ def notebook_as_shipped() -> Any:
     return nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
 
 
+@pytest.fixture
+def _jupyter_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the kernel is written into the home of who runs the tests."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+
+
 def commands_of_the_page() -> list[list[str]]:
     """The words of each line in the page's ``sh`` blocks."""
     blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -89,10 +96,9 @@ def test_the_notebook_has_the_commands_of_the_page() -> None:
     assert commands_of_the_notebook() == page
 
 
+@pytest.mark.usefixtures("_jupyter_apart")
 def test_the_notebook_runs(course_hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_USER", "ann")
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     notebook = notebook_as_shipped()
     assert not any(cell.get("outputs") for cell in notebook.cells)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
@@ -110,9 +116,9 @@ def test_the_notebook_runs(course_hub: Hub, tmp_path: Path, monkeypatch: pytest.
     assert (tmp_path / "rl-trained" / "dqn" / "BeamRiderNoFrameskip-v4_1").is_dir()
 
 
-def test_a_command_that_fails_fails_the_notebook(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("_jupyter_apart")
+def test_a_command_that_fails_fails_the_notebook(hub: Hub, tmp_path: Path) -> None:
     assert hub.store.repos == {}
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     notebook = notebook_as_shipped()
     notebook.cells = [each for each in notebook.cells if "load_from_hub" in each.source or "import sys" in each.source]
     with pytest.raises(CellExecutionError, match="no repository"):
