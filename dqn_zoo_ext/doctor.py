@@ -11,7 +11,7 @@ from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.doctor import diagnose, print_report, refuse
-from dqn_zoo_ext.train_options import add_training_options, overrides_of, run_options_of
+from dqn_zoo_ext.train_options import add_training_options, overrides_of, parse_training, run_options_of
 
 _DESCRIPTION = """\
 Look at a training before it starts: what it will do, what it needs, how long it will take, and what would silently go
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_plug_in_options()
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON, in the last line")
     parser.add_argument("--no-measure", action="store_true", help="no time is predicted; nothing is played")
-    options = parser.parse(arguments)
+    options = parse_training(parser, arguments)
     prepare(options)
     if options.resume is not None:
         raise UserError("--resume: the doctor looks at trainings that begin; leave it out")

@@ -26,7 +26,7 @@ from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.run import Finished, headline, resume, train
 from dqn_zoo_ext.experiment.search.options import SearchOptions, StudyOptions
 from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
-from dqn_zoo_ext.train_options import make_parser, overrides_of, run_options_of
+from dqn_zoo_ext.train_options import make_parser, overrides_of, parse_training, run_options_of
 from dqn_zoo_ext.train_resume import AUTO, run_to_resume
 
 _SECONDS_TO_WAIT = 60.0  # a job that was requeued may start while the one before it still saves
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, train or search, say where everything lies."""
-    options = make_parser().parse(arguments)
+    options = parse_training(make_parser(), arguments)
     prepare(options)
     run, options = run_to_resume(options, arguments)
     prepare(options)  # what was typed when the run was begun may name plug-ins too

@@ -1,10 +1,12 @@
 """The options of ``train``: every one of RL-Zoo's, under its name and with its meaning."""
 
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from dqn_zoo_ext.command_line import Parser, check_device, key_values, seed_or_random, whole_number
 from dqn_zoo_ext.config.overrides import parse_params
+from dqn_zoo_ext.config.presets import find_preset, preset_files
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 
@@ -17,6 +19,7 @@ examples:
   python -m dqn_zoo_ext.train --algo dqn --env SpaceInvadersNoFrameskip-v4
   python -m dqn_zoo_ext.train --algo double_dqn --env Pong -n 100000 -params learning_rate:1e-4 policy_kwargs.torso:nips
   python -m dqn_zoo_ext.train --algo dqn --env CartPole-v1 --seed 1 -f runs
+  python -m dqn_zoo_ext.train --preset course-unit3
   python -m dqn_zoo_ext.train --algo dqn --env CartPole-v1 -optimize --n-trials 50 --study-name cart \\
       --storage sqlite:///search.db
 
@@ -43,6 +46,21 @@ def add_training_options(parser: Parser) -> None:
     _add_hyperparameter_options(parser)
     _add_run_options(parser)
     _add_evaluation_options(parser)
+
+
+def parse_training(parser: Parser, arguments: Sequence[str] | None) -> Namespace:
+    """The options given to a parser that has `add_training_options`, over what the preset says that they name.
+
+    UserError if there is no such preset, or for a ``-conf`` file beside it.
+    """
+    options = parser.parse(arguments)
+    if options.preset is None:
+        return options
+    preset = find_preset(options.preset)
+    if options.conf_file is not None:
+        raise UserError("--preset: is a -conf file of ours; leave out one of the two")
+    parser.set_defaults(algo=preset.head.algo, env=preset.head.env, conf_file=preset.path)
+    return parser.parse(arguments)
 
 
 def overrides_of(options: Namespace) -> dict[str, object]:
@@ -103,6 +121,12 @@ def _add_hyperparameter_options(parser: Parser) -> None:
         type=Path,
         metavar="FILE",
         help="a YAML file over ours; one made for RL-Zoo replaces ours",
+    )
+    group.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="a whole training by name, with its algorithm and environment unless --algo or --env are given: "
+        f"{', '.join(preset_files())}",
     )
     group.add_argument(
         "--env-kwargs",

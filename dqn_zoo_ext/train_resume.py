@@ -12,7 +12,10 @@ from dqn_zoo_ext.train_options import make_parser
 
 AUTO = "auto"
 # what was said about the beginning of the run, and is over; config.yml holds what came of it
-_ABOUT_THE_BEGINNING = ("resume", "allow_change", "trained_agent", "conf_file", "trial_id", "storage", "study_name")
+_ABOUT_THE_BEGINNING = (
+    *("resume", "allow_change", "trained_agent", "conf_file", "preset"),
+    *("trial_id", "storage", "study_name"),
+)
 
 
 def run_to_resume(options: Namespace, arguments: Sequence[str] | None) -> tuple[RunFolder | None, Namespace]:
@@ -32,6 +35,8 @@ def run_to_resume(options: Namespace, arguments: Sequence[str] | None) -> tuple[
         if run is not None:
             options.seed = stored_arguments(run)["seed"]
         return run, options
+    if options.preset is not None:
+        raise UserError("--preset: says how a run begins; leave it out to go on with the one in a folder")
     run = RunFolder.at(Path(options.resume))
     parser = make_parser()
     known = {action.dest for action in parser._actions} - set(_ABOUT_THE_BEGINNING)

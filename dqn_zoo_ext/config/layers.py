@@ -9,6 +9,7 @@ from typing import Any
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.ablations import ABLATIONS, INHERIT, Ablation, ablations_of, ablations_of_conf
 from dqn_zoo_ext.config.merge import EITHER_OR, Layer
+from dqn_zoo_ext.config.preset_head import PRESET, head_of
 from dqn_zoo_ext.config.rl_zoo_format import SPELLINGS, choose_block, is_rl_zoo, translate
 from dqn_zoo_ext.config.schema import SCHEDULES
 from dqn_zoo_ext.config.yaml_source import Located, Source, located, read_mapping
@@ -22,7 +23,7 @@ COMPLETE = "complete"
 SEARCH, GAME = "search", "game"
 RL_ZOO = "rl_zoo"
 """In an algorithm's file: the section with what a file of RL-Zoo's leaves unsaid, over ``families/rl_zoo.yml``."""
-NOT_HYPERPARAMETERS = (SEARCH, ABLATIONS, GAME, COMPLETE)
+NOT_HYPERPARAMETERS = (SEARCH, ABLATIONS, GAME, COMPLETE, PRESET)
 REPLAY = "replay_buffer_class"
 
 _SECTIONS = (*FAMILIES, RL_ZOO)
@@ -72,6 +73,7 @@ def collect(env: EnvId, keys: Keys, conf: Mapping[str, Located], foundation: str
     game_file = f"{env.family}/{env.config_name}.yml"
     game = _read_shipped(game_file, optional=True)
     facts = _block(game, GAME)
+    head_of(conf)  # which is checked, and means nothing here
     search = _search(keys.algo, algorithm, ())
     own = ablations_of(keys.algo, env.family, algorithm, _read_algorithm)
     ablations = {**own, **ablations_of_conf(keys.algo, env.family, conf)}

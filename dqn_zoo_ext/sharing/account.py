@@ -10,7 +10,8 @@ from dqn_zoo_ext.keywords import shown
 from dqn_zoo_ext.sharing.patience import Patience, Say, persist
 
 _LONGEST_NAME = 96
-_NAME = re.compile(rf"(?=.{{1,{_LONGEST_NAME}}}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+NAME = re.compile(rf"(?=.{{1,{_LONGEST_NAME}}}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+"""Of a user, an organization or a repository; the Hub has some rules more."""
 _HOW_TO_LOG_IN = (
     "log in with `hf auth login`, or set HF_TOKEN, with a token that has write access: "
     "https://huggingface.co/settings/tokens"
@@ -20,7 +21,7 @@ _HOW_TO_LOG_IN = (
 def repo_id_of(namespace: str, name: str) -> str:
     """``namespace/name``; UserError if the Hub could not have a repository of that name."""
     for option, given in (("-orga", namespace), ("--repo-name", name)):
-        if _NAME.fullmatch(given) is None or "--" in given or ".." in given or given.endswith(".git"):
+        if NAME.fullmatch(given) is None or "--" in given or ".." in given or given.endswith(".git"):
             raise UserError(
                 f"{option}: no name on the Hub can be {shown(given)}: letters, digits, '-', '_' and '.', at most "
                 f"{_LONGEST_NAME}, no '--' or '..', and no '-' or '.' at either end"

@@ -9,6 +9,10 @@ from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.sharing.scores import Score
 from dqn_zoo_ext.storage.results import RunResults
 
+MEAN_REWARD = "mean_reward"
+PROTOCOL, GAMES = "protocol", "games"
+"""Arguments of the metric, by which a leaderboard knows how the score was measured."""
+
 
 @dataclass(frozen=True)
 class Card:
@@ -40,7 +44,14 @@ class Card:
     def _metadata(self) -> str:
         """The front matter, in the form that every tool for Stable-Baselines3 writes: the Hub checks it on a push."""
         environment = {"name": self.env, "type": self.env}
-        metric = {"type": "mean_reward", "value": self.scores[0].text, "name": "mean_reward", "verified": False}
+        first = self.scores[0]
+        metric = {
+            "type": MEAN_REWARD,
+            "value": first.text,
+            "name": MEAN_REWARD,
+            "verified": False,
+            "args": {PROTOCOL: first.protocol, GAMES: len(first.episodes)},
+        }
         task = {"type": "reinforcement-learning", "name": "reinforcement-learning"}
         tags = [self.env, "deep-reinforcement-learning", "reinforcement-learning", "stable-baselines3"]
         result = {"task": task, "dataset": environment, "metrics": [metric]}

@@ -30,6 +30,7 @@ class Hub:
         self.store.repos.clear()
         self.store.objects.clear()
         self.store.sent_instead.clear()
+        self.store.listed_instead, self.store.largest_page = None, 1000
         self.faulty.faults.clear()
         self.faulty.requests.clear()
         self.store.accounts.clear()

@@ -24,6 +24,7 @@ def make_app(store: Store) -> Starlette:
             Route("/api/whoami-v2", hub.whoami),
             Route("/api/repos/create", hub.create, methods=["POST"]),
             Route("/api/validate-yaml", hub.validate_yaml, methods=["POST"]),
+            Route("/api/models", hub.listed),
             Route(f"/api/models/{repo}", hub.info),
             Route(f"/api/models/{repo}/revision/{{revision}}", hub.info),
             Route(f"/api/models/{repo}/tree/{{revision}}", hub.tree),
@@ -70,6 +71,26 @@ class _Hub:
         if "model-index" not in content:
             return JSONResponse({"errors": [{"message": '"model-index" is missing'}], "warnings": []}, status_code=400)
         return JSONResponse({"errors": [], "warnings": []})
+
+    async def listed(self, request: Request) -> Response:
+        """Public models with all the tags asked for, some at a time: the next page is named in the header ``Link``."""
+        tags = set(request.query_params.getlist("filter"))
+        may_see = self.store.accounts.get(_token(request) or "")
+        wanted = []
+        for repo_id, repo in self.store.repos.items():
+            card = repo.metadata
+            if tags <= card_tags(card) and (not repo.private or may_see is not None):
+                wanted.append((repo_id, repo, card))
+        first = int(request.query_params.get("cursor", "0"))
+        size = min(int(request.query_params.get("limit", "1000")), self.store.largest_page)
+        expand = request.query_params.getlist("expand")
+        page = [_listed(*each, expand) for each in wanted[first : first + size]]
+        headers = {}
+        if first + size < len(wanted):
+            following = request.url.include_query_params(cursor=first + size)
+            headers["Link"] = f'<{following}>; rel="next"'
+        body = self.store.listed_instead or json.dumps(page, default=str).encode()
+        return Response(body, 200, headers, "application/json")
 
     async def info(self, request: Request) -> Response:
         repo, commit = self._seen(request)
@@ -183,6 +204,23 @@ class _Hub:
         if not self.store.may_write(_token(request), request.path_params["namespace"]):
             return _error(403, "You have no write access to this repository.")
         return None if _repo_id(request) in self.store.repos else _no_repo(request)
+
+
+def card_tags(card: dict[str, Any]) -> set[str]:
+    tags = card.get("tags")
+    return {each for each in tags if isinstance(each, str)} if isinstance(tags, list) else set()
+
+
+def _listed(repo_id: str, repo: Repo, card: dict[str, Any], expand: list[str]) -> dict[str, Any]:
+    facts = {
+        "cardData": card,
+        "siblings": [{"rfilename": path} for path in repo.head.files],
+        "lastModified": repo.modified,
+        "library_name": card.get("library_name"),
+        "downloads": 0,
+        "likes": 0,
+    }
+    return {"id": repo_id, "_id": repo.head.oid, **{key: value for key, value in facts.items() if key in expand}}
 
 
 def _token(request: Request) -> str | None:

@@ -4,6 +4,10 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from functools import cache
+from typing import Any
+
+import yaml
 
 LARGE = ("*.zip", "*.safetensors", "*.mp4", "*.npz", "*.pkl", "*.pth")
 """Files that the Hub's first ``.gitattributes`` puts into LFS, whatever their size."""
@@ -54,6 +58,7 @@ class Commit:
 class Repo:
     private: bool
     commits: list[Commit] = field(default_factory=list)
+    modified: str = "2026-01-02T03:04:05.000Z"
 
     def __post_init__(self) -> None:
         self.commit("initial commit", {name: Blob(content, False) for name, content in _FIRST_FILES.items()})
@@ -61,6 +66,12 @@ class Repo:
     @property
     def head(self) -> Commit:
         return self.commits[-1]
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Of the card, as the Hub reads it; a card that is none has none."""
+        card = self.head.files.get("README.md")
+        return {} if card is None else _metadata(card.content)
 
     def commit(self, summary: str, files: dict[str, Blob]) -> Commit:
         before = self.commits[-1].files if self.commits else {}
@@ -77,13 +88,16 @@ class Repo:
 class Store:
     """accounts: by token. repos: by ``namespace/name``. objects: large files by SHA-256, committed or not yet.
 
-    sent_instead: large files, by SHA-256, in whose place other bytes are sent.
+    sent_instead: large files, by SHA-256, in whose place other bytes are sent. listed_instead: bytes in place of a page
+    of the list. largest_page: models on one.
     """
 
     accounts: dict[str, Account] = field(default_factory=dict)
     repos: dict[str, Repo] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
     sent_instead: dict[str, bytes] = field(default_factory=dict)
+    listed_instead: bytes | None = None
+    largest_page: int = 1000
 
     def put(self, repo_id: str, files: dict[str, bytes], private: bool = False) -> Repo:
         """A repository with these files, as if somebody else had pushed them."""
@@ -94,6 +108,16 @@ class Store:
     def may_write(self, token: str | None, namespace: str) -> bool:
         account = self.accounts.get(token or "")
         return account is not None and account.role != "read" and namespace in (account.name, *account.orgs)
+
+
+@cache
+def _metadata(card: bytes) -> dict[str, Any]:
+    parts = card.split(b"---\n", 2)
+    try:
+        data = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0] else None
+    except yaml.YAMLError:
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def is_large(path: str, content: bytes) -> bool:

@@ -78,6 +78,7 @@ def test_the_metadata_is_what_the_hub_and_its_leaderboards_read(trained: Path) -
                                 "value": f"{games.mean():.2f} +/- {games.std():.2f}",
                                 "name": "mean_reward",
                                 "verified": False,
+                                "args": {"protocol": "course-unit3", "games": len(games)},
                             }
                         ],
                     }
