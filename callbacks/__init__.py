@@ -12,6 +12,7 @@ from dqn_zoo_ext.callbacks.health import HealthWarnings
 from dqn_zoo_ext.callbacks.hub_upload import HubUpload
 from dqn_zoo_ext.callbacks.pace import Pace
 from dqn_zoo_ext.callbacks.progress import Progress
+from dqn_zoo_ext.callbacks.q_values import QValues
 from dqn_zoo_ext.callbacks.stop_at_score import StopAtScore
 from dqn_zoo_ext.callbacks.throughput import Throughput
 from dqn_zoo_ext.callbacks.trace import Trace
@@ -25,6 +26,7 @@ __all__ = [
     "Pace",
     "Progress",
     "ProtocolEvaluation",
+    "QValues",
     "StopAtScore",
     "Stopped",
     "Throughput",
