@@ -23,8 +23,8 @@ class QValues(BaseCallback):
 
     The states are spread evenly over the agent steps before `learning_starts`, which a random policy plays. Where
     there are fewer of those than `states`, they are the first of the training. Nothing is logged until all are there.
-    The training is not disturbed; a measurement costs a forward pass of all of them. Source: Mnih
-    et al. 2013, section 5.1.
+    The training is not disturbed; a measurement costs a forward pass of all of them. Source: Mnih et al. 2013, section
+    5.1.
     """
 
     def __init__(self, every: Annotated[int, Field(ge=1)] = 10_000, states: Annotated[int, Field(ge=1)] = 256) -> None:
