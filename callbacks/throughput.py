@@ -34,7 +34,6 @@ class Throughput(BaseCallback):
         if self._frames_per_agent_step is None:
             self._frames_per_agent_step = frames_per_agent_step(self.training_env)
         self._since = self._last = self._now()
-        self.logger.name_to_value.pop(_AGENT_STEPS, None)  # of before a resume
 
     def _on_step(self) -> bool:
         if _AGENT_STEPS not in self.logger.name_to_value:  # a line was written, and all values with it
