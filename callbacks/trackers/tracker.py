@@ -21,9 +21,9 @@ Numbers = dict[str, float]
 class Tracker(BaseCallback):
     """Begins a run of `library`, hands it every line of the log with its agent steps, and ends it.
 
-    It is marked as failed if the training fails. A run that cannot be begun is a UserError; a line that cannot be
-    written is said once, and the training goes on. A run of ours that is resumed goes on there too: lines between its
-    checkpoint and where it was killed then stand there twice, with equal numbers.
+    It is marked as failed if the training fails or is stopped, until it goes on. A run that cannot be begun is a
+    UserError; a line that cannot be written is said once, and the training goes on. A run of ours that is resumed goes
+    on there too: lines between its checkpoint and where it was killed then stand there twice, with equal numbers.
 
     name: of the run there; by default ENV__ALGO__SEED, as with ``--track``. UserError if the library is missing.
     """

@@ -70,6 +70,29 @@ def test_it_is_stopped_amid_a_film(undisturbed: Path, tmp_path: Path, monkeypatc
     assert all_differences(undisturbed, run) == []
 
 
+def test_trackers_go_on_with_the_run_that_was_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow, trackio = pytest.importorskip("mlflow"), pytest.importorskip("trackio")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # to make a database takes seconds
+    store, project = f"file:{tmp_path}/mlruns", tmp_path.name
+    both = f"{{mlflow: {{tracking_uri: '{store}'}}}}, {{trackio: {{project: {project}}}}}, at_step"
+    monkeypatch.setenv("AT_STEP", "250 SIGTERM")
+    assert train([*CART_POLE, f"callback:[{both}]", "-f", str(tmp_path / "logs"), "--verbose", "0"]) == 75
+    client = mlflow.MlflowClient(tracking_uri=store)
+    (stopped,) = client.search_runs([client.get_experiment_by_name("dqn_zoo_ext").experiment_id])
+    assert stopped.info.status == "FAILED"
+    monkeypatch.delenv("AT_STEP")
+    run = the_run(tmp_path / "logs")
+    assert train(["--resume", str(run), "--verbose", "0"]) == 0
+    (finished,) = client.search_runs([stopped.info.experiment_id])
+    assert finished.info.status == "FINISHED"
+    header, *rows = (line.split(",") for line in (run / "progress.csv").read_text().splitlines())
+    steps = [int(row[header.index("time/total_timesteps")]) for row in rows]
+    history = client.get_metric_history(finished.info.run_id, "time/total_timesteps")
+    assert [each.step for each in history] == steps
+    (there,) = trackio.Api().runs(project)
+    assert there.name.startswith("CartPole-v1__double_dqn__3__")
+
+
 def all_differences(one: Path, other: Path) -> list[str]:
     """Of the runs, their films and the agents at milestones."""
     found = differences(one, other)
