@@ -1,8 +1,10 @@
 """The log of a training in Weights & Biases."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from dqn_zoo_ext.callbacks.lent import Lent
 from dqn_zoo_ext.callbacks.trackers.tracker import Numbers, Tracker
 from dqn_zoo_ext.registry import register_callback
 
@@ -11,9 +13,10 @@ from dqn_zoo_ext.registry import register_callback
 class WeightsAndBiases(Tracker):
     """A run in Weights & Biases, which is the extra ``wandb``.
 
-    In YAML: ``callback: [{wandb: {project: space_invaders, mode: offline}}]``. An offline run lies in ``wandb/``;
-    ``wandb sync`` sends it. ``train --track`` does the same by way of TensorBoard's files, as RL-Zoo does it. entity:
-    by default the user's own account. mode: by default what the environment variable WANDB_MODE says, or online.
+    In YAML: ``callback: [{wandb: {project: space_invaders, mode: offline}}]``. An offline run lies in the folder
+    ``wandb`` of the run's, and ``wandb sync`` sends it. ``train --track`` does the same by way of TensorBoard's files,
+    as RL-Zoo does it. entity: by default the user's own account. mode: by default what the environment variable
+    WANDB_MODE says, or online.
     """
 
     library = "wandb"
@@ -28,8 +31,19 @@ class WeightsAndBiases(Tracker):
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        self._arguments = {"project": project, "entity": entity, "group": group, "tags": list(tags), "mode": mode}
+        self._arguments: dict[str, Any] = {
+            "project": project,
+            "entity": entity,
+            "group": group,
+            "tags": list(tags),
+            "mode": mode,
+        }
         self._run: Any = None
+
+    def borrow(self, lent: Lent) -> None:
+        """The run's folder too, unless the environment variable WANDB_DIR names another."""
+        super().borrow(lent)
+        self._arguments["dir"] = os.environ.get("WANDB_DIR", str(lent.folder))
 
     def begin(self, name: str, configuration: Mapping[str, Any], there: str | None) -> str:
         """A run of its own, beside any other of this process."""

@@ -21,12 +21,6 @@ from dqn_zoo_ext.train import main as train
 LIBRARIES: dict[str, type[Tracker]] = {"wandb": WeightsAndBiases, "trackio": Trackio, "mlflow": Mlflow}
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A database: to make one takes seconds."""
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
-
-
 def agent() -> DQN:
     model = DQN("MlpPolicy", make_vec_env("CartPole-v1", seed=0), learning_starts=20, seed=0)
     model.set_logger(Logger(None, []))
@@ -38,8 +32,8 @@ def trained(logs: Path, callback: str) -> None:
     assert train([*words.split(), "-params", f"callback:[{callback}]"]) == 0
 
 
-def test_mlflow_holds_metrics_parameters_and_the_end(tmp_path: Path, store: str) -> None:
-    mlflow = pytest.importorskip("mlflow")
+def test_mlflow_holds_metrics_parameters_and_the_end(tmp_path: Path, mlflow_database: Path) -> None:
+    mlflow, store = pytest.importorskip("mlflow"), f"sqlite:///{mlflow_database}"
     trained(tmp_path, f"{{mlflow: {{tracking_uri: '{store}', experiment: atoms}}}}")
     client = mlflow.MlflowClient(tracking_uri=store)
     (run,) = client.search_runs([client.get_experiment_by_name("atoms").experiment_id])
@@ -66,10 +60,9 @@ def test_trackio_holds_the_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_wandb_holds_an_offline_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb")
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     trained(tmp_path, "{wandb: {project: atoms, tags: [bohr], mode: offline}}")
-    (run,) = (tmp_path / "wandb").glob("offline-run-*/run-*.wandb")
+    (run,) = (tmp_path / "dqn" / "CartPole-v1_1" / "wandb").glob("offline-run-*/run-*.wandb")
     record = run.read_bytes()
     for expected in (b"atoms", b"bohr", b"CartPole-v1__dqn__7", b"target_update_interval", b"rollout/ep_rew_mean"):
         assert expected in record
@@ -82,8 +75,8 @@ def log_steps(logs: Path) -> list[int]:
     return [int(row.split(",")[place]) for row in rows]
 
 
-def test_a_run_that_fails_is_marked_and_one_that_goes_on_is_the_same_run(store: str) -> None:
-    mlflow = pytest.importorskip("mlflow")
+def test_a_run_that_fails_is_marked_and_one_that_goes_on_is_the_same_run(mlflow_database: Path) -> None:
+    mlflow, store = pytest.importorskip("mlflow"), f"sqlite:///{mlflow_database}"
     first = Mlflow(store)
     model = agent()
     model.learn(60, callback=first)
