@@ -46,4 +46,4 @@ class Trackio(Tracker):
 
     def end(self, failed: bool) -> None:  # noqa: ARG002
         """Wait until all has been written."""
-        self._run.finish()
+        self._module.finish()  # and not the run's own, after which it would be finished once more as Python ends

@@ -46,7 +46,10 @@ class WeightsAndBiases(Tracker):
         self._arguments["dir"] = os.environ.get("WANDB_DIR", str(lent.folder))
 
     def begin(self, name: str, configuration: Mapping[str, Any], there: str | None) -> str:
-        """A run of its own, beside any other of this process."""
+        """A run of its own, beside any other of this process; ValueError beside one of ``--track``."""
+        other = self._module.run
+        if other is not None and other.settings.sync_tensorboard:  # which makes it ignore what step a line is of
+            raise ValueError("--track sends this run there already; take one of the two")
         self._run = self._module.init(
             **self._arguments,
             name=name,

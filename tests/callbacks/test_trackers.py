@@ -5,6 +5,7 @@ import json
 import sqlite3
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -66,6 +67,14 @@ def test_wandb_holds_an_offline_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     record = run.read_bytes()
     for expected in (b"atoms", b"bohr", b"CartPole-v1__dqn__7", b"target_update_interval", b"rollout/ep_rew_mean"):
         assert expected in record
+
+
+def test_wandb_is_refused_beside_track(monkeypatch: pytest.MonkeyPatch) -> None:
+    wandb = pytest.importorskip("wandb")
+    # all that the callback looks at; a real one changes TensorBoard's writers for good
+    monkeypatch.setattr(wandb, "run", SimpleNamespace(settings=SimpleNamespace(sync_tensorboard=True)))
+    with pytest.raises(UserError, match=r"^callback 'wandb': --track sends this run there already; take one of"):
+        agent().learn(10, callback=WeightsAndBiases(mode="offline"))
 
 
 def log_steps(logs: Path) -> list[int]:
