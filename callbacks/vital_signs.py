@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 
 from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
@@ -28,9 +29,9 @@ class DeadUnits(NamedTuple):
 
 
 @contextlib.contextmanager
-def undisturbed(model: DeepQ) -> Iterator[None]:
+def undisturbed(model: BaseAlgorithm) -> Iterator[None]:
     """Inside, layers are as for acting; after it, they and every random generator are put back as they were."""
-    ring, generators = model.replay_buffer, random_state(model.device)
+    ring, generators = getattr(model, "replay_buffer", None), random_state(model.device)
     of_ring = [(each, each.get_state()) for each in ring.generators] if isinstance(ring, FrameRing) else []
     was_training = model.policy.training
     model.policy.set_training_mode(False)

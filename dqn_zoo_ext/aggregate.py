@@ -21,6 +21,8 @@ from dqn_zoo_ext.evaluation.aggregates import (
     score_matrix,
 )
 from dqn_zoo_ext.evaluation.scores import human_normalised_of
+from dqn_zoo_ext.report.chart import ENDINGS, check_ending, draw, write_picture
+from dqn_zoo_ext.report.profiles import profiles_chart
 from dqn_zoo_ext.storage.run_history import RunHistory, read_history
 
 _DESCRIPTION = """\
@@ -32,6 +34,7 @@ _EXAMPLES = """\
 examples:
   python -m dqn_zoo_ext.aggregate logs/dqn/*NoFrameskip-v4_* logs/rainbow/*NoFrameskip-v4_*
   python -m dqn_zoo_ext.aggregate logs/dqn/*_[123] --json
+  python -m dqn_zoo_ext.aggregate logs/*/*NoFrameskip-v4_* -o profiles.png
 
 Every algorithm needs the same number of runs of each game, all evaluated by one protocol; it does not matter in which
 order they are given. With --json the last line is one object: protocol, games, algorithms, improvement."""
@@ -43,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare(options)
     histories = [read_history(folder) for folder in dict.fromkeys(options.runs)]
     protocol = _one_protocol(histories)
+    if options.output is not None:
+        check_ending(options.output)
     games = sorted({str(history.game) for history in histories})
     matrices = {algo: _matrix(algo, histories, games) for algo in dict.fromkeys(each.algo for each in histories)}
     found = {algo: aggregate(scores, options.seed, options.repetitions) for algo, scores in matrices.items()}
@@ -52,6 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         for one, other in permutations(matrices, 2)
     }
+    if options.output is not None:
+        write_picture(
+            draw(profiles_chart(matrices, games, protocol, options.seed, options.repetitions)), options.output
+        )
     if options.verbose > 0:
         print(
             f"{len(games)} games ({', '.join(games)}), last evaluations by {protocol}, human-normalised (1: a person)"
@@ -59,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Console(width=120).print(_table(found))
         for pair, probability in better.items():
             print(f"probability of improvement, {pair}: {probability}")
+        if options.output is not None:
+            print(f"performance profiles: {options.output}")
     if options.json:
         algorithms = {algo: asdict(each) for algo, each in found.items()}
         improvement = {pair: asdict(each) for pair, each in better.items()}
@@ -70,6 +81,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser = Parser("aggregate", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs, logs/ALGO/ENV_N")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help=f"draw performance profiles with their intervals; ends in {' or '.join(ENDINGS)}",
+    )
     parser.add_argument(
         "--repetitions", type=whole_number(2), default=REPETITIONS, help=f"of the bootstrap (default: {REPETITIONS})"
     )

@@ -9,18 +9,17 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.config.of_run import load_of_run
-from dqn_zoo_ext.envs.colour_twin import EVERY_FRAME
 from dqn_zoo_ext.envs.ids import EnvId, resolve_folder
 from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.watch import Learned
-from dqn_zoo_ext.experiment.build import TooLarge, build_policy, build_venv, frames_per_agent_step, parameters_at_most
+from dqn_zoo_ext.experiment.build import TooLarge, build_policy, build_venv, parameters_at_most
+from dqn_zoo_ext.experiment.filmed_venv import film_mode, pictures_per_second
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import read_weights
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
-_ATARI_FRAMES_PER_SECOND = 60
 _MOST_MADE, _SMALL = 8, 1_000_000
 """Numbers that a policy may make for each one that it has: it is built in steps, of which some are thrown away."""
 
@@ -62,16 +61,12 @@ class Agent:
 
     def pictures_per_second(self, venv: VecEnv) -> float:
         """The pace at which the pictures of `venv` show the game as people play it."""
-        if venv.render_mode == EVERY_FRAME:
-            return _ATARI_FRAMES_PER_SECOND
-        if self.configuration.env.family == "atari":
-            return _ATARI_FRAMES_PER_SECOND / frames_per_agent_step(self.configuration)
-        return float(str(venv.metadata.get("render_fps", 30)))
+        return pictures_per_second(self.configuration, venv)
 
     @property
     def film_mode(self) -> str:
         """The render_mode with the most pictures: on the C++ emulators every frame, else one for each agent step."""
-        return EVERY_FRAME if self.configuration.hyperparameters.preprocessing == "atari" else "rgb_array"
+        return film_mode(self.configuration)
 
     @property
     def learned(self) -> Learned:

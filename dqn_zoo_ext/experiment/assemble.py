@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from dqn_zoo_ext.callbacks import AgentFiles, ExactCheckpoint, HealthWarnings, Progress, ProtocolEvaluation, Trace
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.experiment.build import build_model, build_venv
-from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback
+from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback, lent_by
 from dqn_zoo_ext.experiment.live_run import LiveRun
 from dqn_zoo_ext.experiment.options import RunOptions, default_save_freq
 from dqn_zoo_ext.storage.event_files import EventFiles
@@ -55,7 +55,8 @@ def assemble(
         evaluation = _evaluation(configuration, options, folder, progress, exact.stop_if_asked)
         # evaluations stand behind checkpoints: a stop amid one makes a checkpoint, and nothing may come in between
         first: list[BaseCallback] = [evaluation] if evaluation else []
-        with_state = [*first, *configured_callbacks(configuration), HealthWarnings(progress.say)]
+        lent = lent_by(configuration, options, folder, progress.say, exact.stop_if_asked)
+        with_state = [*first, *configured_callbacks(configuration, lent), HealthWarnings(progress.say)]
         run = LiveRun(
             configuration=configuration,
             options=options,

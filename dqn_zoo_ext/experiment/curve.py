@@ -2,29 +2,35 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing
+from dqn_zoo_ext.report.chart import Chart, as_png, draw, notes_of
+from dqn_zoo_ext.report.curves import Curve
+from dqn_zoo_ext.storage.atomic import write_atomically
+from dqn_zoo_ext.storage.run_history import read_evaluations
 
 
 def draw_curve(evaluations: Path, protocol: str, title: str, target: Path) -> bool:
-    """Mean score of the evaluations in an ``evaluations.npz`` over agent steps, as a PNG; False if there is none."""
-    from matplotlib.figure import Figure  # slow to import, and only a push needs it
+    """Mean score of the evaluations in an ``evaluations.npz`` over agent steps, as a PNG; False if there is none.
 
-    if not evaluations.is_file():
-        return False
+    The band is a standard deviation of the games to both sides. UserError if the file is damaged, or `target` cannot be
+    written.
+    """
     try:
-        with np.load(evaluations, allow_pickle=False) as arrays:
-            agent_steps, scores = arrays["timesteps"], arrays["results"]
-            mean, std = scores.mean(axis=1), scores.std(axis=1)
-    except Exception as error:  # damaged input makes numpy raise nearly anything
-        raise UserError(f"{evaluations} cannot be read as evaluations: {type(error).__name__}") from error
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axes = figure.add_subplot()
-    axes.plot(agent_steps, mean, marker="." if len(mean) < 50 else "")
-    axes.fill_between(agent_steps, mean - std, mean + std, alpha=0.2, linewidth=0)
-    axes.set(title=title, xlabel="agent steps", ylabel=f"mean score +/- std ({protocol}, {scores.shape[1]} games)")
-    with replacing(target) as temporary, plain_os_errors(f"cannot write {target}"):
-        figure.savefig(temporary, format="png", dpi=100)
+        found = read_evaluations(evaluations) if evaluations.is_file() else None
+    except UserError as error:
+        reason = str(error).removeprefix(f"{evaluations} is ")
+        raise UserError(f"{evaluations} cannot be read as evaluations: {reason}") from error
+    if found is None:
+        return False
+    mean, std = found.scores.mean(axis=1), found.scores.std(axis=1)
+    curve = Curve(
+        label="mean score",
+        x=found.agent_steps,
+        score=mean,
+        measured=f"evaluations of {found.scores.shape[1]} games by {protocol}",
+        low=mean - std,
+        high=mean + std,
+        band="mean +/- standard deviation of the games",
+    )
+    write_atomically(target, as_png(draw(Chart(title, "agent_steps", [curve], notes=notes_of([curve])))))
     return True

@@ -60,17 +60,23 @@ class Level:
 class Chart:
     """All that a picture shows. curves: of our runs. behind: published ones, thin and pale. levels: horizontal lines.
 
+    axis: one of those along a training, or else the words for another one.
     notes: sentences below the title: protocol, smoothing, bands. colours: of the curves, in order.
     """
 
     title: str
-    axis: Axis
+    axis: Axis | str
     curves: Sequence[Curve]
     behind: Sequence[Curve] = ()
     levels: Sequence[Level] = ()
     notes: Sequence[str] = ()
     score_label: str = "score of a game"
     colours: Sequence[str] = field(default=_COLOURS)
+
+    @property
+    def axis_label(self) -> str:
+        """What stands below the axis."""
+        return next((label for axis, label in AXIS_LABELS.items() if axis == self.axis), self.axis)
 
 
 def draw(chart: Chart) -> Figure:
@@ -168,7 +174,7 @@ def _label(axes: Axes, chart: Chart) -> None:
         axes.annotate(
             "\n".join(lines), (0, 1), (0, 6), "axes fraction", "offset points", fontsize=8.5, color=_PALE, va="bottom"
         )
-    axes.set_xlabel(AXIS_LABELS[chart.axis])
+    axes.set_xlabel(chart.axis_label)
     axes.set_ylabel(chart.score_label)
     axes.margins(x=0.01)
     axes.set_xlim(left=0)
@@ -176,5 +182,5 @@ def _label(axes: Axes, chart: Chart) -> None:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda score, _: f"{score:,.10g}"))
-    if chart.axis != "hours":
+    if chart.axis in ("agent_steps", "frames", "games"):
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))

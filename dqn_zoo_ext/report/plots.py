@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dqn_zoo_ext.report.chart import Chart
-from dqn_zoo_ext.report.curves import AXIS_LABELS, Curve
+from dqn_zoo_ext.report.curves import Curve
 
 Plot = dict[str, Any]
 
@@ -27,7 +27,7 @@ def curves_plot(chart: Chart) -> Plot:
         if curve.low is not None and curve.high is not None:
             traces.append(_band(curve, colour))
         traces.append(_line(curve, {"color": colour, "width": 2.5}))
-    layout = _layout(AXIS_LABELS[chart.axis], chart.score_label)
+    layout = _layout(chart.axis_label, chart.score_label)
     layout["shapes"] = [_level(level.score, level.colour or _PALE) for level in chart.levels]
     layout["annotations"] = [_name_of_level(level.label, level.score) for level in chart.levels]
     return {"data": traces, "layout": layout}

@@ -25,7 +25,7 @@ _SPACE_INVADERS = (
     "policy_kwargs.torso:nips preprocessing_kwargs.max_frames_per_game:200 eval_protocol:course-unit3"
 )
 CART_POLE, SPACE_INVADERS = _CART_POLE.split(), _SPACE_INVADERS.split()
-_WALL_CLOCK = ("time/fps", "time/time_elapsed", "time/share_")
+_WALL_CLOCK = ("time/fps", "time/time_elapsed", "time/share_", "time/agent_steps_per", "time/frames_", "time/updates_")
 
 
 def start(*words: str | Path, **named: Any) -> "subprocess.Popen[str]":

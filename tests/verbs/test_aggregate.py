@@ -8,6 +8,7 @@ import pytest
 
 from dqn_zoo_ext.aggregate import main as aggregate
 from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.report.profiles import profiles_chart
 
 
 def make_run(root: Path, algo: str, env: str, number: int, score: float, protocol: str = "nature-2015") -> str:
@@ -51,6 +52,35 @@ def test_two_algorithms_on_two_games(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert found["improvement"]["c51 over dqn"]["value"] == 1
     assert found["improvement"]["dqn over c51"]["value"] == 0
     assert "0.500 [0.500, 0.500]" in out
+
+
+def test_a_picture_of_performance_profiles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = make_runs(tmp_path)
+    for name in ("profiles.svg", "again.svg"):
+        assert aggregate([*runs, "--repetitions", "50", "-o", str(tmp_path / name)]) == 0
+        assert f"performance profiles: {tmp_path / name}" in capsys.readouterr().out
+    picture = (tmp_path / "profiles.svg").read_text()
+    assert (tmp_path / "again.svg").read_text() == picture
+    for words in ("c51 (2 runs x 2", "dqn (2 runs x 2", "share of runs above this score", "human-normalised score"):
+        assert words in picture
+    assert "2 games: breakout, pong; last evaluations by nature-2015." in picture
+    assert "must end in .png or .svg, not 'profiles.gif'" in complaint([*runs, "-o", "profiles.gif"], capsys)
+
+
+def test_the_profiles_are_shares_of_runs() -> None:
+    one = np.array([[0.5, 1.5], [1.0, 2.0]])  # (runs, games)
+    chart = profiles_chart({"one": one, "other": one[:1] - 1}, ["breakout", "pong"], "greedy", repetitions=50)
+    drawn, single = chart.curves
+    assert (drawn.x[0], drawn.x[-1]) == (0, 2)
+    for threshold, share in ((0.0, 1.0), (0.4, 1.0), (0.7, 0.75), (1.2, 0.5), (1.8, 0.25), (2.0, 0.0)):
+        assert drawn.score[np.argmin(abs(drawn.x - threshold))] == share
+    assert drawn.low is not None
+    assert drawn.high is not None
+    assert (drawn.low <= drawn.score).all()
+    assert (drawn.high >= drawn.score).all()
+    assert (drawn.high > drawn.low).any()
+    assert (single.low, single.band) == (None, None)  # nothing is known of other seeds
+    assert single.score[0] == 0.5
 
 
 def test_what_cannot_be_put_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,11 @@ from pathlib import Path
 import torch
 from stable_baselines3.common.utils import get_device
 
-EXTRAS = (("wandb", "train --track", "wandb"),)
+EXTRAS = (
+    ("wandb", "train --track, the callback wandb", "wandb"),
+    ("trackio", "the callback trackio", "trackio"),
+    ("mlflow", "the callback mlflow", "mlflow"),
+)
 """Packages that one can do without: module, what it is for, and the name of the extra that brings it."""
 
 _GPU_DRIVERS = ("proc/driver/nvidia/version", "dev/nvidiactl", "dev/kfd")

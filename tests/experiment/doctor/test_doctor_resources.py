@@ -108,5 +108,8 @@ def test_a_gpus_driver_without_a_gpu_that_pytorch_can_use(tmp_path: Path, monkey
 
 
 def test_missing_extras_are_named_with_the_way_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "wandb" else object())
-    assert missing_extras() == ("wandb (train --track): pip install 'dqn_zoo_ext[wandb]'",)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in ("wandb", "mlflow") else object())
+    assert missing_extras() == (
+        "wandb (train --track, the callback wandb): pip install 'dqn_zoo_ext[wandb]'",
+        "mlflow (the callback mlflow): pip install 'dqn_zoo_ext[mlflow]'",
+    )

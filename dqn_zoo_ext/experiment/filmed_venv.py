@@ -1,0 +1,36 @@
+"""Environments that are filmed: with pictures, and at the pace at which they show the game."""
+
+import os
+
+from stable_baselines3.common.vec_env import VecEnv
+
+from dqn_zoo_ext.callbacks import FilmSet
+from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.envs.colour_twin import EVERY_FRAME
+from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.experiment.build import build_venv, frames_per_agent_step
+
+_ATARI_FRAMES_PER_SECOND = 60
+_ATARI_SCALE = 3
+
+
+def film_mode(configuration: Configuration) -> str:
+    """The render_mode with the most pictures: on the C++ emulators every frame, else one for each agent step."""
+    return EVERY_FRAME if configuration.hyperparameters.preprocessing == "atari" else "rgb_array"
+
+
+def pictures_per_second(configuration: Configuration, venv: VecEnv) -> float:
+    """The pace at which the pictures of `venv` show the game as people play it."""
+    if venv.render_mode == EVERY_FRAME:
+        return _ATARI_FRAMES_PER_SECOND
+    if configuration.env.family == "atari":
+        return _ATARI_FRAMES_PER_SECOND / frames_per_agent_step(configuration)
+    return float(str(venv.metadata.get("render_fps", 30)))
+
+
+def film_set(configuration: Configuration, protocol: Protocol, seed: int) -> FilmSet:
+    """One environment under the rules of `protocol`, with pictures. UserError if it cannot be made."""
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # gymnasium's pygame would look for a display
+    venv = build_venv(configuration, 1, seed, evaluation=protocol.rules, render_mode=film_mode(configuration))
+    scale = _ATARI_SCALE if configuration.env.family == "atari" else 1
+    return FilmSet(venv, pictures_per_second(configuration, venv), scale)
