@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from hub_server import Hub
 from pushing import CARTPOLE, load, package_of, push, q_values, run_of
@@ -68,6 +69,12 @@ def with_pickle(content: bytes, key: str, mark: Path) -> bytes:
         data = json.loads(archive.read("data"))
     data[key] = {":type:": "x", ":serialized:": base64.b64encode(pickle.dumps(Payload(mark))).decode()}
     return with_members(content, {"data": json.dumps(data).encode()})
+
+
+def saved(state: object) -> bytes:
+    result = io.BytesIO()
+    torch.save(state, result)
+    return result.getvalue()
 
 
 @pytest.fixture
@@ -189,6 +196,24 @@ REFUSED: dict[str, tuple[Callable[[Files, Path], Files], str]] = {
     "a network that would just fit": (
         lambda *_: {"config.yml": RL_ZOO.replace(b"[256, 256]", b"[256, 3000, 3000]")},
         r"does not fit its config\.yml: a network with more than [\d,]+ parameters \('weight'\) is not that agent's",
+    ),
+    "a network that fills the memory, by weights that are not stored": (
+        lambda files, _: {
+            "config.yml": RL_ZOO.replace(b"[256, 256]", b"[256, 3000, 3000]"),
+            ZIP: with_members(files[ZIP], {"policy.pth": saved({"q": torch.zeros(1).expand(10**9, 1000)})}),
+        },
+        r"'q' in 'policy\.pth' has more numbers than are stored of it",
+    ),
+    "a network that fills the memory, by weights that lie in one another": (
+        lambda files, _: {
+            "config.yml": RL_ZOO.replace(b"[256, 256]", b"[256, 3000, 3000]"),
+            ZIP: with_members(files[ZIP], {"policy.pth": saved(dict.fromkeys("abcdefghijklmno", torch.zeros(10**5)))}),
+        },
+        r"a network with more than 1,800,000 parameters \('weight'\) is not that agent's",
+    ),
+    "a policy that the environment cannot have": (
+        lambda *_: {"config.yml": RL_ZOO.replace(b"MlpPolicy", b"CnnPolicy").replace(b"policy_kwargs", b"#")},
+        r"does not fit its config\.yml: You should use NatureCNN only with images",
     ),
     "frames that fill the memory": (
         lambda *_: {"config.yml": RL_ZOO + b"frame_stack: 1000000000\n"},
