@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 
@@ -62,9 +63,11 @@ class Repo:
     def head(self) -> Commit:
         return self.commits[-1]
 
-    def commit(self, summary: str, files: dict[str, Blob]) -> Commit:
-        before = self.commits[-1].files if self.commits else {}
-        self.commits.append(Commit(secrets.token_hex(20), summary, {**before, **files}))
+    def commit(self, summary: str, files: Mapping[str, Blob | None]) -> Commit:
+        """On top of what was there; None: the file is deleted."""
+        after = {**(self.commits[-1].files if self.commits else {}), **files}
+        kept = {name: blob for name, blob in after.items() if blob is not None}
+        self.commits.append(Commit(secrets.token_hex(20), summary, kept))
         return self.head
 
     def at(self, revision: str) -> Commit | None:
