@@ -47,8 +47,7 @@ def fetch(
             _check_that_it_plays(env, staged)
         except UserError as error:
             reason = str(error).replace(f"{into}/", "").replace(f"{unpacked}/", "")
-            would_run = what_would_run(downloaded.files, zip_name(algo, env.folder_name))
-            listed = "; ".join(would_run) or "nothing that was found"
+            listed = "; ".join(what_would_run(downloaded.files, zip_name(algo, env.folder_name)))
             if not trust:
                 raise UserError(
                     f"{repo_id}: {reason}; with --trust its files are kept for rl_zoo3.enjoy, which would run: {listed}"
