@@ -125,11 +125,9 @@ def _report(agent: Agent, package: Package) -> list[str]:
             f"{len(score.episodes)} games by protocol {score.protocol}, {score.measured}: mean {score.mean:.2f}, "
             f"std {score.std:.2f}, mean - std {score.result:.2f}"
         )
-        mark = protocols.get(score.protocol).pass_mark if agent.configuration.env.game == "space_invaders" else None
-        if mark is not None:
-            verdict = "passed" if score.result >= mark else "not passed"
-            line += f"; the course asks for at least {mark:g}: {verdict}"
-        lines.append(line)
+        game = agent.configuration.env.game
+        verdict = protocols.get(score.protocol).verdict(game, score.result, len(score.episodes))
+        lines.append(line if verdict is None else f"{line}; {verdict}")
     return lines
 
 
