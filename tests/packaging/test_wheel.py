@@ -43,6 +43,7 @@ def test_it_holds_callbacks_and_yaml_files_but_no_links(wheel: Path) -> None:
         assert {f"dqn_zoo_ext/{name}" for name in sources} <= names
         published = ("final_scores.csv", "curves.csv", "sources.yml")
         assert {f"dqn_zoo_ext/evaluation/published/{name}" for name in published} <= names
+        assert "dqn_zoo_ext/report/templates/page.html" in names
         assert {"dqn_zoo_ext/callbacks/evaluation.py", "dqn_zoo_ext/py.typed", "dqn_zoo_ext/algorithms/dqn.py"} <= names
         assert not any(name.split("/")[0] in ("callbacks", "hyperparams", "tests") for name in names)
         assert all((info.external_attr >> 28) != 0o12 for info in archive.infolist())  # 0o12: a symbolic link
