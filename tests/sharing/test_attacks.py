@@ -302,7 +302,9 @@ def test_trust_keeps_the_files_and_runs_none(
     ):
         load(logs, "-orga", "mallory")
     assert load(logs, "-orga", "mallory", "--trust") == 0
-    assert 'env_wrapper imported and called: {"os.mkdir"' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert 'env_wrapper imported and called: {"os.mkdir"' in said
+    assert "next:" not in said  # no command here plays it
     assert (run_of(logs) / "CartPole-v1" / "config.yml").read_bytes() == config
     assert (run_of(logs) / "CartPole-v1.zip").read_bytes() == pickled
     with pytest.raises(UserError, match=r"env_wrapper 'os\.mkdir' is refused"):
