@@ -4,6 +4,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +32,8 @@ class HubUpload(BaseCallback):
     pushed is an agent as load_from_hub takes it: zip, tensors, configuration, metrics and manifest; score, film and
     card are push_to_hub's. It is written between two steps and uploaded in a thread of its own; while one upload is
     under way the next is left out. Whatever goes wrong is a line on stderr, and the training goes on. At its end the
-    last upload is waited for, for `seconds_at_the_end` at most.
+    last uploads are waited for, for `seconds_at_the_end` at most, all together. What an older agent has in the
+    repository and this one lacks, its score and its card too, is removed from it.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class HubUpload(BaseCallback):
         self._pace = Pace(every)
         self._goes_on = False
         self._uploading: threading.Thread | None = None
+        self._folder: Path | None = None
+        self._given_up = False
 
     def _on_training_start(self) -> None:
         if not self._goes_on:
@@ -62,14 +66,13 @@ class HubUpload(BaseCallback):
         return True
 
     def _on_training_end(self) -> None:
-        if self._uploading is not None:
-            self._uploading.join(self._seconds_at_the_end)
-            if self._uploading.is_alive():
-                self._say("the last upload is still under way, and the one of the end is left out")
-                return
+        deadline = time.monotonic() + self._seconds_at_the_end
+        if not self._ended_by(deadline):
+            self._give_up("the last upload is still under way; it is given up, and the one of the end is left out")
+            return
         self._begin()
-        if self._uploading is not None:
-            self._uploading.join(self._seconds_at_the_end)
+        if not self._ended_by(deadline):
+            self._give_up(f"the upload of the end is given up after {self._seconds_at_the_end:g} seconds")
 
     def state(self) -> State:
         """Which multiples are over and done with."""
@@ -87,8 +90,23 @@ class HubUpload(BaseCallback):
         except Exception as error:  # a full disk, say: no reason to end a training
             self._say(f"{type(error).__name__}: {error}")
             return
+        self._folder, self._given_up = folder, False
         self._uploading = threading.Thread(target=self._upload, args=(folder, self.num_timesteps), daemon=True)
         self._uploading.start()
+
+    def _ended_by(self, deadline: float) -> bool:
+        """Wait for the upload under way, if there is one."""
+        if self._uploading is None:
+            return True
+        self._uploading.join(max(0.0, deadline - time.monotonic()))
+        return not self._uploading.is_alive()
+
+    def _give_up(self, what: str) -> None:
+        """The thread cannot be stopped; but it has nothing more to upload or to say, and leaves nothing behind."""
+        self._say(what)
+        self._given_up = True
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _write(self) -> Path:
         """A package without score, film and card, in a temporary folder."""
@@ -115,7 +133,7 @@ class HubUpload(BaseCallback):
 
     def _upload(self, folder: Path, agent_steps: int) -> None:
         from dqn_zoo_ext.sharing.account import check_account, repo_id_of
-        from dqn_zoo_ext.sharing.package import zip_name
+        from dqn_zoo_ext.sharing.package import names_of, zip_name
         from dqn_zoo_ext.sharing.patience import client
         from dqn_zoo_ext.sharing.upload import push
 
@@ -125,9 +143,11 @@ class HubUpload(BaseCallback):
             repo_id = repo_id_of(self._organization, name)
             check_account(self._organization, api, _patience(), _quietly)
             message = f"In training, after {agent_steps} agent steps"
-            push(folder / "package", repo_id, message, api, _patience(), _quietly, self._private)
+            names = names_of(run.algo, run.env)
+            push(folder / "package", names, repo_id, message, api, _patience(), _quietly, self._private)
         except Exception as error:
-            self._say(str(error))
+            if not self._given_up:
+                self._say(str(error))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     env = agent.configuration.env
     if options.verbose > 0:
-        for line in _report(agent, evaluation, protocol.pass_mark) + _context(options, env, evaluation, protocol):
+        for line in _report(agent, evaluation, protocol) + _context(options, env, evaluation, protocol):
             print(line)
     facts = {"algo": options.algo, "env": env.gym_id, "agent": str(agent.file)}
     if options.baselines:
@@ -175,16 +175,14 @@ def _progress(options: Namespace, what: str) -> Iterator[tuple[Progress, TaskID]
         yield bar, bar.add_task(what, total=None)
 
 
-def _report(agent: Agent, evaluation: Evaluation, pass_mark: float | None) -> list[str]:
+def _report(agent: Agent, evaluation: Evaluation, protocol: Protocol) -> list[str]:
     lines = [
         f"{agent.file}",
         f"{len(evaluation.scores)} games by protocol {evaluation.protocol}, seed {evaluation.seed}: "
         f"mean {evaluation.mean:.2f} +/- {evaluation.std:.2f} (mean - std: {evaluation.result:.2f})",
     ]
-    if pass_mark is not None:
-        verdict = "passed" if evaluation.result >= pass_mark else "not passed"
-        lines.append(f"the course asks for mean - std of at least {pass_mark:g}: {verdict}")
-    return lines
+    verdict = protocol.verdict(agent.configuration.env.game, evaluation.result, len(evaluation.scores))
+    return lines if verdict is None else [*lines, verdict]
 
 
 def _context(options: Namespace, env: EnvId, evaluation: Evaluation, protocol: Protocol) -> list[str]:

@@ -1,11 +1,13 @@
 """``python -m dqn_zoo_ext.load_from_hub``: an agent from the Hugging Face Hub into a log folder."""
 
+import shlex
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from dqn_zoo_ext.command_line import Parser, prepare, python_to_type, run_verb, whole_number
-from dqn_zoo_ext.envs.ids import resolve
-from dqn_zoo_ext.experiment.fetch import fetch
+from dqn_zoo_ext.envs.ids import EnvId, resolve
+from dqn_zoo_ext.experiment.fetch import Fetched, fetch
 from dqn_zoo_ext.sharing.account import repo_id_of
 from dqn_zoo_ext.sharing.package import zip_name
 from dqn_zoo_ext.sharing.patience import Patience, client
@@ -53,13 +55,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(line, flush=True)
 
     patience = Patience(float(options.retry_seconds))
-    run = fetch(repo_id, options.algo, env, options.folder, client(), patience, say, options.trust)
-    number = run.path.name.rpartition("_")[2]
-    agent = f"--algo {options.algo} --env {env.gym_id} -f {options.folder}"
-    say(f"{repo_id} lies in {run.path}")
-    say(f"next: {python_to_type()} -m dqn_zoo_ext.enjoy {agent} --exp-id {number}")
-    say(f"      {python_to_type()} -m dqn_zoo_ext.train {agent} -i {run.final_model}")
+    fetched = fetch(repo_id, options.algo, env, options.folder, client(), patience, say, options.trust)
+    say(f"{repo_id} lies in {fetched.run.path}")
+    if fetched.algo is not None:
+        for first, command in zip(("next:", "     "), _next(fetched, options, env), strict=True):
+            say(f"{first} {command}")
     return 0
+
+
+def _next(fetched: Fetched, options: Namespace, env: EnvId) -> tuple[str, str]:
+    """To see it play, and to train it further: RL-Zoo's as the class that it is of, each with its own configuration."""
+    number = fetched.run.path.name.rpartition("_")[2]
+    where = ["--env", env.gym_id, "-f", str(options.folder)]
+    plug_ins = ["--gym-packages", *options.gym_packages] if options.gym_packages else []
+    see = ["enjoy", "--algo", options.algo, *where, "--exp-id", number, *plug_ins]
+    go_on = ["-conf", str(fetched.conf), "-i", str(fetched.run.final_model)]
+    train = ["train", "--algo", str(fetched.algo), *where, *go_on, *plug_ins]
+    return _typed(see), _typed(train)
+
+
+def _typed(words: Sequence[str]) -> str:
+    return shlex.join([python_to_type(), "-m", f"dqn_zoo_ext.{words[0]}", *words[1:]])
 
 
 if __name__ == "__main__":

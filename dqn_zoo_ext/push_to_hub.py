@@ -17,7 +17,7 @@ from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.experiment.agent import Agent
 from dqn_zoo_ext.experiment.pack import PackOptions, pack
 from dqn_zoo_ext.sharing.account import check_account, repo_id_of
-from dqn_zoo_ext.sharing.package import RESULTS, Package, zip_name
+from dqn_zoo_ext.sharing.package import RESULTS, Package, names_of, zip_name
 from dqn_zoo_ext.sharing.patience import Patience, client
 from dqn_zoo_ext.sharing.scores import read_scores
 from dqn_zoo_ext.sharing.upload import push
@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"not uploaded (--dry-run): the package lies in {package.path}")
         return 0
     try:
-        pushed = push(package.path, repo_id, options.commit_message, api, patience, say, options.private)
+        names = names_of(agent.run.algo, agent.run.env)
+        pushed = push(package.path, names, repo_id, options.commit_message, api, patience, say, options.private)
     except UserError as error:
         kept = f"the package is kept in {package.path}: the same command goes on from there"
         raise type(error)(f"{error}; {kept}") from None
@@ -124,11 +125,9 @@ def _report(agent: Agent, package: Package) -> list[str]:
             f"{len(score.episodes)} games by protocol {score.protocol}, {score.measured}: mean {score.mean:.2f}, "
             f"std {score.std:.2f}, mean - std {score.result:.2f}"
         )
-        mark = protocols.get(score.protocol).pass_mark if agent.configuration.env.game == "space_invaders" else None
-        if mark is not None:
-            verdict = "passed" if score.result >= mark else "not passed"
-            line += f"; the course asks for at least {mark:g}: {verdict}"
-        lines.append(line)
+        game = agent.configuration.env.game
+        verdict = protocols.get(score.protocol).verdict(game, score.result, len(score.episodes))
+        lines.append(line if verdict is None else f"{line}; {verdict}")
     return lines
 
 

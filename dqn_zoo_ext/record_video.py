@@ -110,7 +110,7 @@ def _output(folder: Path | None, agent: Agent) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write to folder {str(folder)!r}: {error.strerror}") from error
-    return folder / f"{agent.configuration.algo}-{agent.run.env}.mp4"
+    return folder / f"{agent.run.algo}-{agent.run.env}.mp4"
 
 
 if __name__ == "__main__":

@@ -85,19 +85,18 @@ def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
             f"agent steps ({results.best.protocol})"
         )
     number = run.path.name.rpartition("_")[2]
-    agent = f"--algo {run.algo} --env {results.env} -f {run.path.parent.parent} --exp-id {number}"
-    if gym_packages:
-        agent += f" --gym-packages {' '.join(gym_packages)}"
-    python = python_to_type()
+    words = ["--algo", run.algo, "--env", results.env, "-f", str(run.path.parent.parent), "--exp-id", number]
+    agent = shlex.join([*words, "--gym-packages", *gym_packages] if gym_packages else words)
+    python, run_folder = shlex.quote(python_to_type()), shlex.quote(str(run.path))
     if finished.stopped_by is not None and finished.saved:
         lines.append(
-            f"stopped by {finished.stopped_by.name}; go on with: {python} -m dqn_zoo_ext.train --resume {run.path}"
+            f"stopped by {finished.stopped_by.name}; go on with: {python} -m dqn_zoo_ext.train --resume {run_folder}"
         )
     elif finished.stopped_by is not None:
         lines.append(f"stopped by {finished.stopped_by.name}; no checkpoint was made of this moment")
     elif finished.was_finished:
         more = f"-n {2 * results.agent_steps} --allow-change n_timesteps"
-        lines.append(f"the run was finished; more: {python} -m dqn_zoo_ext.train --resume {run.path} {more}")
+        lines.append(f"the run was finished; more: {python} -m dqn_zoo_ext.train --resume {run_folder} {more}")
     return [
         *lines,
         f"everything lies in {run.path}",

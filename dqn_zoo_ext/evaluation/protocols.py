@@ -12,6 +12,7 @@ from dqn_zoo_ext.envs.rules import EvaluationRules
 
 FIVE_MINUTES = 18_000
 HALF_AN_HOUR = 108_000
+_GAME_OF_THE_PASS_MARK = "space_invaders"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,18 @@ class Protocol:
             noop_max=self.noop_max,
             max_frames_per_game=self.max_frames_per_game,
         )
+
+    def verdict(self, game: str | None, result: float, games: int) -> str | None:
+        """What the source would say to `result` over so many games of `game`; None where it asks for nothing.
+
+        Fewer games than the protocol's say nothing: one alone has no deviation to take off its mean.
+        """
+        if self.pass_mark is None or game != _GAME_OF_THE_PASS_MARK:
+            return None
+        asked = f"the course asks for mean - std of at least {self.pass_mark:g} over {self.episodes} games"
+        if games < self.episodes:
+            return f"{asked}, and {games} are too few to tell"
+        return f"{asked}: {'passed' if result >= self.pass_mark else 'not passed'}"
 
 
 PROTOCOLS: dict[str, Protocol] = {

@@ -1,5 +1,6 @@
 """A trained agent from a run folder, ready to play. Nothing in its files is executed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.watch import Learned
-from dqn_zoo_ext.experiment.build import TooLarge, build_policy, build_venv, parameters_at_most
+from dqn_zoo_ext.experiment.build import build_policy, build_venv, parameters_at_most
 from dqn_zoo_ext.experiment.filmed_venv import film_mode, pictures_per_second
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import read_weights
@@ -87,11 +88,11 @@ class Agent:
     def policy(self, venv: VecEnv, device: str) -> BasePolicy:
         """The agent's policy with its weights, for the spaces of `venv`. UserError if the weights do not fit."""
         weights = read_weights(self.file) if self.file.is_dir() else read_policy_weights(self.file)
-        most = _MOST_MADE * sum(weight.numel() for weight in weights.values()) + _SMALL
+        most = _MOST_MADE * _numbers_stored(weights.values()) + _SMALL
         try:
             with parameters_at_most(most):  # a stranger's config.yml could be made to fill the memory
                 policy = build_policy(self.configuration, venv.observation_space, venv.action_space, device)
-        except (RuntimeError, MemoryError, TooLarge) as error:
+        except (RuntimeError, ValueError, AssertionError, MemoryError) as error:  # as build_model's: TooLarge is one
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UserError(f"agent file {self.file} does not fit its config.yml: {reason}") from error
         try:
@@ -102,3 +103,9 @@ class Agent:
         if not all(torch.isfinite(weight).all() for weight in policy.parameters()):
             raise UserError(f"agent file {self.file}: some weights are not finite numbers")
         return policy
+
+
+def _numbers_stored(weights: Iterable[torch.Tensor]) -> int:
+    """How many numbers lie in memory for them: what tensors share counts once, whatever their shapes say."""
+    stored = {each.untyped_storage().data_ptr(): each for each in weights}
+    return sum(each.untyped_storage().nbytes() // each.element_size() for each in stored.values())

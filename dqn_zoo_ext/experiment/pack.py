@@ -148,7 +148,7 @@ def _film(agent: Agent, options: PackOptions, path: Path, say: Callable[[str], N
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # gymnasium's pygame would look for a display
     protocol = protocols.get(options.protocols[0])
     say("filming a game")
-    venv = agent.venv(protocol, 1, options.seed, render_mode="rgb_array")
+    venv = agent.venv(protocol, 1, options.seed, render_mode=agent.film_mode)
     try:
         policy = agent.policy(venv, options.device)
         frames = record_game(policy, venv, protocol, options.seed, max_agent_steps=options.video_agent_steps)

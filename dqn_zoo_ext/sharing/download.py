@@ -8,7 +8,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoSibling
 
-from dqn_zoo_ext.errors import TryAgain, UserError, nearest
+from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.sharing.patience import Patience, Say, persist
 from dqn_zoo_ext.sharing.upload import same_content
 
@@ -37,8 +37,8 @@ def download(
 ) -> Downloaded:
     """Fetch the files called `wanted` that the repository has, all of one commit, into the empty folder `into`.
 
-    UserError if there is no such repository, if a needed file is missing (naming what is there), if one is larger than
-    its limit, or if its content is not what the Hub says it is; TryAgain if the Hub could not be reached in time.
+    UserError if there is no such repository, if a needed file is missing (naming what is there), or if one is larger
+    than its limit; TryAgain if the Hub could not be reached in time, or only sent what it says itself is wrong.
     """
 
     def look() -> tuple[str, list[RepoSibling]]:
@@ -83,7 +83,8 @@ def _fetch(
         path = Path(api.hf_hub_download(repo_id, name, revision=commit, local_dir=into))
         if not same_content(path, described.size, described.blob_id, sha256):
             path.unlink()
-            raise TryAgain(f"{repo_id}: '{name}' is not what the Hub says it is: its checksum is wrong")
+            # no UserError: the next try may bring it whole
+            raise OSError(f"{repo_id}: '{name}' is not what the Hub says it is: its checksum is wrong")
         return path
 
     return persist(f"downloading {name} of {repo_id}", attempt, patience, say)

@@ -49,6 +49,11 @@ def wanted(algo: str, env: str) -> dict[str, Wanted]:
     }
 
 
+def names_of(algo: str, env: str) -> frozenset[str]:
+    """Every file that a package of this agent may have, or that may lie beside it from another one's."""
+    return frozenset({*wanted(algo, env), VIDEO, CURVE, CARD})
+
+
 @dataclass(frozen=True)
 class Package:
     """A whole one on disk."""

@@ -1,13 +1,15 @@
 """A package to the Hub: one commit, made exactly once however often it has to be tried."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi, ModelInfo
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ModelInfo
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.sharing.manifest import NAME as MANIFEST
+from dqn_zoo_ext.sharing.manifest import NOT_LISTED, read_manifest
 from dqn_zoo_ext.sharing.patience import Patience, Say, persist
 
 
@@ -21,9 +23,19 @@ class Pushed:
 
 
 def push(
-    folder: Path, repo_id: str, message: str, api: HfApi, patience: Patience, say: Say, private: bool = False
+    folder: Path,
+    names: Collection[str],
+    repo_id: str,
+    message: str,
+    api: HfApi,
+    patience: Patience,
+    say: Say,
+    private: bool = False,
 ) -> Pushed:
-    """Make the repository if it is not there, and commit every file of `folder` to it.
+    """Make the repository if it is not there, and commit the package in `folder` to it.
+
+    Only what its manifest lists, the manifest and the card go up, whatever else lies there. names: all that a package
+    may have; those of them which this one lacks are another agent's, and are removed from the repository.
 
     Each try first asks for the repository's head and whether its files are these; a commit is made upon that head only
     (``parent_commit``), so one whose answer was lost is not made a second time, by us or by the client. TryAgain if the
@@ -32,7 +44,8 @@ def push(
     url = f"{api.endpoint}/{repo_id}"
     create = f"making the repository {repo_id}"
     persist(create, lambda: api.create_repo(repo_id, private=private, exist_ok=True), patience, say)
-    files = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    listed = {*read_manifest(folder / MANIFEST).files, *NOT_LISTED}
+    files = {path.name: path for path in sorted(folder.iterdir()) if path.name in listed}
     tried = False
 
     def attempt() -> Pushed:
@@ -40,11 +53,13 @@ def push(
         info = api.model_info(repo_id, files_metadata=True)
         if private and not info.private:
             raise UserError(f"--private: {url} is there already, and it is public; make it private on the Hub first")
-        if holds(info, files):
+        stale = sorted({each.rfilename for each in info.siblings or ()} & (set(names) - files.keys()))
+        if not stale and holds(info, files):
             return Pushed(url, str(info.sha), was_there=not tried)
         tried = True
-        additions = [CommitOperationAdd(name, path) for name, path in files.items()]
-        commit = api.create_commit(repo_id, additions, commit_message=message, parent_commit=info.sha)
+        changes: list[CommitOperationAdd | CommitOperationDelete] = [CommitOperationDelete(name) for name in stale]
+        changes += [CommitOperationAdd(name, path) for name, path in files.items()]
+        commit = api.create_commit(repo_id, changes, commit_message=message, parent_commit=info.sha)
         return Pushed(url, commit.oid, was_there=False)
 
     return persist(f"uploading to {url}", attempt, patience, say)

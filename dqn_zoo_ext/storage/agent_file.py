@@ -17,7 +17,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.storage.archive import GIGABYTE, check_size, read_member
+from dqn_zoo_ext.storage.archive import GIGABYTE, check_all_sizes, read_member
 from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing
 
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -45,6 +45,9 @@ def read_policy_weights(path: Path) -> dict[str, Tensor]:
     weights = _read_tensors(path, "policy.pth")
     if not all(isinstance(name, str) and isinstance(weight, Tensor) for name, weight in weights.items()):
         raise UserError(f"agent file {path}: 'policy.pth' holds something that is not a tensor")
+    for name, weight in weights.items():
+        if not _is_all_there(weight):
+            raise UserError(f"agent file {path}: {name!r:.100} in 'policy.pth' has more numbers than are stored of it")
     return dict(weights)
 
 
@@ -103,12 +106,18 @@ def _read_tensors(path: Path, member: str) -> Mapping[Any, Any]:
     return state
 
 
+def _is_all_there(weight: Tensor) -> bool:
+    """Whether each of its numbers is stored; a tensor with a stride of 0, a sparse one or none but a shape has more."""
+    if weight.layout != torch.strided or weight.device.type != "cpu" or weight.is_quantized or weight.is_nested:
+        return False
+    return weight.numel() * weight.element_size() <= weight.untyped_storage().nbytes()
+
+
 def _check_tensors_size(content: bytes, path: Path) -> None:
     """UserError if tensors are packed so that torch would fill the memory with them: its files are zips, not packed."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for member in archive.infolist():
-                check_size(member, path, _MOST_BYTES)
+            check_all_sizes(archive, path, _MOST_BYTES)
     except UserError:
         raise
     except Exception:  # another format, or damaged: torch.load says so

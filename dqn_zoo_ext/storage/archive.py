@@ -21,6 +21,22 @@ def read_member(archive: zipfile.ZipFile, name: str, path: Path, most_bytes: int
     return archive.read(name)  # no more than the size that the header says
 
 
+def check_all_sizes(archive: zipfile.ZipFile, path: Path, most_bytes: int) -> None:
+    """UserError if one member, or all together, are larger than `most_bytes` or expand beyond measure.
+
+    Together they are held against the file at `path` on disk: neither many small members nor a zip within a zip, nor
+    members that share their bytes, make more of it.
+    """
+    members = archive.infolist()
+    for member in members:
+        check_size(member, path, most_bytes)
+    size, stored = sum(member.file_size for member in members), path.stat().st_size
+    if size > most_bytes or (size > _TOO_SMALL_TO_MATTER and size > MOST_EXPANSION * stored):
+        raise UserError(
+            f"{path}: its {len(members)} members would take {size / 1e6:,.0f} MB, from {stored / 1e6:,.1f} MB; refused"
+        )
+
+
 def check_size(member: zipfile.ZipInfo, path: Path, most_bytes: int) -> None:
     """UserError if the member is larger than `most_bytes`, or expands beyond measure."""
     size = member.file_size

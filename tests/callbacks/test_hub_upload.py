@@ -1,7 +1,10 @@
 """An agent shared while it trains, with the real client and a Hub on this machine."""
 
+import json
 import re
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from stable_baselines3.common.monitor import load_results
 
 from dqn_zoo_ext.callbacks import hub_upload
 from dqn_zoo_ext.load_from_hub import main as load
+from dqn_zoo_ext.push_to_hub import main as push_to_hub
 from dqn_zoo_ext.sharing.patience import Patience
 from dqn_zoo_ext.storage.agent_file import read_counters, read_policy_weights
 from dqn_zoo_ext.train import main as train
@@ -65,11 +69,15 @@ def test_the_training_goes_on_whatever_the_hub_does(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(hub_upload, "_patience", lambda: Patience(seconds=0.0))
+    folders = tmp_path / "temporary"
+    folders.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folders))
     hub.fail(fault)
-    with_faults = trained(tmp_path, "[{hub_upload: {organization: ann, every: 300, seconds_at_the_end: 1}}]")
+    with_faults = trained(tmp_path / "logs", "[{hub_upload: {organization: ann, every: 300, seconds_at_the_end: 1}}]")
     assert re.search(rf"^hub_upload: {line}.*; the training goes on$", capsys.readouterr().err, re.M)
     assert all(torch.equal(weight, weights_of(alone)[name]) for name, weight in weights_of(with_faults).items())
     assert load_results(str(with_faults))["r"].tolist() == load_results(str(alone))["r"].tolist()
+    assert not list(folders.iterdir())
 
 
 def test_a_full_disk_does_not_stop_it_either(
@@ -80,3 +88,38 @@ def test_a_full_disk_does_not_stop_it_either(
     assert read_counters(run / "CartPole-v1.zip").num_timesteps == 700
     assert re.search(r"^hub_upload: UserError: cannot write .*; the training goes on$", capsys.readouterr().err, re.M)
     assert hub.requests("POST", "") == []
+
+
+def test_both_uploads_of_the_end_have_one_deadline(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    callback, never = hub_upload.HubUpload("ann", every=1, seconds_at_the_end=1.5), threading.Event()
+    callback._uploading = threading.Thread(target=time.sleep, args=(1.0,), daemon=True)
+
+    def begin() -> None:
+        callback._uploading = threading.Thread(target=never.wait, daemon=True)
+        callback._uploading.start()
+
+    monkeypatch.setattr(callback, "_begin", begin)
+    callback._uploading.start()
+    begun = time.monotonic()
+    callback._on_training_end()
+    assert 1.4 < time.monotonic() - begun < 2.3
+    never.set()
+    assert "the upload of the end is given up after 1.5 seconds" in capsys.readouterr().err
+
+
+def test_what_an_older_agent_left_is_not_the_new_ones(hub: Hub, tmp_path: Path) -> None:
+    """Its scores would be read as those of the weights beside them."""
+    trained(tmp_path / "old", "[]")
+    words = f"--algo dqn --env CartPole-v1 -f {tmp_path / 'old'} -orga ann --episodes 1 -n 10 --verbose 0"
+    assert push_to_hub(words.split()) == 0
+    old = hub.store.repos[REPO].head.files.keys()
+    assert {"results.json", "README.md", "replay.mp4", "env_kwargs.yml"} < old
+    trained(tmp_path / "logs")
+    new = hub.store.repos[REPO].head.files
+    assert new.keys() - {".gitattributes", "manifest.json"} == json.loads(new["manifest.json"].content)["files"].keys()
+    assert load(f"--algo dqn --env CartPole-v1 -orga ann -f {tmp_path / 'elsewhere'} --verbose 0".split()) == 0
+    there = tmp_path / "elsewhere" / "dqn" / "CartPole-v1_1"
+    assert read_counters(there / "CartPole-v1.zip").num_timesteps == 700
+    assert not (there / "results.json").exists()

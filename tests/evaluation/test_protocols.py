@@ -42,6 +42,26 @@ def test_only_the_course_has_a_pass_mark() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("game", "result", "games", "says"),
+    [
+        ("space_invaders", 200.0, 10, "over 10 games: passed"),
+        ("space_invaders", 200.0, 11, "over 10 games: passed"),
+        ("space_invaders", 199.9, 10, "over 10 games: not passed"),
+        ("space_invaders", 900.0, 9, "over 10 games, and 9 are too few to tell"),
+        ("space_invaders", 900.0, 1, "over 10 games, and 1 are too few to tell"),
+        ("pong", 900.0, 10, None),
+        (None, 900.0, 10, None),
+    ],
+)
+def test_the_course_judges_space_invaders_by_whole_evaluations(
+    game: str | None, result: float, games: int, says: str | None
+) -> None:
+    verdict = get("course-unit3").verdict(game, result, games)
+    assert verdict == (None if says is None else f"the course asks for mean - std of at least 200 {says}")
+    assert get("nature-2015").verdict(game, result, games) is None
+
+
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(UserError, match=r"^unknown evaluation protocol 'nature-2016'; did you mean 'nature-2015'\?$"):
         get("nature-2016")

@@ -153,7 +153,7 @@ class _Hub:
             return refused
         repo = self.store.repos[_repo_id(request)]
         header: dict[str, Any] = {}
-        files: dict[str, Blob] = {}
+        files: dict[str, Blob | None] = {}
         for line in (await request.body()).splitlines():
             item = json.loads(line)
             value = item["value"]
@@ -161,6 +161,10 @@ class _Hub:
                 header = value
             elif item["key"] == "file":
                 files[value["path"]] = Blob(base64.b64decode(value["content"]), False)
+            elif item["key"] == "deletedFile":
+                if value["path"] not in repo.head.files:
+                    return _error(400, f"there is no file {value['path']} to delete")
+                files[value["path"]] = None
             elif item["key"] == "lfsFile":
                 if value["oid"] not in self.store.objects:
                     return _error(400, f"the LFS object {value['oid']} was never uploaded")

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import cache
@@ -73,9 +74,11 @@ class Repo:
         card = self.head.files.get("README.md")
         return {} if card is None else _metadata(card.content)
 
-    def commit(self, summary: str, files: dict[str, Blob]) -> Commit:
-        before = self.commits[-1].files if self.commits else {}
-        self.commits.append(Commit(secrets.token_hex(20), summary, {**before, **files}))
+    def commit(self, summary: str, files: Mapping[str, Blob | None]) -> Commit:
+        """On top of what was there; None: the file is deleted."""
+        after = {**(self.commits[-1].files if self.commits else {}), **files}
+        kept = {name: blob for name, blob in after.items() if blob is not None}
+        self.commits.append(Commit(secrets.token_hex(20), summary, kept))
         return self.head
 
     def at(self, revision: str) -> Commit | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from hub_server import Hub
 from pushing import CARTPOLE, load, package_of, push, q_values, run_of
@@ -68,6 +69,12 @@ def with_pickle(content: bytes, key: str, mark: Path) -> bytes:
         data = json.loads(archive.read("data"))
     data[key] = {":type:": "x", ":serialized:": base64.b64encode(pickle.dumps(Payload(mark))).decode()}
     return with_members(content, {"data": json.dumps(data).encode()})
+
+
+def saved(state: object) -> bytes:
+    result = io.BytesIO()
+    torch.save(state, result)
+    return result.getvalue()
 
 
 @pytest.fixture
@@ -190,6 +197,24 @@ REFUSED: dict[str, tuple[Callable[[Files, Path], Files], str]] = {
         lambda *_: {"config.yml": RL_ZOO.replace(b"[256, 256]", b"[256, 3000, 3000]")},
         r"does not fit its config\.yml: a network with more than [\d,]+ parameters \('weight'\) is not that agent's",
     ),
+    "a network that fills the memory, by weights that are not stored": (
+        lambda files, _: {
+            "config.yml": RL_ZOO.replace(b"[256, 256]", b"[256, 3000, 3000]"),
+            ZIP: with_members(files[ZIP], {"policy.pth": saved({"q": torch.zeros(1).expand(10**9, 1000)})}),
+        },
+        r"'q' in 'policy\.pth' has more numbers than are stored of it",
+    ),
+    "a network that fills the memory, by weights that lie in one another": (
+        lambda files, _: {
+            "config.yml": RL_ZOO.replace(b"[256, 256]", b"[256, 3000, 3000]"),
+            ZIP: with_members(files[ZIP], {"policy.pth": saved(dict.fromkeys("abcdefghijklmno", torch.zeros(10**5)))}),
+        },
+        r"a network with more than 1,800,000 parameters \('weight'\) is not that agent's",
+    ),
+    "a policy that the environment cannot have": (
+        lambda *_: {"config.yml": RL_ZOO.replace(b"MlpPolicy", b"CnnPolicy").replace(b"policy_kwargs", b"#")},
+        r"does not fit its config\.yml: You should use NatureCNN only with images",
+    ),
     "frames that fill the memory": (
         lambda *_: {"config.yml": RL_ZOO + b"frame_stack: 1000000000\n"},
         r"frame_stack: 1000000000 frames would fill the memory; at most 100",
@@ -271,10 +296,15 @@ def test_trust_keeps_the_files_and_runs_none(
     pickled = with_pickle(files[ZIP], "lr_schedule", mark)
     hub.store.put("mallory/dqn-CartPole-v1", {**files, ZIP: pickled, "config.yml": config})
     logs = tmp_path / "logs"
-    with pytest.raises(UserError, match=r"with --trust .*, which would run: .*16 pickles, which import .*posix;"):
+    with pytest.raises(
+        UserError,
+        match=r"with --trust .*, which would run: .*16 pickles, which import .*, posix\.mkdir, .*it may run any code",
+    ):
         load(logs, "-orga", "mallory")
     assert load(logs, "-orga", "mallory", "--trust") == 0
-    assert 'env_wrapper imported and called: {"os.mkdir"' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert 'env_wrapper imported and called: {"os.mkdir"' in said
+    assert "next:" not in said  # no command here plays it
     assert (run_of(logs) / "CartPole-v1" / "config.yml").read_bytes() == config
     assert (run_of(logs) / "CartPole-v1.zip").read_bytes() == pickled
     with pytest.raises(UserError, match=r"env_wrapper 'os\.mkdir' is refused"):
@@ -320,4 +350,4 @@ def test_a_hub_that_sends_something_else(packed: Path, hub: Hub, tmp_path: Path)
     sent = hub.store.repos["ann/dqn-CartPole-v1"].head.files[ZIP]
     hub.store.sent_instead[sent.sha256] = bytes([*sent.content[:-1], sent.content[-1] ^ 1])
     with pytest.raises(UserError, match=r"'dqn-CartPole-v1\.zip' is not what the Hub says it is"):
-        load(tmp_path / "elsewhere")
+        load(tmp_path / "elsewhere", seconds=0)

@@ -1,9 +1,11 @@
 """Whatever goes wrong between us and the Hub: pushed exactly once, or failed in a line with the package kept."""
 
+import json
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -238,3 +240,43 @@ def test_a_download_that_fails_leaves_nothing(packed: Path, hub: Hub, tmp_path: 
     with pytest.raises(TryAgain, match=r"^downloading dqn-CartPole-v1\.zip of ann/dqn-CartPole-v1: no connection to "):
         load(tmp_path / "elsewhere", seconds=1)
     assert not (tmp_path / "elsewhere").exists()
+
+
+class Once(dict[str, bytes]):
+    """What is got from it is gone."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.pop(key, default)
+
+
+def test_a_file_that_came_wrong_once_is_fetched_again(
+    packed: Path, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert push(packed) == 0
+    sent = hub.store.repos[REPO].head.files["dqn-CartPole-v1.zip"]
+    wrong = bytes([*sent.content[:-1], sent.content[-1] ^ 1])
+    monkeypatch.setattr(hub.store, "sent_instead", Once({sent.sha256: wrong}))
+    assert load(tmp_path / "elsewhere") == 0
+    assert "its checksum is wrong; trying again" in capsys.readouterr().out
+    assert hub.store.sent_instead == {}
+    assert torch.equal(q_values(packed), q_values(tmp_path / "elsewhere"))
+
+
+def test_nothing_but_the_package_goes_up(packed: Path, hub: Hub) -> None:
+    (package_of(packed) / ".env").write_text("SECRET=1")
+    (package_of(packed) / "vec_normalize.pkl").write_text("left here by another program")
+    (package_of(packed) / "folder").mkdir()
+    assert push(packed) == 0
+    listed = json.loads((package_of(packed) / "manifest.json").read_text())["files"]
+    assert hub.store.repos[REPO].head.files.keys() == {*listed, "manifest.json", "README.md", ".gitattributes"}
+
+
+def test_what_another_agent_left_is_removed(packed: Path, hub: Hub) -> None:
+    """Of the names that a package may have; anything else in the repository is somebody's own."""
+    hub.store.put(REPO, {"vec_normalize.pkl": b"a pickle", "notes.md": b"mine", "replay.mp4": b"another game"})
+    assert push(packed, "-n", "0", "--repo-name", REPO.split("/")[1]) == 0
+    there = hub.store.repos[REPO].head.files
+    assert "notes.md" in there
+    assert not {"vec_normalize.pkl", "replay.mp4"} & there.keys()
+    assert push(packed, "-n", "0") == 0
+    assert commits(hub) == 2  # theirs and ours: the second push had nothing to do

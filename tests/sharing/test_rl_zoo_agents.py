@@ -1,5 +1,6 @@
 """Agents that RL-Zoo trained: loaded from the Hub, or where they lie, with just the Q-values that SB3 gives them."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluate import main as evaluate
 from dqn_zoo_ext.experiment.agent import Agent
+from dqn_zoo_ext.record_video import main as record_video
+from dqn_zoo_ext.storage.agent_file import read_counters, read_policy_weights
 from dqn_zoo_ext.train import main as train
 
 SPACE_INVADERS = ("--algo", "dqn", "--env", "SpaceInvadersNoFrameskip-v4")
@@ -72,6 +75,58 @@ def test_evaluated_trained_on_and_pushed(zoo: Path, hub: Hub, tmp_path: Path) ->
     assert torch.equal(q_values(tmp_path / "again"), q_values(tmp_path))
     more = ["-n", "200", "--eval-freq", "-1", "-i", str(run / "CartPole-v1.zip")]
     assert train([*agent, *more]) == 0
+
+
+@pytest.mark.parametrize("zoo_agent", [CARTPOLE, SPACE_INVADERS], ids=lambda agent: agent[3])
+def test_the_commands_it_prints_go_on_with_the_agent(
+    zoo_agent: tuple[str, ...], zoo: Path, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the class that it is of, with its own network and settings, and from a folder with a space in its name."""
+    env = zoo_agent[3]
+    files = as_rl_zoo_pushes(zoo / "dqn" / f"{env}_1", env)
+    hub.store.put(f"sb3/dqn-{env}", files)
+    logs = tmp_path / "my logs"
+    assert load(logs, "-orga", "sb3", agent=zoo_agent) == 0
+    loaded = Agent.find(logs, "dqn", resolve(env))
+    see, go_on = printed(capsys.readouterr().out)
+    assert enjoy([*see, "--no-render", "-n", "10"]) == 0
+    assert go_on[:2] == ["--algo", "sb3_dqn"]
+    steps = read_counters(loaded.file).num_timesteps
+    assert train([*go_on, "-n", "64", "--eval-freq", "-1", "--device", "cpu"]) == 0
+    trained = Agent.find(logs, "sb3_dqn", resolve(env))
+    assert trained.configuration.flat() == loaded.configuration.flat() | {"n_timesteps": 64}
+    assert read_counters(trained.file).num_timesteps == steps + 64
+
+
+def test_the_commands_it_prints_go_on_with_one_of_ours(
+    hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["-params", "policy_kwargs:{net_arch: [7]}", "learning_starts:50"]
+    assert train([*CARTPOLE, "-f", str(tmp_path / "here"), "-n", "100", "--eval-freq", "-1", *small]) == 0
+    assert push(tmp_path / "here", "-n", "0") == 0
+    capsys.readouterr()
+    assert load(tmp_path / "my logs") == 0
+    assert hub.requests("GET", "/resolve/")
+    see, go_on = printed(capsys.readouterr().out)
+    assert enjoy([*see, "--no-render", "-n", "10"]) == 0
+    assert train([*go_on, "-n", "20", "--eval-freq", "-1"]) == 0
+    evaluation = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("next: "))
+    assert evaluate([*shlex.split(evaluation)[4:], "--episodes", "1"]) == 0
+    found = Agent.find(tmp_path / "my logs", "dqn", resolve("CartPole-v1"))
+    assert found.run.path.name == "CartPole-v1_2"
+    assert read_policy_weights(found.file)["q_net.q_net.0.weight"].shape == (7, 4)
+
+
+def printed(said: str) -> tuple[list[str], list[str]]:
+    """The words after the verb of the two commands, as a shell would take them."""
+    see, go_on = (shlex.split(line) for line in said.splitlines() if " -m dqn_zoo_ext." in line)
+    assert (see[3], go_on[2]) == ("dqn_zoo_ext.enjoy", "dqn_zoo_ext.train")
+    return see[4:], go_on[3:]
+
+
+def test_a_film_is_called_by_the_name_that_was_typed(zoo: Path, tmp_path: Path) -> None:
+    assert record_video([*CARTPOLE, "-f", str(zoo), "-o", str(tmp_path), "-n", "5"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["dqn-CartPole-v1.mp4"]
 
 
 def test_old_repositories_have_fewer_files(zoo: Path, hub: Hub, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import base64
+import io
 import json
 import os
 import pickle
@@ -13,6 +14,7 @@ import torch
 from stable_baselines3 import DQN
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.storage import agent_file
 from dqn_zoo_ext.storage.agent_file import (
     Counters,
     read_counters,
@@ -215,3 +217,57 @@ def test_state_dicts_of_the_wrong_kind_are_one_line(agent: Path) -> None:
         read_policy_weights(rewritten(agent, {"policy.pth": a_number}))
     with pytest.raises(UserError, match=r"is not the state of an optimizer$"):
         read_optimizer_state(rewritten(agent, {"policy.optimizer.pth": a_number}))
+
+
+def packed(state: object) -> bytes:
+    """As torch.save writes it, with every member compressed, which torch reads and never writes."""
+    saved, result = io.BytesIO(), io.BytesIO()
+    torch.save(state, saved)
+    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    return result.getvalue()
+
+
+def test_many_small_tensors_that_fill_the_memory_together(agent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zeros = packed({str(number): torch.zeros(240_000) for number in range(40)})
+    assert len(zeros) < 100_000
+    with pytest.raises(UserError, match=r"its \d+ members would take 38 MB, from 0\.1 MB; refused$"):
+        read_policy_weights(rewritten(agent, {"policy.pth": zeros}))
+    halves = {str(number): torch.cat([torch.zeros(110_000), torch.rand(110_000)]) for number in range(4)}
+    armed = rewritten(agent, {"policy.pth": packed(halves)})
+    assert len(read_policy_weights(armed)) == 4
+    monkeypatch.setattr(agent_file, "_MOST_BYTES", 2_500_000)
+    with pytest.raises(UserError, match=r"its \d+ members would take 4 MB, from 1\.\d MB; refused$"):
+        read_policy_weights(armed)
+
+
+def test_a_bomb_in_a_bomb(agent: Path) -> None:
+    """Each is compressed by less than the measure, both together by far more."""
+    noise = torch.rand(2_500).repeat(80)  # 0.8 MB of 10 kB that come again
+    inner = packed({str(number): noise.clone() for number in range(40)})
+    outer = agent.with_name("outer.zip")
+    with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("policy.pth", inner)
+    assert 2 * len(inner) < 3_200_000 < 100 * len(inner)
+    assert 100 * outer.stat().st_size < 32_000_000
+    with pytest.raises(UserError, match=r"its \d+ members would take 32 MB, from 0\.\d MB; refused$"):
+        read_policy_weights(outer)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: torch.zeros(1).expand(10**9, 1000),
+        lambda: torch.zeros(2_000).as_strided((1_000, 500), (1, 1)),
+        lambda: torch.empty(10**12, device="meta"),
+        lambda: torch.sparse_coo_tensor(torch.zeros(1, 1, dtype=torch.long), torch.ones(1), (10**12,)),
+    ],
+    ids=["expanded", "overlapping", "meta", "sparse"],
+)
+def test_a_tensor_with_more_numbers_than_are_stored(agent: Path, made: Callable[[], torch.Tensor]) -> None:
+    saved = io.BytesIO()
+    torch.save({"q": made()}, saved)
+    assert len(saved.getvalue()) < 10_000
+    with pytest.raises(UserError, match=r": 'q' in 'policy\.pth' has more numbers than are stored of it$"):
+        read_policy_weights(rewritten(agent, {"policy.pth": saved.getvalue()}))

@@ -38,9 +38,10 @@ def test_evaluate_plays_the_same_games_for_the_same_seed(logs: Path, capsys: pyt
     assert all(-21 <= score <= 21 for score in episodes(4)[:2])
 
 
-def test_evaluate_tells_whether_the_course_is_passed(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_does_not_judge_pong_by_the_courses_mark(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is a score of Space Invaders (tests/sharing/test_round_trip.py)."""
     evaluate([*PONG, "-f", str(logs), "--episodes", "1", "--protocol", "course-unit3"])
-    assert "at least 200: not passed" in capsys.readouterr().out
+    assert "the course asks" not in capsys.readouterr().out
 
 
 def test_evaluate_a_checkpoint(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
