@@ -12,14 +12,14 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.algorithms import BTR, DQN, IQN, DataEfficientRainbow, ImpalaDQN, MunchausenIQN, NoisyDQN, Rainbow
+from dqn_zoo_ext.algorithms import BTR, C51, DQN, IQN, DataEfficientRainbow, ImpalaDQN, NoisyDQN, Rainbow
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.parts import parts_of
 from dqn_zoo_ext.learning.schedules import Linear
 
 LADDER = [each for each in map(registry.algorithms.get, registry.algorithms.names()) if issubclass(each, DeepQ)]
 FOR_VECTORS = [each for each in LADDER if each is not ImpalaDQN]  # whose torso is for images
-LONGER = (BTR, IQN, DataEfficientRainbow, ImpalaDQN, MunchausenIQN, Rainbow)  # minutes of updates on two cores
+SOON = (DQN, C51, NoisyDQN)  # the others take minutes of updates on two cores, or are enough like these
 BY_NOISE = (NoisyDQN, Rainbow, DataEfficientRainbow)  # no random actions
 
 
@@ -84,7 +84,7 @@ def test_the_far_end_of_a_chain_is_reached(algorithm: type[DeepQ]) -> None:
 
 @pytest.mark.parametrize(
     "algorithm",
-    [pytest.param(each, marks=pytest.mark.slow if each in LONGER else ()) for each in LADDER],
+    [pytest.param(each, marks=() if each in SOON else pytest.mark.slow) for each in LADDER],
     ids=lambda each: each.__name__,
 )
 def test_catch_is_learned_from_pixels(algorithm: type[DeepQ]) -> None:

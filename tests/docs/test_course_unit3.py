@@ -82,7 +82,7 @@ def test_every_command_of_the_page_works(
         assert run(verb, [*given, *SMALL.get(verb, "").split()]) == 0, words
         printed[verb] = capsys.readouterr().out
     assert set(printed) == {"doctor", "train", "enjoy", "push_to_hub", "leaderboard", "load_from_hub"}
-    assert "the course asks for at least 200" in printed["push_to_hub"]
+    assert "the course asks for mean - std of at least 200 over 10 games" in printed["push_to_hub"]
     assert "* yours: 1; the best, ann/dqn-SpaceInvadersNoFrameskip-v4, is number 1 of 1" in printed["leaderboard"]
     assert "the run was finished" in printed["train"]  # --resume, typed second, found the first one's run
     pushed = course_hub.store.repos["ann/dqn-SpaceInvadersNoFrameskip-v4"].head.files
@@ -106,7 +106,7 @@ def test_the_notebook_runs(course_hub: Hub, tmp_path: Path, monkeypatch: pytest.
         output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []) if "text" in output
     )
     assert "everything lies in logs/dqn/SpaceInvadersNoFrameskip-v4_1" in printed
-    assert "the course asks for at least 200" in printed
+    assert "the course asks for mean - std of at least 200 over 10 games" in printed
     assert "pushed: " in printed
     assert "games ended" in printed
     assert "is number 1 of 1" in printed
