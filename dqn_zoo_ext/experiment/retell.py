@@ -66,7 +66,7 @@ def retell(runs: Sequence[Path], how: HowToTell) -> Page:
 def _read(runs: Sequence[Path]) -> tuple[list[RunHistory], list[str]]:
     """The runs that can be read, and a note on each that cannot. UserError if none can."""
     histories, notes = [], []
-    for path in dict.fromkeys(path.resolve() for path in runs):
+    for path in {path.resolve(): path for path in runs}.values():
         try:
             histories.append(read_history(path))
         except UserError as error:
