@@ -89,6 +89,16 @@ class Parser(argparse.ArgumentParser):
             "(default: SpaceInvadersNoFrameskip-v4)",
         )
 
+    def add_retry_option(self) -> None:
+        """For verbs that speak to the Hub."""
+        self.add_argument(
+            "--retry-seconds",
+            type=whole_number(0),
+            default=300,
+            metavar="S",
+            help="how long to go on trying each step that the Hub does not answer (default: 300)",
+        )
+
     def add_plug_in_options(self) -> None:
         """Options that every verb has for outside packages and threads."""
         self.add_argument(
@@ -146,6 +156,11 @@ def rules_to_play_by(options: argparse.Namespace, agent: Agent) -> Protocol:
     name = options.protocol
     protocol = protocols.get(name) if name is not None else protocol_of(agent.configuration)
     return replace(protocol, epsilon=0.0) if getattr(options, "deterministic", False) else protocol
+
+
+def say_as_told(options: argparse.Namespace) -> Callable[[str], None]:
+    """Prints a line at once, unless ``--verbose 0``."""
+    return (lambda line: print(line, flush=True)) if options.verbose > 0 else lambda _: None
 
 
 def check_device(name: str) -> str:

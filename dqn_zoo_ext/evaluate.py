@@ -25,7 +25,7 @@ from dqn_zoo_ext.envs.ids import EnvId, resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.baselines import BASELINES
-from dqn_zoo_ext.evaluation.evaluate import Evaluation
+from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS, Evaluation
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.scores import in_context
 from dqn_zoo_ext.experiment.agent import Agent
@@ -53,7 +53,6 @@ With --json the last line is one object: mean, std (over games), result (mean - 
 score of each game; with baselines it has them under baselines, with the versions and the machine."""
 
 _BOTH = "baselines"
-_MOST_ENVS = 8
 _MOST_PUBLISHED = 6
 
 
@@ -66,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     agent = find_agent(options)
     protocol = rules_to_play_by(options, agent)
     episodes, seed = options.episodes or protocol.episodes, seed_or_random(options.seed)
-    n_envs = options.n_envs or min(episodes, _MOST_ENVS)
+    n_envs = options.n_envs or min(episodes, MOST_ENVS)
     with _progress(options, "games") as (bar, task):
         bar.update(task, total=episodes)
         evaluation = evaluate_agent(

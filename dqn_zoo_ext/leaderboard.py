@@ -94,13 +94,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the table as CSV")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write a web page to search and sort, with replays")
-    parser.add_argument(
-        "--retry-seconds",
-        type=whole_number(0),
-        default=300,
-        metavar="S",
-        help="how long to go on trying each step that the Hub does not answer (default: 300)",
-    )
+    parser.add_retry_option()
     parser.add_plug_in_options()
     return parser
 

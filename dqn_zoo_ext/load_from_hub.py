@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from dqn_zoo_ext.command_line import Parser, prepare, python_to_type, run_verb, whole_number
+from dqn_zoo_ext.command_line import Parser, prepare, python_to_type, run_verb, say_as_told
 from dqn_zoo_ext.envs.ids import EnvId, resolve
 from dqn_zoo_ext.experiment.fetch import Fetched, fetch
 from dqn_zoo_ext.sharing.account import repo_id_of
@@ -31,13 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-f", "--folder", type=Path, default=Path("logs"), help="log folder (default: logs)")
     parser.add_argument("-orga", "--organization", default="sb3", help="whose agent (default: sb3)")
     parser.add_argument("-name", "--repo-name", help="the repository's name (default: ALGO-ENV)")
-    parser.add_argument(
-        "--retry-seconds",
-        type=whole_number(0),
-        default=300,
-        metavar="S",
-        help="how long to go on trying each step that the Hub does not answer (default: 300)",
-    )
+    parser.add_retry_option()
     parser.add_argument(
         "--trust",
         action="store_true",
@@ -50,9 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = options.repo_name or zip_name(options.algo, env.folder_name).removesuffix(".zip")
     repo_id = repo_id_of(options.organization, name)
 
-    def say(line: str) -> None:
-        if options.verbose > 0:
-            print(line, flush=True)
+    say = say_as_told(options)
 
     patience = Patience(float(options.retry_seconds))
     fetched = fetch(repo_id, options.algo, env, options.folder, client(), patience, say, options.trust)

@@ -1,4 +1,6 @@
-"""How this process uses the machine: its heap is kept instead of given back, and its threads wait as suits others."""
+"""How this process uses the machine: its heap is kept instead of given back, its threads wait as suits others, and
+pictures need no display.
+"""
 
 import contextlib
 import ctypes
@@ -49,3 +51,8 @@ def others_are_busy(looks: int = 5, seconds_between: float = 0.002) -> bool:
         if running <= 1:  # this one
             return False
     return True
+
+
+def draw_without_display() -> None:
+    """Let gymnasium's pygame draw into memory, where a program wants pictures and no window."""
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")

@@ -9,6 +9,7 @@ from dqn_zoo_ext.command_line import (
     find_agent,
     prepare,
     run_verb,
+    say_as_told,
     seed_or_random,
     whole_number,
 )
@@ -48,9 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     repo_id = repo_id_of(options.organization, name)
     api, patience = client(), Patience(float(options.retry_seconds))
 
-    def say(line: str) -> None:
-        if options.verbose > 0:
-            print(line, flush=True)
+    say = say_as_told(options)
 
     if not options.dry_run:
         check_account(options.organization, api, patience, say)
@@ -96,13 +95,7 @@ def _parser() -> Parser:
         metavar="STEPS",
         help="the video ends with the first game, or after so many agent steps (default: 5000; 0: no video)",
     )
-    parser.add_argument(
-        "--retry-seconds",
-        type=whole_number(0),
-        default=300,
-        metavar="S",
-        help="how long to go on trying each step that the Hub does not answer (default: 300)",
-    )
+    parser.add_retry_option()
     parser.add_argument("--no-render", action="store_true", help="accepted as in RL-Zoo; there never is a window here")
     return parser
 

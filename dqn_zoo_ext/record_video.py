@@ -1,7 +1,6 @@
 """``python -m dqn_zoo_ext.record_video``: film a trained agent."""
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +20,13 @@ from dqn_zoo_ext.command_line import (
 )
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.evaluation.recording import record_game
 from dqn_zoo_ext.evaluation.screens import Picture
 from dqn_zoo_ext.evaluation.watch import watch
 from dqn_zoo_ext.experiment.agent import Agent
+from dqn_zoo_ext.process import draw_without_display
 from dqn_zoo_ext.report.film import VIEWS, filmed, sees_screens, side_by_side
-from dqn_zoo_ext.report.video import record_game, write_gif, write_mp4
+from dqn_zoo_ext.storage.video_file import write_gif, write_mp4
 
 _DESCRIPTION = """\
 Film a trained agent: an H.264 mp4 of a game's real colours. Needs no display and no ffmpeg of the system's."""
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-render", action="store_true", help="accepted as in RL-Zoo; there never is a window here")
     options = parser.parse(arguments)
     prepare(options)
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # gymnasium's pygame would look for a display
+    draw_without_display()
     agent = find_agent(options)
     protocol = rules_to_play_by(options, agent)
     path = _output(options.output_folder, agent)

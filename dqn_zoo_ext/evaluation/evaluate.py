@@ -12,6 +12,9 @@ from dqn_zoo_ext.evaluation.play import Game, Player, Policy
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.state import State
 
+MOST_ENVS = 8
+"""Games side by side, where nobody says how many: more emulators than cores gain little."""
+
 
 @dataclass(frozen=True)
 class Evaluation:

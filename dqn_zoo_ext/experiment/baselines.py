@@ -17,12 +17,12 @@ from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.baselines import Baseline, games_of, measure_baseline
+from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.build import action_names, build_venv
 from dqn_zoo_ext.storage.atomic import write_atomically
 
 CACHE_VARIABLE = "DQN_ZOO_EXT_CACHE"
-MOST_ENVS = 8
 FORMAT_VERSION = 1
 
 _KEPT_FAMILIES = ("atari", "box2d", "classic_control")  # of other packages the version is unknown

@@ -9,13 +9,13 @@ from stable_baselines3.common.callbacks import BaseCallback
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.callbacks import Borrower, Lent, ProtocolEvaluation
 from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS
 from dqn_zoo_ext.experiment.build import build_venv, protocol_of
 from dqn_zoo_ext.experiment.filmed_venv import film_set
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.storage.results import EvaluationRecord
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
-_MOST_EVAL_ENVS = 8
 _EVAL_SEED_OFFSET = 1_000_003  # evaluations never play the training's seeds
 
 
@@ -69,7 +69,7 @@ def evaluation_callback(
     parameters = configuration.hyperparameters
     protocol = protocol_of(configuration)
     episodes = options.eval_episodes or parameters.eval_episodes
-    many = _MOST_EVAL_ENVS if configuration.env.family == "atari" else 1
+    many = MOST_ENVS if configuration.env.family == "atari" else 1
     seed = (options.seed + _EVAL_SEED_OFFSET) % 2**31
     return ProtocolEvaluation(
         make_venv=partial(

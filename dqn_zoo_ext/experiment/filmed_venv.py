@@ -1,7 +1,5 @@
 """Environments that are filmed: with pictures, and at the pace at which they show the game."""
 
-import os
-
 from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.callbacks import FilmSet
@@ -9,6 +7,7 @@ from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.envs.colour_twin import EVERY_FRAME
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.build import build_venv, frames_per_agent_step
+from dqn_zoo_ext.process import draw_without_display
 
 _ATARI_FRAMES_PER_SECOND = 60
 _ATARI_SCALE = 3
@@ -30,7 +29,7 @@ def pictures_per_second(configuration: Configuration, venv: VecEnv) -> float:
 
 def film_set(configuration: Configuration, protocol: Protocol, seed: int) -> FilmSet:
     """One environment under the rules of `protocol`, with pictures. UserError if it cannot be made."""
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # gymnasium's pygame would look for a display
+    draw_without_display()
     venv = build_venv(configuration, 1, seed, evaluation=protocol.rules, render_mode=film_mode(configuration))
     scale = _ATARI_SCALE if configuration.env.family == "atari" else 1
     return FilmSet(venv, pictures_per_second(configuration, venv), scale)

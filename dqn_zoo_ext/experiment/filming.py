@@ -1,6 +1,5 @@
 """An agent's game on film, with what it expected in each step, for the report page."""
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -9,15 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.evaluation.recording import record_game
 from dqn_zoo_ext.evaluation.screens import Picture
 from dqn_zoo_ext.evaluation.watch import Moment, watch
 from dqn_zoo_ext.experiment.agent import Agent
 from dqn_zoo_ext.experiment.build import action_names
+from dqn_zoo_ext.process import draw_without_display
 from dqn_zoo_ext.report.film import filmed, sees_screens
 from dqn_zoo_ext.report.page import FilmedGame
 from dqn_zoo_ext.report.pictures import enlarged
 from dqn_zoo_ext.report.plots import mood_plot
-from dqn_zoo_ext.report.video import record_game, write_mp4
+from dqn_zoo_ext.storage.video_file import write_mp4
 
 _LEAST_HEIGHT = 420  # of a video's pictures
 _NO_PICTURE: Picture = np.zeros((0, 0, 3), dtype=np.uint8)
@@ -25,7 +26,7 @@ _NO_PICTURE: Picture = np.zeros((0, 0, 3), dtype=np.uint8)
 
 def film_game(agent: Agent, protocol: Protocol, seed: int, device: str, max_agent_steps: int) -> FilmedGame:
     """The agent's first game by `protocol`, and a random agent's with the same seed, cut after max_agent_steps."""
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # gymnasium's pygame would look for a display
+    draw_without_display()
     venv = agent.venv(protocol, 1, seed, render_mode=agent.film_mode)
     policy = agent.policy(venv, device)
     attention = sees_screens(policy)

@@ -1,7 +1,6 @@
 """From an agent in a run folder to its package: measured, filmed, described."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,10 +12,11 @@ from dqn_zoo_ext.config.of_run import plain_run_file
 from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
-from dqn_zoo_ext.evaluation.evaluate import evaluate
+from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS, evaluate
+from dqn_zoo_ext.evaluation.recording import record_game
 from dqn_zoo_ext.experiment.agent import Agent
 from dqn_zoo_ext.experiment.curve import draw_curve
-from dqn_zoo_ext.report.video import record_game, write_mp4
+from dqn_zoo_ext.process import draw_without_display
 from dqn_zoo_ext.sharing import package as names
 from dqn_zoo_ext.sharing.card import Card
 from dqn_zoo_ext.sharing.metrics import NAME as METRICS
@@ -26,9 +26,8 @@ from dqn_zoo_ext.sharing.scores import Score, write_scores
 from dqn_zoo_ext.storage.agent_file import read_counters, read_policy_weights, write_for_sharing
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
 from dqn_zoo_ext.storage.results import RunResults, read_results
+from dqn_zoo_ext.storage.video_file import write_mp4
 from dqn_zoo_ext.version import VERSION
-
-_MOST_ENVS = 8
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def _measure(agent: Agent, name: str, options: PackOptions, say: Callable[[str],
     protocol = protocols.get(name)
     episodes = options.episodes or protocol.episodes
     say(f"playing {episodes} games by protocol {name}")
-    venv = agent.venv(protocol, options.n_envs or min(episodes, _MOST_ENVS), options.seed)
+    venv = agent.venv(protocol, options.n_envs or min(episodes, MOST_ENVS), options.seed)
     try:
         return Score.now(evaluate(agent.policy(venv, options.device), venv, protocol, episodes, options.seed))
     finally:
@@ -145,7 +144,7 @@ def _write_plain_files(agent: Agent, folder: Path) -> str:
 def _film(agent: Agent, options: PackOptions, path: Path, say: Callable[[str], None]) -> bool:
     if options.video_agent_steps < 1:
         return False
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # gymnasium's pygame would look for a display
+    draw_without_display()
     protocol = protocols.get(options.protocols[0])
     say("filming a game")
     venv = agent.venv(protocol, 1, options.seed, render_mode=agent.film_mode)

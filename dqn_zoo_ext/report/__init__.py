@@ -1,1 +1,1 @@
-"""What a person looks at: videos of games."""
+"""What a person looks at: pages, charts, films, tables."""

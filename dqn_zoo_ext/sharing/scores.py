@@ -9,8 +9,8 @@ from typing import Any
 
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.evaluate import Evaluation
-from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
-from dqn_zoo_ext.storage.results import EvaluationRecord, RunResults
+from dqn_zoo_ext.storage.atomic import write_atomically
+from dqn_zoo_ext.storage.results import EvaluationRecord, RunResults, read_json
 
 FORMAT_VERSION = 1
 
@@ -83,24 +83,18 @@ def write_scores(path: Path, agent_steps: int, scores: Sequence[Score], run: Run
 
 def read_scores(path: Path) -> tuple[Score, ...]:
     """The scores in a package's results.json that this program has written. UserError if it cannot be read."""
-    with plain_os_errors(f"cannot read {path}"):
-        content = path.read_bytes()
+    _, data = read_json(path)
     try:
         return tuple(
             Score(each["protocol"], each["mean"], each["std"], tuple(each["episodes"]), each["measured"], each["seed"])
-            for each in json.loads(content)["scores"]
+            for each in data["scores"]
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise UserError(f"{path} is no package's results: {type(error).__name__}: {error}") from error
 
 
 def run_part(path: Path) -> Mapping[str, Any] | None:
     """What a package's results.json says of the run; None if it is not one of ours. Nothing in it is checked yet."""
-    with plain_os_errors(f"cannot read {path}"):
-        content = path.read_bytes()
-    try:
-        data = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON: {str(error).splitlines()[0]}") from error
+    _, data = read_json(path)
     found = data.get("run") if isinstance(data, dict) else None
     return found if isinstance(found, dict) else None

@@ -140,14 +140,19 @@ def write_results(results: RunResults, path: Path) -> None:
     write_atomically(path, json.dumps(results.as_dict(), indent=2, allow_nan=False) + "\n")
 
 
-def read_results(path: Path) -> RunResults:
-    """Read the file and check every value in it; UserError in one line if it is absent, no JSON, or not ours."""
+def read_json(path: Path) -> tuple[bytes, Any]:
+    """A file's bytes, and what they say. UserError if it cannot be read, or is no JSON."""
     with plain_os_errors(f"cannot read {path}"):
         content = path.read_bytes()
     try:
-        data = json.loads(content)
+        return content, json.loads(content)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON: {str(error).splitlines()[0]}") from error
+
+
+def read_results(path: Path) -> RunResults:
+    """Read the file and check every value in it; UserError in one line if it is absent, no JSON, or not ours."""
+    content, data = read_json(path)
     version = data.get("format_version") if isinstance(data, dict) else None
     if version != FORMAT_VERSION:
         raise UserError(f"{path}: format_version is {version!r:.40}; this program reads {FORMAT_VERSION}")

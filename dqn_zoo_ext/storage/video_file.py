@@ -51,13 +51,12 @@ def write_mp4(frames: Iterable[Picture], path: Path, fps: float, scale: int = 1)
 
 
 def write_gif(video: Path, path: Path, width: int = 320) -> None:
-    """`video` as an animation for pages that show no videos: at most `width` pixels wide, at a third of the pictures.
+    """`video` as an animation for pages that show no videos: at most `width` pixels wide, at 20 pictures a
+    second or the video's own pace, if that is slower.
 
     The file appears when it is complete. UserError if ffmpeg cannot read or write.
     """
-    filters = (
-        f"fps=20,scale='min({width},iw)':-2:flags=area,split[a][b];[a]palettegen=max_colors=64[c];[b][c]paletteuse"
-    )
+    filters = f"fps='min(20,source_fps)',scale='min({width},iw)':-2:flags=area,split[a][b];[a]palettegen=max_colors=64[c];[b][c]paletteuse"
     with replacing(path) as temporary, tempfile.TemporaryFile() as log:
         command = [_ffmpeg(), "-hide_banner", "-loglevel", "error", "-y", "-i", str(video)]
         with _start([*command, "-filter_complex", filters, "-f", "gif", str(temporary)], log) as process:

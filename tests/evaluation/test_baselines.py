@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
-from stable_baselines3.common.vec_env import VecEnv
+from no_python_envs import NoPythonEnvs
 
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.baselines import games_of, measure_baseline
@@ -15,7 +15,7 @@ WORTH = (5.0, 80.0, 20.0)
 LENGTH = 50
 
 
-class Bandits(VecEnv):
+class Bandits(NoPythonEnvs):
     """Games of 50 agent steps, worth the mean of what the actions taken are worth, and a little chance by the seed."""
 
     def __init__(self, n_envs: int) -> None:
@@ -43,19 +43,6 @@ class Bandits(VecEnv):
             infos[i]["episode"] = {"r": float(np.mean(self._games[i])) + self._random.normal(0, 1), "l": LENGTH}
             self._games[i] = []
         return np.zeros((self.num_envs, 1)), np.zeros(self.num_envs), dones, infos
-
-    def close(self) -> None: ...
-
-    def get_attr(self, *_: Any, **__: Any) -> list[Any]:
-        return [None] * self.num_envs
-
-    def set_attr(self, *_: Any, **__: Any) -> None: ...
-
-    def env_method(self, *_: Any, **__: Any) -> list[Any]:
-        return []
-
-    def env_is_wrapped(self, *_: Any, **__: Any) -> list[bool]:
-        return [True] * self.num_envs
 
 
 def test_random_draws_every_action_alike() -> None:

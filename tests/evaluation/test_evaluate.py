@@ -6,10 +6,11 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
+from no_python_envs import NoPythonEnvs
 from stable_baselines3 import DQN
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
@@ -32,7 +33,7 @@ class Script:
     lives: int = 1
 
 
-class ScriptedVecEnv(VecEnv):
+class ScriptedVecEnv(NoPythonEnvs):
     """Environments with known scores, which note their actions. Rewards are clipped to 1, as in training; a life is
     lost every `length` agent steps, and the game is over with the last one.
     """
@@ -67,19 +68,6 @@ class ScriptedVecEnv(VecEnv):
                 self._games[index] += 1
                 self._clock[index] = 0
         return np.zeros((self.num_envs, 1), np.uint8), np.ones(self.num_envs, np.float32), dones, infos
-
-    def close(self) -> None: ...
-
-    def get_attr(self, *_: Any, **__: Any) -> list[Any]:
-        return [None] * self.num_envs
-
-    def set_attr(self, *_: Any, **__: Any) -> None: ...
-
-    def env_method(self, *_: Any, **__: Any) -> list[Any]:
-        return []
-
-    def env_is_wrapped(self, *_: Any, **__: Any) -> list[bool]:
-        return [True] * self.num_envs
 
 
 class Always:

@@ -10,7 +10,7 @@ from hub_server import Hub
 from playwright.sync_api import Page
 
 from dqn_zoo_ext.leaderboard import main as leaderboard
-from dqn_zoo_ext.report.video import write_mp4
+from dqn_zoo_ext.storage.video_file import write_mp4
 
 NAMES = "[...document.querySelectorAll('#board tbody tr:not([hidden])')].map(row => row.dataset.agent)"
 

@@ -1,27 +1,18 @@
-import dataclasses
 import itertools
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
-import gymnasium
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from stable_baselines3 import DQN
-from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import DummyVecEnv
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.evaluation.evaluate import evaluate
-from dqn_zoo_ext.evaluation.protocols import get
 from dqn_zoo_ext.evaluation.screens import Picture
-from dqn_zoo_ext.report.video import record_game, write_mp4
+from dqn_zoo_ext.storage.video_file import write_mp4
 
-GREEDY = get("greedy")
 QUADRANTS = ((250, 10, 10), (10, 250, 10), (10, 10, 250), (200, 200, 200))  # red green / blue grey
 
 
@@ -154,7 +145,7 @@ import resource, signal, sys
 from pathlib import Path
 import numpy as np
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.report.video import write_mp4
+from dqn_zoo_ext.storage.video_file import write_mp4
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 noise = np.random.default_rng(0)
@@ -182,45 +173,3 @@ def test_a_picture_that_does_not_fit_is_refused(tmp_path: Path, second: np.ndarr
     with pytest.raises(ValueError, match="picture"):
         write_mp4([quadrants(16, 16), second], tmp_path / "a.mp4", fps=30)
     assert list(tmp_path.iterdir()) == []
-
-
-def cart_pole(render_mode: str | None = "rgb_array") -> DummyVecEnv:
-    return DummyVecEnv([lambda: Monitor(gymnasium.make("CartPole-v1", render_mode=render_mode))])
-
-
-@pytest.fixture(scope="module")
-def model() -> DQN:
-    return DQN("MlpPolicy", "CartPole-v1", buffer_size=10, seed=0)
-
-
-def test_a_recorded_game_is_the_evaluated_one(model: DQN) -> None:
-    """A picture after the reset and after every agent step but the last, whose picture is the next game's already."""
-    protocol = dataclasses.replace(GREEDY, epsilon=0.2)
-    lengths = evaluate(model, cart_pole(), protocol, episodes=2, seed=3).lengths_in_agent_steps
-    pictures = list(record_game(model, cart_pole(), protocol, seed=3))
-    assert len(pictures) == lengths[0]
-    assert all(picture.shape == (400, 600, 3) and picture.dtype == np.uint8 for picture in pictures)
-    assert len({picture.tobytes() for picture in pictures}) > len(pictures) // 2
-    assert len(list(record_game(model, cart_pole(), protocol, seed=3, games=2))) == sum(lengths)
-    again = record_game(model, cart_pole(), protocol, seed=3)
-    assert all((one == other).all() for one, other in zip(pictures, again, strict=True))
-
-
-def test_a_recording_ends_at_the_steps_asked_for(model: DQN) -> None:
-    assert len(list(record_game(model, cart_pole(), GREEDY, seed=3, max_agent_steps=4))) == 5
-    assert len(list(record_game(model, cart_pole(), GREEDY, seed=3, max_agent_steps=0))) == 1
-
-
-def test_an_environment_without_pictures_is_one_line(model: DQN) -> None:
-    with pytest.raises(UserError, match="make it with render_mode='rgb_array'"):
-        next(record_game(model, cart_pole(render_mode=None), GREEDY, seed=0))
-
-
-def test_a_game_becomes_a_video_without_a_display(model: DQN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PATH", os.fspath(tmp_path))  # no system ffmpeg either
-    write_mp4(record_game(model, cart_pole(), GREEDY, seed=0), tmp_path / "replay.mp4", fps=50)
-    about, pictures = decoded(tmp_path / "replay.mp4")
-    assert about["size"] == (600, 400)
-    assert len(pictures) == evaluate(model, cart_pole(), GREEDY, 1, seed=0).lengths_in_agent_steps[0]
