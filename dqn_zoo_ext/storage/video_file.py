@@ -56,7 +56,8 @@ def write_gif(video: Path, path: Path, width: int = 320) -> None:
 
     The file appears when it is complete. UserError if ffmpeg cannot read or write.
     """
-    filters = f"fps='min(20,source_fps)',scale='min({width},iw)':-2:flags=area,split[a][b];[a]palettegen=max_colors=64[c];[b][c]paletteuse"
+    pace_and_size = f"fps='min(20,source_fps)',scale='min({width},iw)':-2:flags=area"
+    filters = f"{pace_and_size},split[a][b];[a]palettegen=max_colors=64[c];[b][c]paletteuse"
     with replacing(path) as temporary, tempfile.TemporaryFile() as log:
         command = [_ffmpeg(), "-hide_banner", "-loglevel", "error", "-y", "-i", str(video)]
         with _start([*command, "-filter_complex", filters, "-f", "gif", str(temporary)], log) as process:
