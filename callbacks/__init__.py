@@ -16,6 +16,7 @@ from dqn_zoo_ext.callbacks.nan_guard import NanGuard
 from dqn_zoo_ext.callbacks.pace import Pace
 from dqn_zoo_ext.callbacks.progress import Progress
 from dqn_zoo_ext.callbacks.q_values import QValues
+from dqn_zoo_ext.callbacks.rungs import Rungs
 from dqn_zoo_ext.callbacks.stop_at_score import StopAtScore
 from dqn_zoo_ext.callbacks.throughput import Throughput
 from dqn_zoo_ext.callbacks.trace import Trace
@@ -40,6 +41,7 @@ __all__ = [
     "Progress",
     "ProtocolEvaluation",
     "QValues",
+    "Rungs",
     "StopAtScore",
     "Stopped",
     "Throughput",

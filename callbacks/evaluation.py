@@ -26,8 +26,8 @@ class ProtocolEvaluation(BaseCallback):
 
     The agent with the highest mean so far is written to `best_model`; of equals the later one, having learned longer.
     `evaluations` is rewritten each time in the form of Stable-Baselines3's EvalCallback (npz: timesteps, results,
-    ep_lengths). The games are seeded by `seed` and the number of the evaluation, and take no random number from the
-    training. make_venv: makes the environments for it, when training starts.
+    ep_lengths). The games are seeded by `seed` and the agent steps, whatever was evaluated before, and take no random
+    number from the training. make_venv: makes the environments for it, when training starts.
     """
 
     def __init__(
@@ -65,18 +65,23 @@ class ProtocolEvaluation(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         if self._pace.is_due(self.num_timesteps):
-            self.measure()
-            self._pace.begin(self.num_timesteps)
+            self.record_of_now()
 
     def _on_step(self) -> bool:
         return True
 
     def _on_training_end(self) -> None:
-        if not self.records or self.records[-1].agent_steps != self.num_timesteps:
-            self.measure()
+        self.record_of_now()
         if self._venv is not None:
             self._venv.close()
             self._venv = None
+
+    def record_of_now(self) -> EvaluationRecord:
+        """The evaluation of this moment, which is made if there is none yet."""
+        if not self.records or self.records[-1].agent_steps != self.num_timesteps:
+            self.measure()
+        self._pace.begin(self.num_timesteps)
+        return self.records[-1]
 
     def measure(self) -> EvaluationRecord:
         """Evaluate the agent as it is now."""
@@ -90,7 +95,7 @@ class ProtocolEvaluation(BaseCallback):
                 self._venv,
                 self._protocol,
                 self._episodes,
-                seed=self._seed + len(self.records),
+                seed=(self._seed + self.num_timesteps) % 2**31,
                 before_step=self._before_step,
             )
         finally:

@@ -72,9 +72,13 @@ class ExactCheckpoint(BaseCallback):
         """Between two vector steps: if the run is to stop, save it and raise `Stopped`."""
         if self._stop_asked():
             self._say("stopping after this step" + (", with a checkpoint" if self.is_on else ""))
-            self.save()
-            self.wait()
-            raise Stopped
+            self.stop()
+
+    def stop(self) -> None:
+        """Between two vector steps: save the run and raise `Stopped`."""
+        self.save()
+        self.wait()
+        raise Stopped
 
     @property
     def is_on(self) -> bool:

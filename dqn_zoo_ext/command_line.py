@@ -7,7 +7,6 @@ on with what is done. 130: stopped by Ctrl-C, and nothing to go on from.
 """
 
 import argparse
-import importlib
 import os
 import random
 import shlex
@@ -20,9 +19,6 @@ from typing import Any, NoReturn
 
 import torch
 
-import dqn_zoo_ext.algorithms
-import dqn_zoo_ext.envs
-import dqn_zoo_ext.learning  # importing the three registers what they hold
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import TryAgain, UserError, nearest
@@ -30,6 +26,7 @@ from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.agent import Agent, Which
 from dqn_zoo_ext.experiment.build import protocol_of
+from dqn_zoo_ext.experiment.plug_ins import load_plug_ins
 
 EXIT_MISTAKE = 2
 EXIT_SAVED = EXIT_TRY_AGAIN = 75
@@ -129,18 +126,7 @@ def whole_number(least: int) -> Callable[[str], int]:
 
 def prepare(options: argparse.Namespace) -> None:
     """Load plug-ins and set threads, as every verb does before it looks up a name."""
-    registry.load_plugins()
-    here = str(Path.cwd())
-    if options.gym_packages and here not in sys.path:
-        sys.path.insert(0, here)  # as `python -m` has it
-    for module in options.gym_packages:
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            raise UserError(f"--gym-packages: cannot import '{module}': {error}") from error
-        except registry.NameTaken as error:
-            raise UserError(f"--gym-packages: {module}: {error}") from error
-    dqn_zoo_ext.algorithms.join_rl_zoo()
+    load_plug_ins(options.gym_packages)
     if options.num_threads > 0:
         torch.set_num_threads(options.num_threads)
 

@@ -2,14 +2,14 @@
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
-from dqn_zoo_ext.callbacks import ExactCheckpoint, Progress, ProtocolEvaluation, Stopped
+from dqn_zoo_ext.callbacks import ExactCheckpoint, Progress, ProtocolEvaluation, Rungs, Stopped
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.assemble import assemble
@@ -43,8 +43,8 @@ from dqn_zoo_ext.storage.run_lock import locked
 class Finished:
     """A run that has ended.
 
-    stopped_by: the signal that ended it early. saved: whether it can be resumed from there. was_finished: it had been
-    before, and nothing was done.
+    stopped_by: the signal that ended it early. paused: at a rung. saved: whether it can be resumed from there.
+    was_finished: it had been before, and nothing was done.
     """
 
     run: RunFolder
@@ -52,13 +52,20 @@ class Finished:
     stopped_by: signal.Signals | None = None
     saved: bool = True
     was_finished: bool = False
+    paused: bool = False
 
 
 def train(
-    configuration: Configuration, options: RunOptions, console: Console, claimed: RunFolder | None = None
+    configuration: Configuration,
+    options: RunOptions,
+    console: Console,
+    claimed: RunFolder | None = None,
+    rungs: Sequence[int] = (),
+    go_on: Callable[[EvaluationRecord], bool] = lambda _: True,
 ) -> Finished:
     """Train as configured and leave everything in a new run folder, or in one that has just been claimed for it.
 
+    rungs: agent steps at which it is evaluated, and paused unless `go_on` says otherwise.
     UserError for whatever the user can mend; if it comes before the first agent step, no folder is left.
     """
     folder = claimed or RunFolder.claim(
@@ -69,6 +76,7 @@ def train(
         with _discarded_on_error(folder), plain_memory_errors():
             doctor = _Doctor(configuration, options)
             run, exact, callbacks = assemble(configuration, options, folder, progress, stop.asked, doctor.look_at)
+            callbacks = [*_rungs(run, exact, rungs, go_on), *callbacks]
             with _closed_on_error(run):
                 if options.trained_agent is not None:
                     _continue_from(run.model, options)
@@ -89,12 +97,15 @@ def resume(
     allowed: list[str],
     console: Console,
     wait_seconds: float = 0.0,
+    rungs: Sequence[int] = (),
+    go_on: Callable[[EvaluationRecord], bool] = lambda _: True,
 ) -> Finished:
     """Go on with a run from its newest whole checkpoint, as if it had never been stopped.
 
     allowed: what of the configuration may differ from then; ``replay`` for an empty one. wait_seconds: for another
-    process that is at work on it to end. UserError if there is no such checkpoint, if anything else
-    differs, if the run has reached its last agent step, or if another process is at work on it.
+    process that is at work on it to end. rungs, go_on: as in ``train``, those ahead. UserError if there is no such
+    checkpoint, if anything else differs, if the run has reached its last agent step, or if another process is at work
+    on it.
     """
     refuse_without_checkpoints(folder)
     progress = _progress(options, console)
@@ -113,6 +124,7 @@ def resume(
             progress.say(line)
         remove_leftovers(folder.path)
         run, exact, callbacks = assemble(configuration, options, folder, progress, stop.asked)
+        callbacks = [*_rungs(run, exact, rungs, go_on), *callbacks]
         with _closed_on_error(run):
             progress.say("playing the environments' last actions again, which may take a minute")
             run.restore(checkpoint, state, with_replay)
@@ -161,6 +173,16 @@ def _change_length(run: LiveRun) -> None:
     if total < so_far:
         raise UserError(f"--resume: the run has {so_far:,} agent steps already, and cannot end after {total:,}")
     run.model._total_timesteps = total
+
+
+def _rungs(
+    run: LiveRun, exact: ExactCheckpoint, rungs: Sequence[int], go_on: Callable[[EvaluationRecord], bool]
+) -> list[BaseCallback]:
+    if not rungs:
+        return []
+    if run.evaluation is None:
+        raise ValueError("a run with rungs needs evaluations")
+    return [Rungs(rungs, go_on, run.evaluation, exact)]
 
 
 def _check_resumable(run: LiveRun, exact: ExactCheckpoint, progress: Progress) -> None:
@@ -220,7 +242,11 @@ def _learn(
         if run.options.save_replay_buffer:
             _save_replay(run)
     return Finished(
-        run.folder, results, stop.signal if stopped else None, saved=exact.saved_at == run.model.num_timesteps
+        run.folder,
+        results,
+        stop.signal if stopped else None,
+        saved=exact.saved_at == run.model.num_timesteps,
+        paused=stopped and stop.signal is None,
     )
 
 

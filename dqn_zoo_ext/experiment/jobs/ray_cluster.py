@@ -1,0 +1,106 @@
+"""Jobs on a Ray cluster: a task for each, with the CPUs, the memory and the share of a GPU that it asks for.
+
+Ray starts a task anew when its machine is lost; the task then goes on from the run's last checkpoint. So the log folder
+must lie where all machines see it. Needs the extra ``ray``.
+"""
+
+import importlib.util
+import os
+import threading
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.experiment.jobs.job import GoOn, Job, Outcome, carry_out, reason_of
+
+_RETRIES = 10  # of machines lost under one run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What one job asks Ray for. gpus: may be a fraction. memory: bytes; 0 asks for none."""
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory: int = 0
+
+
+class RayCluster:
+    """Carries out jobs as Ray tasks. It may be called in several threads at once.
+
+    address: as ``ray.init`` takes it; ``auto`` for the cluster that this machine belongs to, ``local`` for one of this
+    machine alone. UserError if Ray is not installed, or there is no cluster at that address.
+    """
+
+    def __init__(self, address: str, share: Share) -> None:
+        if importlib.util.find_spec("ray") is None:
+            raise UserError("--ray: Ray is not installed: pip install 'dqn_zoo_ext[ray]'")
+        import ray
+
+        self._ray = ray
+        if not ray.is_initialized():
+            os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to Ray's makers unasked
+            try:
+                ray.init(address=address, log_to_driver=False, configure_logging=False)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                first_line = str(error).splitlines()[0]
+                raise UserError(f"--ray: no cluster at '{address}': {first_line}") from error
+        self._task = ray.remote(
+            num_cpus=share.cpus,
+            num_gpus=share.gpus,
+            memory=share.memory or None,
+            max_retries=_RETRIES,
+            max_calls=1,  # a process for each run, as on one machine
+        )(_to_the_next_rung)
+        self._running: set[Any] = set()
+        self._stopping = False
+        self._lock = threading.Lock()
+
+    def __call__(self, job: Job, go_on: GoOn = lambda _: False) -> Outcome:
+        """Carry out one job; at each rung its task ends, and another one goes on if `go_on` says so."""
+        rungs = job.rungs
+        while True:
+            outcome = self._one_task(job, rungs)
+            if outcome.state != "paused" or outcome.results is None:
+                return outcome
+            record = outcome.results.evaluations[-1]
+            rungs = tuple(rung for rung in rungs if rung > record.agent_steps)
+            if not go_on(record):
+                return outcome
+
+    def stop(self) -> None:
+        """Ask all runs to stop with a checkpoint, and begin no more."""
+        self._cancel(force=False)
+
+    def kill(self) -> None:
+        """End all of them at once."""
+        self._cancel(force=True)
+
+    def _cancel(self, force: bool) -> None:
+        with self._lock:
+            self._stopping = True
+            for task in self._running:
+                self._ray.cancel(task, force=force)
+
+    def _one_task(self, job: Job, rungs: tuple[int, ...]) -> Outcome:
+        with self._lock:
+            if self._stopping:
+                return Outcome(state="stopped")
+            task = self._task.remote(job, rungs)
+            self._running.add(task)
+        try:
+            outcome: Outcome = self._ray.get(task)
+        except self._ray.exceptions.TaskCancelledError:
+            return Outcome(state="stopped")
+        except self._ray.exceptions.RayError as error:
+            return Outcome(state="stopped" if self._stopping else "failed", reason=reason_of(error))
+        finally:
+            with self._lock:
+                self._running.discard(task)
+        return outcome
+
+
+def _to_the_next_rung(job: Job, rungs: tuple[int, ...]) -> Outcome:
+    """What a task does."""
+    return carry_out(replace(job, rungs=rungs), lambda _: False)
