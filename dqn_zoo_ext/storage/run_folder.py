@@ -32,17 +32,20 @@ class RunFolder:
     """The folders that `claim` made for it, outermost first."""
 
     @classmethod
-    def claim(cls, log_folder: Path, algo: str, env: str, unique: bool = False) -> "RunFolder":
+    def claim(
+        cls, log_folder: Path, algo: str, env: str, unique: bool = False, number: int | None = None
+    ) -> "RunFolder":
         """Make the folder of a new run, with the number after the highest one there, and its config folder.
 
         Two processes that claim at the same moment get different folders. unique: append a UUID, as with RL-Zoo's
-        ``--uuid``. UserError if it cannot be made; then nothing is left behind.
+        ``--uuid``. number: instead of the one after the highest; the next free one from there. UserError if it cannot
+        be made; then nothing is left behind.
         """
         parent = log_folder / algo
         made: list[Path] = []
         try:
             _make_folders(parent, made)
-            path = _make_numbered_folder(parent, env, f"_{uuid.uuid4()}" if unique else "", made)
+            path = _make_numbered_folder(parent, env, f"_{uuid.uuid4()}" if unique else "", number, made)
             run = cls(path, algo, env, tuple(made))
             run.config_folder.mkdir()
         except (OSError, ValueError) as error:  # ValueError: a file in the way, a zero byte in the path
@@ -241,8 +244,9 @@ def _make_folders(path: Path, made: list[Path]) -> None:
             made.append(folder)
 
 
-def _make_numbered_folder(parent: Path, env: str, suffix: str, made: list[Path]) -> Path:
-    number = 1 + max((run.number for run in _numbered(parent, env) if run.plain), default=0)
+def _make_numbered_folder(parent: Path, env: str, suffix: str, number: int | None, made: list[Path]) -> Path:
+    if number is None:
+        number = 1 + max((run.number for run in _numbered(parent, env) if run.plain), default=0)
     while True:
         path = parent / f"{env}_{number}{suffix}"
         try:

@@ -13,6 +13,7 @@ from typing import Any
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.jobs.job import GoOn, Job, Outcome, carry_out, reason_of
 
+_MOST_AT_ONCE = 1_000
 _RETRIES = 10  # of machines lost under one run
 
 
@@ -49,13 +50,21 @@ class RayCluster:
         self._task = ray.remote(
             num_cpus=share.cpus,
             num_gpus=share.gpus,
-            memory=share.memory or None,
+            memory=share.memory,
             max_retries=_RETRIES,
             max_calls=1,  # a process for each run, as on one machine
         )(_to_the_next_rung)
+        self._share = share
         self._running: set[Any] = set()
         self._stopping = False
         self._lock = threading.Lock()
+
+    def slots(self) -> int:
+        """How many jobs the cluster, as large as it is now, has CPUs and GPUs for at a time."""
+        there = self._ray.cluster_resources()
+        of_cpus = there.get("CPU", 0.0) / self._share.cpus if self._share.cpus > 0 else float("inf")
+        of_gpus = there.get("GPU", 0.0) / self._share.gpus if self._share.gpus > 0 else float("inf")
+        return max(1, int(min(of_cpus, of_gpus, _MOST_AT_ONCE)))
 
     def __call__(self, job: Job, go_on: GoOn = lambda _: False) -> Outcome:
         """Carry out one job; at each rung its task ends, and another one goes on if `go_on` says so."""

@@ -1,235 +1,189 @@
-"""The search for hyperparameters behind ``train -optimize``: an Optuna study whose trials are trainings."""
+"""A search for hyperparameters at work: an Optuna study whose trials are trainings, each in a process of its own."""
 
-import contextlib
-import gc
-import math
-import os
+import shutil
+import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
-from rich.console import Console
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import Logger
 
-from dqn_zoo_ext.config.load import Configuration
-from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.build import build_model, build_venv
-from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback
-from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.experiment.jobs.job import GoOn, Job, Outcome, reason_of
+from dqn_zoo_ext.experiment.search.liveness import CONTINUES, Pulse, queue_again
 from dqn_zoo_ext.experiment.search.options import SearchOptions
-from dqn_zoo_ext.experiment.search.space import Load, Space, search_space
-from dqn_zoo_ext.experiment.search.study import MEASURED, best_of, open_study
-from dqn_zoo_ext.learning.model import Model
-from dqn_zoo_ext.report.trials import CONFIGURATION, REASON, TrialsReport
-from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
-from dqn_zoo_ext.storage.results import EvaluationRecord
-from dqn_zoo_ext.storage.run_folder import RunFolder
+from dqn_zoo_ext.experiment.search.problem import Problem
+from dqn_zoo_ext.experiment.search.pruners import reports_instances
+from dqn_zoo_ext.experiment.search.samplers import is_exhausted
+from dqn_zoo_ext.experiment.search.space import Space
+from dqn_zoo_ext.experiment.search.trial_runs import Failed, Pruned, Stopped, TrialRuns
+from dqn_zoo_ext.experiment.signals import StopRequest
+from dqn_zoo_ext.report.trials import CONFIGURATION, REASON
 
-_AGENT_STEPS_PER_EVALUATION = 100_000
-_COUNTED = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)
-
-
-@dataclass(frozen=True)
-class Searched:
-    """A search that has ended. best: None if no trial is complete. interrupted: by Ctrl-C."""
-
-    study: optuna.Study
-    best: FrozenTrial | None
-    table: Path
-    winner: Path
-    plots: tuple[Path, ...]
-    interrupted: bool
+_COUNTED = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED, TrialState.WAITING)
+_SECONDS_BETWEEN_LOOKS = 0.2
+_NOT_NEEDED = "not needed: there were enough trials when it was begun"
 
 
-def search(
-    load: Load, overrides: Mapping[str, object], options: RunOptions, how: SearchOptions, console: Console
-) -> Searched:
-    """Look through the space of the configuration that `load` makes of `overrides`, for the highest mean score.
+class Launcher(Protocol):
+    """Carries out jobs in several threads at once; see ``experiment.jobs``."""
 
-    A trial trains with its values laid over that configuration, seeded by the seed and its number; its value is the
-    mean of its last evaluation. With several jobs, threads share the global random numbers: seeds then fix no result.
-    The report is written anew after each trial. UserError for what the user can mend, before the first trial.
-    """
-    base = load(overrides)
-    space = search_space(load, overrides)
-    parameters = base.hyperparameters
-    n_evaluations = how.n_evaluations or max(1, parameters.n_timesteps // _AGENT_STEPS_PER_EVALUATION)
-    if n_evaluations > parameters.n_timesteps:
-        raise UserError(f"--n-evaluations: {n_evaluations} do not fit into {parameters.n_timesteps} agent steps")
-    with _built(base, options):
-        pass  # what no trial could build is a mistake in the configuration, not the failure of a trial
-    RunFolder.claim(options.log_folder, base.algo, base.env.folder_name).discard()  # the report can be written
-    measured = {
-        "algo": base.algo,
-        "env": base.env.gym_id,
-        "n_timesteps": parameters.n_timesteps,
-        "eval_protocol": parameters.eval_protocol,
-        "eval_episodes": options.eval_episodes or parameters.eval_episodes,
-    }
-    study = open_study(how.study, space, measured, n_evaluations, options.seed)
-    length = f"{how.max_total_trials or how.n_trials}-trials-{parameters.n_timesteps}"
-    name = f"report_{base.env.folder_name}_{length}-{how.study.sampler}-{how.study.pruner}"
-    report = TrialsReport.begin(options.log_folder / base.algo, name)
-    how = replace(how, n_evaluations=n_evaluations)
-    interrupted = _Sweep(study, space, load, overrides, options, how, report, console).run()
-    plots = tuple(report.write_plots(study)) if how.plots and optuna.visualization.is_available() else ()
-    return Searched(study, best_of(study), report.table, report.winner, plots, interrupted)
+    def __call__(self, job: Job, go_on: GoOn) -> Outcome:
+        """Carry out one."""
+        ...
+
+    def stop(self) -> None:
+        """Stop all with a checkpoint, and begin no more."""
+        ...
 
 
 @dataclass
-class _Sweep:
+class Sweep:
+    """Trials of `study`, `how.n_jobs` at a time, until there are enough or `stop` is asked.
+
+    trials: the folder of the trials' log folders. on_change: called after each trial with its end, in one thread at a
+    time.
+    """
+
     study: optuna.Study
     space: Space
-    load: Load
-    overrides: Mapping[str, object]
-    options: RunOptions
+    problem: Problem
+    rungs: tuple[int, ...]
     how: SearchOptions
-    report: TrialsReport
-    console: Console
+    launch: Launcher
+    trials: Path
+    on_change: Callable[[FrozenTrial, float], None]
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._stop = threading.Event()
         self._begun = 0
-        self._winner = -1
+        self._stopping = False
+        self._pulse = Pulse(self.study, self.how.heartbeat)
 
-    def run(self) -> bool:
-        """True if Ctrl-C ended it; what is done is then kept."""
-        self._write_report()
-        jobs = self.how.n_jobs if self.how.n_jobs > 0 else os.cpu_count() or 1
-        try:
-            self._work() if jobs == 1 else self._work_in_threads(jobs)
-        except KeyboardInterrupt:
-            return True
-        return False
-
-    def _work_in_threads(self, jobs: int) -> None:
-        with ThreadPoolExecutor(jobs) as pool:
-            pending = {pool.submit(self._work) for _ in range(jobs)}
+    def run(self, stop: StopRequest) -> None:
+        """Until there are enough trials, or a signal has come."""
+        with self._pulse.beating(), ThreadPoolExecutor(self.how.n_jobs) as pool:
+            workers = [pool.submit(self._work) for _ in range(self.how.n_jobs)]
             try:
-                while pending:  # Python hears Ctrl-C between two waits, whichever thread the system told of it
-                    done, pending = wait(pending, timeout=0.2)
-                    for worker in done:
-                        worker.result()
+                while wait(workers, timeout=_SECONDS_BETWEEN_LOOKS).not_done:
+                    if stop.asked() and not self._stopping:
+                        self._stop()
+                for worker in workers:
+                    worker.result()
             except BaseException:
-                self._stop.set()
+                self._stop()
                 raise
 
+    def _stop(self) -> None:
+        self._stopping = True
+        self.launch.stop()
+
     def _work(self) -> None:
-        while trial := self._begin():
-            self._carry_out(trial)
+        while not self._stopping:
+            trial = self._begin()
+            if trial is not None:
+                self._carry_out(trial)
+            elif self._nothing_is_left():
+                return
+            else:  # the trials of other processes, which may yet die
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
 
     def _begin(self) -> Trial | None:
         with self._lock:  # between the count and the new trial, no other thread may begin one
-            most = self.how.max_total_trials
-            if self._stop.is_set() or self._begun >= (most or self.how.n_trials):
+            self._pulse.revive()
+            waiting = self.study.get_trials(deepcopy=False, states=[TrialState.WAITING])
+            if not waiting and not self._more_are_wanted():
                 return None
-            if most is not None and len(self.study.get_trials(deepcopy=False, states=_COUNTED)) >= most:
+            trial = self.study.ask(dict(self.space))
+            if self._is_one_too_many(trial):
+                trial.set_user_attr(REASON, _NOT_NEEDED)
+                self.study.tell(trial, state=TrialState.FAIL)
                 return None
-            self._begun += 1
-            return self.study.ask(dict(self.space))
+            self._begun += CONTINUES not in trial.user_attrs
+            return trial
+
+    def _more_are_wanted(self) -> bool:
+        most = self.how.max_total_trials
+        if is_exhausted(self.study):
+            return False
+        if most is None:
+            return self._begun < self.how.n_trials
+        return len(self.study.get_trials(deepcopy=False, states=_COUNTED)) < most
+
+    def _is_one_too_many(self, trial: Trial) -> bool:
+        """Whether other processes have begun the last ones in the same moment."""
+        most = self.how.max_total_trials
+        if most is None or CONTINUES in trial.user_attrs:
+            return False
+        counted = self.study.get_trials(deepcopy=False, states=_COUNTED)
+        return sum(each.number < trial.number for each in counted) >= most
+
+    def _nothing_is_left(self) -> bool:
+        if self.how.max_total_trials is None:
+            return True
+        return not self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING, TrialState.WAITING])
 
     def _carry_out(self, trial: Trial) -> None:
-        started, value, state, reason = time.monotonic(), None, TrialState.FAIL, "interrupted"
-        try:
-            value = self._train(trial)
-            state = TrialState.COMPLETE
-        except optuna.TrialPruned:
-            state = TrialState.PRUNED
-        except Exception as error:
-            first_line = (str(error).splitlines() or [""])[0]
-            reason = first_line if isinstance(error, UserError) else f"{type(error).__name__}: {first_line}"
-        finally:
-            gc.collect()  # callbacks and model refer to each other, and hold environments and a replay buffer
+        started, values, state, reason = time.monotonic(), None, TrialState.FAIL, ""
+        folder = self.trials / f"trial_{trial.user_attrs.get(CONTINUES, trial.number)}"
+        with self._pulse.of(trial):
+            try:
+                values = self._train(trial, folder)
+                state = TrialState.COMPLETE
+            except Pruned:
+                state = TrialState.PRUNED
+            except Stopped:
+                self._put_back(trial)
+                return
+            except Exception as error:
+                reason = str(error) if isinstance(error, Failed) else reason_of(error)
             with self._lock:
-                if state == TrialState.FAIL:
-                    trial.set_user_attr(REASON, reason)
-                self._say(self.study.tell(trial, value, state), time.monotonic() - started)
-                self._write_report()
+                self._tell(trial, values, state, reason, time.monotonic() - started)
+        _remove_checkpoints(folder)
 
-    def _train(self, trial: Trial) -> float:
-        configuration = self.load({**self.overrides, **trial.params})
-        trial.set_user_attr(CONFIGURATION, configuration.as_plain_data())
-        options = replace(self.options, seed=(self.options.seed + trial.number) % 2**31)
-        folder = self._folder(trial, configuration)
-        agent_steps = configuration.hyperparameters.n_timesteps
-        with _built(configuration, options) as model:
+    def _train(self, trial: Trial, folder: Path) -> list[float]:
+        jobs = self.problem.jobs(trial.params, folder)
+        of_games = {job.configuration.env.gym_id: job.configuration.as_plain_data() for job in jobs}
+        trial.set_user_attr(CONFIGURATION, of_games)
+        runs = TrialRuns(jobs, self.launch, self.problem.score, lambda score, step: self._report(trial, score, step))
+        if reports_instances(self.how.study.pruner):
+            outcomes = runs.train_one_by_one()
+        else:
+            reached = max(self.study.get_trials(deepcopy=False)[trial.number].intermediate_values, default=0)
+            outcomes = runs.train([rung for rung in self.rungs[:-1] if rung > reached])
+        values = self.problem.values(jobs, outcomes)
+        if len(values) == 1 and not reports_instances(self.how.study.pruner):
+            trial.report(values[0], self.rungs[-1])
+        return values
 
-            def report(record: EvaluationRecord) -> None:
-                model.check_finite()
-                trial.report(record.mean, len(evaluation.records))
-                if self.options.verbose > 1:
-                    self._print(f"trial {trial.number}, {record.agent_steps:,} agent steps: {record.mean:.1f}")
-                if record.agent_steps < agent_steps and trial.should_prune():
-                    raise optuna.TrialPruned
+    def _report(self, trial: Trial, score: float, step: int) -> bool:
+        if len(self.problem.objectives) > 1:
+            return True
+        trial.report(score, step)
+        return not trial.should_prune()
 
-            evaluation = evaluation_callback(
-                configuration,
-                options,
-                math.ceil(agent_steps / (self.how.n_evaluations or 1)),
-                report,
-                folder / "best_model.zip" if folder else None,
-                folder / "evaluations.npz" if folder else None,
-            )
-            model.set_logger(Logger(folder=None, output_formats=[]))
-            callbacks = [*configured_callbacks(configuration), evaluation, _Stop(self._stop)]
-            model.learn(agent_steps, callback=callbacks, log_interval=None)  # type: ignore[arg-type]  # None: never
-        return evaluation.records[-1].mean
+    def _put_back(self, trial: Trial) -> None:
+        """Stopped by a signal: whoever goes on with the study goes on with the trial first."""
+        trial.set_user_attr(REASON, "stopped, and queued again")
+        queue_again(self.study, self.study.get_trials(deepcopy=False)[trial.number])
 
-    def _folder(self, trial: Trial, configuration: Configuration) -> Path | None:
-        """Where the trial's agent goes, with the configuration that it needs to be of use."""
-        if self.how.log_path is None:
-            return None
-        folder = self.how.log_path / f"trial_{trial.number}"
-        with plain_os_errors(f"--optimization-log-path: cannot make folder {folder}"):
-            folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / "config.yml", to_yaml(configuration.as_plain_data()))
-        return folder
-
-    def _write_report(self) -> None:
-        self.report.write_table(self.study)
-        best = best_of(self.study)
-        if best is not None and best.number != self._winner:
-            algo, env = (self.study.user_attrs[MEASURED][key] for key in ("algo", "env"))
-            self.report.write_winner(self.study, best, algo, env)
-            self._winner = best.number
-
-    def _say(self, trial: FrozenTrial, seconds: float) -> None:
-        best = best_of(self.study)
-        outcome = "no score" if trial.value is None else f"{trial.value:.1f}"
-        state = f"failed: {trial.user_attrs[REASON]}" if trial.state == TrialState.FAIL else trial.state.name.lower()
-        so_far = "none complete yet" if best is None else f"best so far {best.value:.1f} in trial {best.number}"
-        self._print(f"trial {trial.number}: {outcome} ({state}), {so_far}, {seconds:,.0f} s")
-
-    def _print(self, line: str) -> None:
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+    def _tell(
+        self, trial: Trial, values: Sequence[float] | None, state: TrialState, reason: str, seconds: float
+    ) -> None:
+        if reason:
+            trial.set_user_attr(REASON, reason)
+        with suppress(ValueError, UpdateFinishedTrialError):  # another process thought this one dead
+            told = self.study.tell(trial, values, state)
+            self.on_change(told, seconds)
 
 
-class _Stop(BaseCallback):
-    """Ctrl-C reaches the main thread only; this carries it into a trial in another one."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        super().__init__()
-        self._stop = stop
-
-    def _on_step(self) -> bool:
-        if self._stop.is_set():
-            raise KeyboardInterrupt
-        return True
-
-
-@contextlib.contextmanager
-def _built(configuration: Configuration, options: RunOptions) -> Iterator[Model]:
-    n_envs = configuration.hyperparameters.n_envs
-    venv = build_venv(configuration, n_envs, options.seed, vec_env=options.vec_env)
-    try:
-        yield build_model(configuration, venv, options.seed, options.device)
-    finally:
-        venv.close()
+def _remove_checkpoints(folder: Path) -> None:
+    for checkpoints in folder.glob("*/*/checkpoints"):
+        shutil.rmtree(checkpoints, ignore_errors=True)

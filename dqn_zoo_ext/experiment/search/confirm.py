@@ -1,0 +1,92 @@
+"""Whether the best trial is more than luck: trained again with fresh seeds, beside what the search began from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+from dqn_zoo_ext.experiment.jobs.job import Job, Outcome
+from dqn_zoo_ext.experiment.search.problem import Problem
+from dqn_zoo_ext.experiment.search.sweep import Launcher
+from dqn_zoo_ext.experiment.search.trial_runs import Failed, Stopped
+from dqn_zoo_ext.experiment.signals import StopRequest
+
+UNTUNED = "untuned"
+_SECONDS_BETWEEN_LOOKS = 0.2
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """Scores of whole trainings with fresh seeds, a run each: with the best trial's values, and without any of them."""
+
+    seeds: tuple[int, ...]
+    best: tuple[float, ...]
+    untuned: tuple[float, ...]
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the best trial's values did better than what was there before."""
+        return fmean(self.best) > fmean(self.untuned)
+
+    def lines(self) -> list[str]:
+        """For people."""
+        seeds = ", ".join(map(str, self.seeds))
+        verdict = "confirmed" if self.is_better else "not confirmed: no better than without the search"
+        return [
+            f"{verdict}; with fresh seeds ({seeds}) it scored {_spread(self.best)},",
+            f"and without the search's values {_spread(self.untuned)} (mean +/- standard deviation over the runs)",
+        ]
+
+
+def fresh_seeds(problem: Problem, number: int) -> tuple[int, ...]:
+    """So many seeds that no trial was trained with."""
+    first = max(problem.seeds) + 1
+    return tuple(range(first, first + number))
+
+
+def confirm(
+    problem: Problem,
+    values: Mapping[str, object],
+    seeds: Sequence[int],
+    folder: Path,
+    launch: Launcher,
+    n_jobs: int,
+    say: Callable[[str], None],
+    stop: StopRequest,
+) -> Confirmation:
+    """Train with `values` and without, each with all `seeds`; what is done there already is not done again.
+
+    folder: of the two log folders. Failed if a run fails, Stopped if it is told to stop.
+    """
+    jobs = {
+        "best": problem.jobs(values, folder / "best", seeds),
+        UNTUNED: problem.jobs({}, folder / UNTUNED, seeds),
+    }
+    say(f"confirming the best trial: {len(jobs['best'])} runs with its values and as many without, with fresh seeds")
+    with ThreadPoolExecutor(n_jobs) as pool:
+        under_way = {name: [pool.submit(launch, job, _never) for job in each] for name, each in jobs.items()}
+        while wait([future for each in under_way.values() for future in each], timeout=_SECONDS_BETWEEN_LOOKS).not_done:
+            if stop.asked():
+                launch.stop()
+        scores = {
+            name: tuple(_score(problem, job, future.result()) for job, future in zip(jobs[name], each, strict=True))
+            for name, each in under_way.items()
+        }
+    return Confirmation(tuple(seeds), scores["best"], scores[UNTUNED])
+
+
+def _never(_: object) -> bool:
+    return False
+
+
+def _score(problem: Problem, job: Job, outcome: Outcome) -> float:
+    if outcome.state == "failed":
+        raise Failed(outcome.reason)
+    if outcome.state != "finished" or outcome.results is None:
+        raise Stopped
+    return problem.score(job, outcome.results.evaluations[-1])
+
+
+def _spread(scores: Sequence[float]) -> str:
+    return f"{fmean(scores):.2f}" + (f" +/- {stdev(scores):.2f}" if len(scores) > 1 else "")

@@ -1,0 +1,168 @@
+"""A search for hyperparameters on the command line: the options of ``tune`` and of ``train -optimize``, and its words."""
+
+import shlex
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from dqn_zoo_ext.callbacks.progress import quiet_without_reader
+from dqn_zoo_ext.command_line import EXIT_SAVED, Parser, python_to_type, whole_number
+from dqn_zoo_ext.config.load import load
+from dqn_zoo_ext.envs.ids import EnvId
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.experiment.search.options import PRUNERS, SAMPLERS, SearchOptions, StudyOptions
+from dqn_zoo_ext.sharing_options import launcher_of
+
+if TYPE_CHECKING:
+    from dqn_zoo_ext.experiment.search.search import Searched
+
+
+def add_study_options(parser: Parser) -> None:
+    """How values are chosen, which trials are given up, and where it is all kept: RL-Zoo's options and more."""
+    group = parser.add_argument_group(
+        "search for hyperparameters",
+        "Many trainings with values from the configuration's search: block; what -params gives is not searched for.",
+    )
+    group.add_argument(
+        "--sampler", choices=[*SAMPLERS, "auto"], default="tpe", help="how values are chosen; auto is tpe (default: tpe)"
+    )
+    group.add_argument(
+        "--pruner", choices=PRUNERS, default="median", help="which trainings are given up early (default: median)"
+    )
+    group.add_argument(
+        "--n-startup-trials",
+        type=whole_number(0),
+        default=10,
+        metavar="N",
+        help="random trainings before sampler and pruner begin (default: 10)",
+    )
+    group.add_argument(
+        "--n-evaluations",
+        type=whole_number(1),
+        metavar="N",
+        help="rungs of each training, at which it is evaluated and may be given up (default: one per 100,000 agent "
+        "steps; for hyperband and halving 3 or 4, each --reduction-factor times the one before)",
+    )
+    group.add_argument(
+        "--reduction-factor",
+        type=whole_number(2),
+        default=4,
+        metavar="N",
+        help="of hyperband and halving: one training in so many goes on at a rung (default: 4)",
+    )
+    group.add_argument(
+        "--confirm-seeds",
+        type=whole_number(0),
+        default=2,
+        metavar="N",
+        help="at the end, train the best values and the untuned ones with so many fresh seeds each (default: 2)",
+    )
+    group.add_argument(
+        "--storage",
+        metavar="URL",
+        help="where the study is kept: sqlite:///search.db, postgresql://..., or a journal file .log "
+        "(default: a database in LOG_FOLDER/studies/NAME/)",
+    )
+    group.add_argument("--study-name", metavar="NAME", help="a study of this name is gone on with (default: a new one)")
+    group.add_argument(
+        "--heartbeat",
+        type=whole_number(1),
+        default=60,
+        metavar="S",
+        help="a trial whose process has not been heard of for twice so many seconds goes on in another (default: 60)",
+    )
+
+
+def study_options_of(options: Namespace, objectives: Sequence[str] = ("score",)) -> StudyOptions:
+    """What ``add_study_options`` were given."""
+    return StudyOptions(
+        storage=options.storage,
+        name=options.study_name,
+        sampler="tpe" if options.sampler == "auto" else options.sampler,
+        pruner=options.pruner,
+        n_startup_trials=options.n_startup_trials,
+        n_rungs=options.n_evaluations,
+        reduction_factor=options.reduction_factor,
+        objectives=tuple(objectives),
+    )
+
+
+def search_and_tell(
+    options: Namespace,
+    envs: Sequence[EnvId],
+    seeds: Sequence[int],
+    overrides: Mapping[str, object],
+    run_options: RunOptions,
+    how: SearchOptions,
+    console: Console,
+) -> int:
+    """Search, say what was found, and give the exit code."""
+    from dqn_zoo_ext.experiment.search.problem import Problem
+    from dqn_zoo_ext.experiment.search.search import search
+    from dqn_zoo_ext.storage.study_folder import StudyFolder
+
+    if options.sampler == "auto":
+        _say(console, "--sampler auto: RL-Zoo would load code for it from the network; this searches with tpe")
+    loads = [partial(_load, options.algo, env, options.conf_file) for env in envs]
+    problem = Problem(
+        algo=options.algo,
+        envs=envs,
+        loads=loads,
+        overrides=overrides,
+        seeds=seeds,
+        objectives=how.study.objectives,
+        options=run_options,
+        modules=tuple(options.gym_packages),
+    )
+    trials = how.max_total_trials or how.n_trials
+    configuration = problem.configurations({})[0]
+    launch, side = launcher_of(options, trials, configuration, run_options)
+    problem, how = replace(problem, threads=side.threads), replace(how, n_jobs=side.jobs)
+    name = how.study.name
+    what = f"{options.algo}-{'-'.join(env.folder_name for env in envs)}"
+    folder = StudyFolder.claim(run_options.log_folder, what) if name is None else StudyFolder.named(
+        run_options.log_folder, name
+    )  # fmt: skip
+    at_once = f"{side.jobs} at a time, {side.threads} threads each" if side.jobs > 1 else f"{side.threads} threads"
+    _say(console, f"study '{folder.name}': {options.algo} on {', '.join(env.gym_id for env in envs)}, {at_once}")
+    searched = search(problem, how, folder, launch, console)
+    for line in _summary(searched, options, envs):
+        _say(console, line)
+    if searched.stopped:
+        _say(console, f"stopped; the same command with --study-name {folder.name} goes on")
+        return EXIT_SAVED
+    if searched.best is None and len(problem.objectives) == 1:
+        raise UserError(f"no trial of the search was completed; {searched.report.table} says why")
+    return 0
+
+
+def _load(algo: str, env: EnvId, conf_file: Path | None, overrides: Mapping[str, object]):  # type: ignore[no-untyped-def]
+    return load(algo, env, conf_file=conf_file, overrides=overrides)
+
+
+def _say(console: Console, line: str) -> None:
+    with quiet_without_reader(console):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _summary(searched: "Searched", options: Namespace, envs: Sequence[EnvId]) -> list[str]:
+    trials = searched.study.get_trials(deepcopy=False)
+    states = Counter(trial.state.name.lower() for trial in trials)
+    counted = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    lines = [f"study '{searched.study.study_name}' has {len(trials)} trials: {counted}"]
+    report = searched.report
+    lines += [f"all trials: {report.table}", f"report: {report.page}"]
+    if searched.best is None:
+        return lines
+    chosen = ", ".join(f"{key} {value}" for key, value in searched.best.params.items())
+    best = f"best: {searched.best.value:.4g} in trial {searched.best.number}: {chosen}"
+    confirmed = [] if searched.confirmation is None else searched.confirmation.lines()
+    words = [["--algo", options.algo, "--env", env.requested, "-conf", str(report.winner(env.folder_name))] for env in envs]
+    return [best, *confirmed, *lines, *(f"next: {python_to_type()} -m dqn_zoo_ext.train {shlex.join(each)}" for each in words)]
