@@ -4,20 +4,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+Sampler = Literal["random", "tpe", "gp", "cma-es", "nsga-ii", "qmc", "grid"]
+Pruner = Literal["hyperband", "halving", "median", "percentile", "patient", "wilcoxon", "none"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudyOptions:
     """Where a study is kept, how it chooses values, and which trials it gives up.
 
     storage: a database URL or the path of a journal (``.log``); None keeps the study in memory. n_startup_trials:
-    trials with random values before the sampler, and full ones before the median pruner, take over.
+    trials with random values before the sampler, and full ones before the pruner that compares with a quantile, take
+    over; the population of nsga-ii. n_rungs: how often a trial reports, None for as many as ``pruners.rungs_of`` finds
+    right. reduction_factor: of hyperband and halving, one trial in so many goes on at each rung. objectives: what is
+    looked for, by name.
     """
 
     storage: str | None = None
     name: str | None = None
-    sampler: Literal["random", "tpe"] = "tpe"
-    pruner: Literal["halving", "median", "none"] = "median"
+    sampler: Sampler = "tpe"
+    pruner: Pruner = "median"
     n_startup_trials: int = 10
+    n_rungs: int | None = None
+    reduction_factor: int = 4
+    objectives: tuple[str, ...] = ("score",)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,15 +24,16 @@ from dqn_zoo_ext.experiment.build import build_model, build_venv
 from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.search.options import SearchOptions
+from dqn_zoo_ext.experiment.search.pruners import rungs_of
+from dqn_zoo_ext.experiment.search.samplers import is_exhausted
 from dqn_zoo_ext.experiment.search.space import Load, Space, search_space
 from dqn_zoo_ext.experiment.search.study import MEASURED, best_of, open_study
 from dqn_zoo_ext.learning.model import Model
-from dqn_zoo_ext.report.trials import CONFIGURATION, REASON, TrialsReport
+from dqn_zoo_ext.report.trials import CONFIGURATION, INTERRUPTED, REASON, TrialsReport
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
 from dqn_zoo_ext.storage.results import EvaluationRecord
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
-_AGENT_STEPS_PER_EVALUATION = 100_000
 _COUNTED = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)
 
 
@@ -60,9 +61,9 @@ def search(
     base = load(overrides)
     space = search_space(load, overrides)
     parameters = base.hyperparameters
-    n_evaluations = how.n_evaluations or max(1, parameters.n_timesteps // _AGENT_STEPS_PER_EVALUATION)
-    if n_evaluations > parameters.n_timesteps:
-        raise UserError(f"--n-evaluations: {n_evaluations} do not fit into {parameters.n_timesteps} agent steps")
+    rungs = rungs_of(
+        how.study.pruner, parameters.n_timesteps, how.n_evaluations or how.study.n_rungs, how.study.reduction_factor
+    )
     with _built(base, options):
         pass  # what no trial could build is a mistake in the configuration, not the failure of a trial
     RunFolder.claim(options.log_folder, base.algo, base.env.folder_name).discard()  # the report can be written
@@ -73,11 +74,12 @@ def search(
         "eval_protocol": parameters.eval_protocol,
         "eval_episodes": options.eval_episodes or parameters.eval_episodes,
     }
-    study = open_study(how.study, space, measured, n_evaluations, options.seed)
+    several = how.n_jobs != 1
+    study = open_study(how.study, space, measured, rungs=rungs, seed=options.seed, several_workers=several)
     length = f"{how.max_total_trials or how.n_trials}-trials-{parameters.n_timesteps}"
     name = f"report_{base.env.folder_name}_{length}-{how.study.sampler}-{how.study.pruner}"
     report = TrialsReport.begin(options.log_folder / base.algo, name)
-    how = replace(how, n_evaluations=n_evaluations)
+    how = replace(how, n_evaluations=len(rungs))
     interrupted = _Sweep(study, space, load, overrides, options, how, report, console).run()
     plots = tuple(report.write_plots(study)) if how.plots and optuna.visualization.is_available() else ()
     return Searched(study, best_of(study), report.table, report.winner, plots, interrupted)
@@ -133,11 +135,13 @@ class _Sweep:
                 return None
             if most is not None and len(self.study.get_trials(deepcopy=False, states=_COUNTED)) >= most:
                 return None
+            if is_exhausted(self.study):
+                return None
             self._begun += 1
             return self.study.ask(dict(self.space))
 
     def _carry_out(self, trial: Trial) -> None:
-        started, value, state, reason = time.monotonic(), None, TrialState.FAIL, "interrupted"
+        started, value, state, reason = time.monotonic(), None, TrialState.FAIL, INTERRUPTED
         try:
             value = self._train(trial)
             state = TrialState.COMPLETE
@@ -164,7 +168,7 @@ class _Sweep:
 
             def report(record: EvaluationRecord) -> None:
                 model.check_finite()
-                trial.report(record.mean, len(evaluation.records))
+                trial.report(record.mean, record.agent_steps)
                 if self.options.verbose > 1:
                     self._print(f"trial {trial.number}, {record.agent_steps:,} agent steps: {record.mean:.1f}")
                 if record.agent_steps < agent_steps and trial.should_prune():
