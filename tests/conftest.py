@@ -22,7 +22,7 @@ for _variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HF_HUB_O
 
 import dqn_zoo_ext  # noqa: E402, F401  # before any test imports PyTorch, as in the commands
 
-pytest_plugins = ["hub_fixtures", "tracker_fixtures"]
+pytest_plugins = ["hub_fixtures", "postgres_fixtures", "tracker_fixtures"]
 
 # a small network and ring, so that a run takes seconds
 SMALL_ATARI = ["learning_starts:200", "buffer_size:2000", "policy_kwargs.torso:nips", "train_freq:16", "n_envs:4"]

@@ -15,6 +15,10 @@ from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
 
 CONFIGURATION, REASON = "configuration", "reason"
 """A trial's user attributes: its whole configuration as plain data, and why it failed."""
+INTERRUPTED = "interrupted"
+"""The reason of a trial that did not fail by itself: the search was ended."""
+RUNGS = "rungs"
+"""A study's user attribute: the agent steps at which its trials report, the last of which is their end."""
 
 
 @dataclass(frozen=True)

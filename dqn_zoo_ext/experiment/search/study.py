@@ -1,153 +1,116 @@
-"""Optuna's studies: where they are kept, how they choose values, and which trials they give up."""
+"""Optuna's studies: made or gone on with, and read."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
-from typing import Any
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import optuna
-from optuna.distributions import BaseDistribution, check_distribution_compatibility
-from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.distributions import check_distribution_compatibility
+from optuna.exceptions import ExperimentalWarning
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.experiment.search.options import StudyOptions
+from dqn_zoo_ext.experiment.search.pruners import pruner_of
+from dqn_zoo_ext.experiment.search.samplers import sampler_of
 from dqn_zoo_ext.experiment.search.space import Space
+from dqn_zoo_ext.experiment.search.storage import cannot_open, file_of, open_storage
+from dqn_zoo_ext.report.trials import RUNGS
 
 MEASURED = "measured"
 """A study's user attribute: what its values are values of."""
-_SQLITE = "sqlite:///"
 
+Direction = Literal["maximize", "minimize"]
 
-class SeededByTrial(BaseSampler):
-    """A sampler whose draws follow from the seed, the trial's number and the trials before.
-
-    They do not follow from what this process has drawn already: a study that is resumed with its seed does not try the
-    same values again, and several processes with one seed do not all try the same.
-    """
-
-    def __init__(self, make: Callable[..., BaseSampler], seed: int) -> None:
-        self._make = make
-        self._seed = seed
-        self._of_trial: dict[int, BaseSampler] = {}
-
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Make the trial's own sampler."""
-        self._of_trial[trial.number] = self._make(seed=(self._seed + trial.number) % 2**32)
-        self._of_trial[trial.number].before_trial(study, trial)
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The values that are drawn together."""
-        return self._of_trial[trial.number].infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Draw them."""
-        return self._of_trial[trial.number].sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """Draw one of the others."""
-        return self._of_trial[trial.number].sample_independent(study, trial, param_name, param_distribution)
-
-    def after_trial(
-        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        """Let the trial's sampler go."""
-        self._of_trial.pop(trial.number).after_trial(study, trial, state, values)
+_OBJECTIVES = "objectives"
+_IN_MEMORY = "search"
+"""The name of a study that is kept nowhere: Hyperband's brackets follow from the name, and so from no chance."""
 
 
 def open_study(
-    options: StudyOptions, space: Space, measured: Mapping[str, Any], n_evaluations: int, seed: int
+    options: StudyOptions,
+    space: Space,
+    measured: Mapping[str, Any],
+    *,
+    rungs: tuple[int, ...],
+    seed: int,
+    directions: Sequence[Direction] = ("maximize",),
+    several_workers: bool = False,
 ) -> optuna.Study:
     """The study to search with: the one of that name if it is there already.
 
-    measured: what its values are values of. UserError if the storage cannot be opened, or if the study measured
-    something else or had another kind of space.
+    measured: what its values are values of, as plain data. rungs: where its trials report. directions: of each of the
+    options' objectives. several_workers: see ``sampler_of``. UserError if the storage cannot be opened, if sampler or
+    pruner cannot be had, or if the study measured something else, at other rungs, or had another kind of space.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    file = _file_of(options.storage)
+    warnings.filterwarnings("ignore", category=ExperimentalWarning)  # the versions of Optuna that we allow are tested
+    n_objectives = len(options.objectives)
+    sampler = sampler_of(options, space, seed, n_objectives, several_workers)
+    pruner = pruner_of(options, rungs, n_objectives)
+    storage = open_storage(options.storage)
     try:
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
         study = optuna.create_study(
-            storage=None if options.storage is None else _opened(options.storage),
-            sampler=SeededByTrial(_sampler(options), seed),
-            pruner=_pruner(options, n_evaluations),
-            study_name=options.name,
-            direction="maximize",
+            storage=storage,
+            sampler=sampler,
+            pruner=pruner,
+            study_name=options.name or (_IN_MEMORY if options.storage is None else None),
+            directions=list(directions),
             load_if_exists=True,
         )
     except Exception as error:  # whatever the storage's library raises
-        raise _cannot_open(error) from error
-    _demand_the_same(study, space, measured)
+        raise cannot_open(options.storage, error) from None
+    _demand_the_same(study, space, {**measured, _OBJECTIVES: list(options.objectives)}, rungs, directions)
     return study
 
 
 def trial_values(storage: str, name: str, number: int) -> dict[str, Any]:
     """What a trial of a stored study chose, for the overrides of ``config.load``. UserError if it is not there."""
-    file = _file_of(storage)
-    if file is not None and not file.is_file():
-        raise UserError(f"--storage: no file {str(file)!r}")
-    try:
-        opened = _opened(storage)
-        names = optuna.get_all_study_names(opened)
-        if name not in names:
-            raise UserError(f"--study-name: unknown study '{name}'{nearest(name, names) or '; the storage is empty'}")
-        trials = optuna.load_study(study_name=name, storage=opened).trials
-    except UserError:
-        raise
-    except Exception as error:
-        raise _cannot_open(error) from error
+    trials = stored_study(storage, name).get_trials(deepcopy=False)
     if not 0 <= number < len(trials):
         there = f"it has 0 to {len(trials) - 1}" if trials else "it has none"
         raise UserError(f"--trial-id: study '{name}' has no trial {number}; {there}")
     return dict(trials[number].params)
 
 
+def stored_study(storage: str, name: str | None = None) -> optuna.Study:
+    """A study that is there already, to be read; without a name, the only one. UserError if it is not there."""
+    file = file_of(storage)
+    if file is not None and not file.is_file():
+        raise UserError(f"--storage: no file {str(file)!r}")
+    opened = open_storage(storage)
+    try:
+        names = optuna.get_all_study_names(opened)
+    except Exception as error:
+        raise cannot_open(storage, error) from None
+    return optuna.load_study(study_name=_chosen(name, names), storage=opened)
+
+
 def best_of(study: optuna.Study) -> FrozenTrial | None:
-    """The complete trial with the highest value, if any is complete."""
+    """The complete trial with the best value of the first objective, if any is complete."""
     complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    return max(complete, key=lambda trial: trial.value or 0.0, default=None)
+    sign = -1.0 if study.directions[0] == StudyDirection.MINIMIZE else 1.0
+    return max(complete, key=lambda trial: sign * trial.values[0], default=None)
 
 
-def _file_of(storage: str | None) -> Path | None:
-    if storage is None:
-        return None
-    if storage.endswith(".log"):
-        return Path(storage)
-    return Path(storage.removeprefix(_SQLITE).partition("?")[0]) if storage.startswith(_SQLITE) else None
+def _chosen(name: str | None, names: Sequence[str]) -> str:
+    if name is None and len(names) == 1:
+        return names[0]
+    if name is None:
+        raise UserError(f"--study-name: say which study; the storage has {', '.join(names) or 'none'}")
+    if name not in names:
+        raise UserError(f"--study-name: unknown study '{name}'{nearest(name, names) or '; the storage is empty'}")
+    return name
 
 
-def _opened(storage: str) -> str | JournalStorage:
-    return JournalStorage(JournalFileBackend(storage)) if storage.endswith(".log") else storage
-
-
-def _cannot_open(error: Exception) -> UserError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]  # the URL itself may hold a password
-    return UserError(f"--storage: cannot be opened as a URL such as sqlite:///search.db, or a .log file: {reason}")
-
-
-def _sampler(options: StudyOptions) -> Callable[..., BaseSampler]:
-    if options.sampler == "random":
-        return RandomSampler
-    return partial(TPESampler, n_startup_trials=options.n_startup_trials)
-
-
-def _pruner(options: StudyOptions, n_evaluations: int) -> BasePruner:
-    if options.pruner == "median":
-        return MedianPruner(options.n_startup_trials, n_warmup_steps=n_evaluations // 3)
-    if options.pruner == "halving":
-        return SuccessiveHalvingPruner(min_resource=1, reduction_factor=4, min_early_stopping_rate=0)
-    return NopPruner()
-
-
-def _demand_the_same(study: optuna.Study, space: Space, measured: Mapping[str, Any]) -> None:
+def _demand_the_same(
+    study: optuna.Study,
+    space: Space,
+    measured: Mapping[str, Any],
+    rungs: tuple[int, ...],
+    directions: Sequence[Direction],
+) -> None:
     trials = study.get_trials(deepcopy=False)
     before = study.user_attrs.get(MEASURED)
     if before is None:
@@ -156,13 +119,21 @@ def _demand_the_same(study: optuna.Study, space: Space, measured: Mapping[str, A
                 f"--study-name: study '{study.study_name}' was made by another program; choose another name"
             )
         study.set_user_attr(MEASURED, dict(measured))
+        study.set_user_attr(RUNGS, list(rungs))
+        study.set_metric_names(measured[_OBJECTIVES])
         return
-    for key, value in measured.items():
-        if before.get(key) != value:
+    found = {**before, "directions": [direction.name.lower() for direction in study.directions]}
+    for key, value in {**measured, "directions": list(directions)}.items():
+        if found.get(key) != value:
             raise UserError(
-                f"--study-name: the values of study '{study.study_name}' are for {key} {before.get(key)}, not {value}, "
-                "and do not compare; choose another name"
+                f"--study-name: the values of study '{study.study_name}' are for {key} {_said(found.get(key))}, not "
+                f"{_said(value)}, and do not compare; choose another name"
             )
+    if study.user_attrs.get(RUNGS) != list(rungs):
+        raise UserError(
+            f"--study-name: the trials of study '{study.study_name}' report at {_said(study.user_attrs.get(RUNGS))} "
+            f"agent steps, not at {_said(list(rungs))}; choose another name, or the pruner and --n-evaluations it had"
+        )
     for key, distribution in space.items():
         for old in {trial.distributions[key] for trial in trials if key in trial.distributions}:
             try:
@@ -171,3 +142,7 @@ def _demand_the_same(study: optuna.Study, space: Space, measured: Mapping[str, A
                 raise UserError(
                     f"--study-name: study '{study.study_name}' searched {key} otherwise ({old}); choose another name"
                 ) from error
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

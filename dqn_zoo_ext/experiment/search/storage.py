@@ -1,0 +1,122 @@
+"""Where studies are kept: an SQLite file, a PostgreSQL database, or a journal file."""
+
+import importlib.util
+import time
+from pathlib import Path
+from urllib.parse import quote, quote_plus, unquote_plus
+
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from dqn_zoo_ext.errors import UserError
+
+_FORMS = "a URL such as sqlite:///search.db or postgresql://user@host/database, or a .log file"
+_SQLITE, _POSTGRESQL = "sqlite", "postgresql"
+_PSYCOPG = "postgresql+psycopg"
+_WAIT_SECONDS = {_SQLITE: ("timeout", 60), _POSTGRESQL: ("connect_timeout", 10)}
+"""For the lock of another process; for a server to answer."""
+_ATTEMPTS = 10
+_MADE_BY_ANOTHER = ("already exists", "duplicate key", "UNIQUE constraint")
+
+
+def default_storage(folder: Path) -> str:
+    """The URL of the SQLite file in a study's folder."""
+    return f"sqlite:///{folder / 'study.db'}"
+
+
+def open_storage(storage: str | None) -> BaseStorage:
+    """What `storage` names: a database's URL, or the path of a journal (``.log``); None is the memory of this process.
+
+    Makes the file and its folders, and a database's tables. ``postgresql://`` and ``postgres://`` are spoken to by
+    psycopg 3. UserError, one line that does not hold the URL's password, if it cannot be opened.
+    """
+    if storage is None:
+        return InMemoryStorage()
+    try:
+        file = file_of(storage)
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        if storage.endswith(".log"):
+            return JournalStorage(JournalFileBackend(storage))
+        url = _parsed(storage)
+        _demand_driver(url)
+        return _opened(url)
+    except UserError:
+        raise
+    except Exception as error:  # whatever the storage's library raises
+        raise cannot_open(storage, error) from None  # the traceback of the cause could hold the password
+
+
+def cannot_open(storage: str | None, error: Exception) -> UserError:
+    """The line for an error of a storage's library, without the password that the URL may hold."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    reason = lines[0].partition(") ")[2] if lines[0].startswith(("(psycopg", "(sqlite3")) else lines[0]
+    shown = f" ({without_password(storage)})" if storage else ""
+    return UserError(f"--storage: cannot be opened as {_FORMS}: {_masked(reason, storage)}{shown}")
+
+
+def without_password(storage: str) -> str:
+    """The storage as it may be shown: ``***`` for a password."""
+    if storage.endswith(".log"):
+        return storage
+    try:
+        url = _parsed(storage)
+    except UserError:
+        return "***" if "@" in storage else storage
+    if "password" in url.query:
+        url = url.update_query_dict({"password": "***"})
+    return url.render_as_string(hide_password=True)
+
+
+def file_of(storage: str) -> Path | None:
+    """The file that a storage is, if it is one."""
+    if storage.endswith(".log"):
+        return Path(storage)
+    database = storage.removeprefix(f"{_SQLITE}:///").partition("?")[0]
+    return Path(database) if storage.startswith(f"{_SQLITE}:///") and database not in ("", ":memory:") else None
+
+
+def _opened(url: URL) -> RDBStorage:
+    """Tried again if another process made the tables at the same moment."""
+    key, seconds = _WAIT_SECONDS.get(url.get_backend_name(), ("", 0))
+    text, connect = url.render_as_string(hide_password=False), {key: seconds} if key else {}
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return RDBStorage(text, engine_kwargs={"pool_pre_ping": True, "connect_args": connect})
+        except DBAPIError as error:
+            if attempt == _ATTEMPTS or not any(sign in str(error) for sign in _MADE_BY_ANOTHER):
+                raise
+            time.sleep(0.1 * attempt)
+    raise AssertionError  # the last attempt returns or raises
+
+
+def _parsed(storage: str) -> URL:
+    try:
+        url = make_url(storage)
+    except (ArgumentError, ValueError):
+        shown = "***" if "@" in storage else storage
+        raise UserError(f"--storage: cannot be opened as {_FORMS}: {shown!r}") from None
+    return url.set(drivername=_PSYCOPG) if url.drivername in (_POSTGRESQL, "postgres") else url
+
+
+def _demand_driver(url: URL) -> None:
+    if url.drivername == _PSYCOPG and importlib.util.find_spec("psycopg") is None:
+        raise UserError("--storage: PostgreSQL needs psycopg: pip install 'dqn_zoo_ext[postgres]'")
+
+
+def _masked(text: str, storage: str | None) -> str:
+    for password in _passwords(storage):
+        for spelled in {password, quote(password, safe=""), quote_plus(password)}:
+            text = text.replace(spelled, "***")
+    return text
+
+
+def _passwords(storage: str | None) -> list[str]:
+    try:
+        url = _parsed(storage or "")
+    except UserError:
+        return [unquote_plus((storage or "").rpartition("@")[0].rpartition(":")[2])] if "@" in (storage or "") else []
+    given = [url.password, url.query.get("password")]
+    return [each for each in given if isinstance(each, str) and each]
