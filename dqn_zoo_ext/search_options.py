@@ -1,11 +1,10 @@
-"""A search for hyperparameters on the command line: the options of ``tune`` and of ``train -optimize``, and its words."""
+"""A search for hyperparameters on the command line: the options of ``tune`` and ``train -optimize``, and its words."""
 
 import shlex
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +12,40 @@ from rich.console import Console
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
 from dqn_zoo_ext.command_line import EXIT_SAVED, Parser, python_to_type, whole_number
-from dqn_zoo_ext.config.load import load
+from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.search.options import PRUNERS, SAMPLERS, SearchOptions, StudyOptions
-from dqn_zoo_ext.sharing_options import launcher_of
+from dqn_zoo_ext.sharing_options import add_sharing_options, launcher_of
+from dqn_zoo_ext.storage.study_folder import STUDIES, StudyFolder
 
 if TYPE_CHECKING:
     from dqn_zoo_ext.experiment.search.search import Searched
+
+
+def add_search_options(parser: Parser) -> None:
+    """The options of RL-Zoo's ``train`` that make it a search."""
+    add_study_options(parser)
+    group = parser.add_argument_group("instead of one training, a search")
+    group.add_argument("-optimize", "--optimize-hyperparameters", action="store_true", help="search")
+    group.add_argument(
+        "--n-trials", type=whole_number(1), default=500, metavar="N", help="trainings of this process (default: 500)"
+    )
+    group.add_argument(
+        "--max-total-trials", type=whole_number(1), metavar="N", help="of the whole study instead, failed ones apart"
+    )
+    group.add_argument(
+        "--trial-id", type=int, metavar="N", help="train with the values of this trial of a stored study"
+    )
+    group.add_argument(
+        "--optimization-log-path",
+        type=Path,
+        metavar="DIR",
+        help="where the trials' runs go (default: beside the study)",
+    )
+    group.add_argument("--no-optim-plots", action="store_true", help="no report.html with plots of the search")
+    add_sharing_options(parser, default_jobs=1)
 
 
 def add_study_options(parser: Parser) -> None:
@@ -31,7 +55,10 @@ def add_study_options(parser: Parser) -> None:
         "Many trainings with values from the configuration's search: block; what -params gives is not searched for.",
     )
     group.add_argument(
-        "--sampler", choices=[*SAMPLERS, "auto"], default="tpe", help="how values are chosen; auto is tpe (default: tpe)"
+        "--sampler",
+        choices=[*SAMPLERS, "auto"],
+        default="tpe",
+        help="how values are chosen; auto is tpe (default: tpe)",
     )
     group.add_argument(
         "--pruner", choices=PRUNERS, default="median", help="which trainings are given up early (default: median)"
@@ -80,6 +107,13 @@ def add_study_options(parser: Parser) -> None:
     )
 
 
+def storage_of(options: Namespace) -> str:
+    """Where the named study is kept."""
+    if options.storage is not None:
+        return str(options.storage)
+    return StudyFolder(options.log_folder / STUDIES / options.study_name).database
+
+
 def study_options_of(options: Namespace, objectives: Sequence[str] = ("score",)) -> StudyOptions:
     """What ``add_study_options`` were given."""
     return StudyOptions(
@@ -106,11 +140,10 @@ def search_and_tell(
     """Search, say what was found, and give the exit code."""
     from dqn_zoo_ext.experiment.search.problem import Problem
     from dqn_zoo_ext.experiment.search.search import search
-    from dqn_zoo_ext.storage.study_folder import StudyFolder
 
     if options.sampler == "auto":
         _say(console, "--sampler auto: RL-Zoo would load code for it from the network; this searches with tpe")
-    loads = [partial(_load, options.algo, env, options.conf_file) for env in envs]
+    loads = [_Load(options.algo, env, options.conf_file) for env in envs]
     problem = Problem(
         algo=options.algo,
         envs=envs,
@@ -125,11 +158,10 @@ def search_and_tell(
     configuration = problem.configurations({})[0]
     launch, side = launcher_of(options, trials, configuration, run_options)
     problem, how = replace(problem, threads=side.threads), replace(how, n_jobs=side.jobs)
-    name = how.study.name
-    what = f"{options.algo}-{'-'.join(env.folder_name for env in envs)}"
-    folder = StudyFolder.claim(run_options.log_folder, what) if name is None else StudyFolder.named(
-        run_options.log_folder, name
-    )  # fmt: skip
+    if how.study.name is None:
+        folder = StudyFolder.claim(run_options.log_folder, "-".join([options.algo, *(env.folder_name for env in envs)]))
+    else:
+        folder = StudyFolder.named(run_options.log_folder, how.study.name)
     at_once = f"{side.jobs} at a time, {side.threads} threads each" if side.jobs > 1 else f"{side.threads} threads"
     _say(console, f"study '{folder.name}': {options.algo} on {', '.join(env.gym_id for env in envs)}, {at_once}")
     searched = search(problem, how, folder, launch, console)
@@ -143,8 +175,16 @@ def search_and_tell(
     return 0
 
 
-def _load(algo: str, env: EnvId, conf_file: Path | None, overrides: Mapping[str, object]):  # type: ignore[no-untyped-def]
-    return load(algo, env, conf_file=conf_file, overrides=overrides)
+@dataclass(frozen=True)
+class _Load:
+    """``config.load`` with all its arguments but the overrides."""
+
+    algo: str
+    env: EnvId
+    conf_file: Path | None
+
+    def __call__(self, overrides: Mapping[str, object]) -> Configuration:
+        return load(self.algo, self.env, conf_file=self.conf_file, overrides=overrides)
 
 
 def _say(console: Console, line: str) -> None:
@@ -164,5 +204,7 @@ def _summary(searched: "Searched", options: Namespace, envs: Sequence[EnvId]) ->
     chosen = ", ".join(f"{key} {value}" for key, value in searched.best.params.items())
     best = f"best: {searched.best.value:.4g} in trial {searched.best.number}: {chosen}"
     confirmed = [] if searched.confirmation is None else searched.confirmation.lines()
-    words = [["--algo", options.algo, "--env", env.requested, "-conf", str(report.winner(env.folder_name))] for env in envs]
-    return [best, *confirmed, *lines, *(f"next: {python_to_type()} -m dqn_zoo_ext.train {shlex.join(each)}" for each in words)]
+    for env in envs:
+        words = ["--algo", options.algo, "--env", env.requested, "-conf", str(report.winner(env.folder_name))]
+        lines.append(f"next: {python_to_type()} -m dqn_zoo_ext.train {shlex.join(words)}")
+    return [best, *confirmed, *lines]

@@ -3,16 +3,13 @@
 import contextlib
 import shlex
 from argparse import Namespace
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
 from dqn_zoo_ext.command_line import (
-    EXIT_INTERRUPTED,
     EXIT_SAVED,
     command_of,
     prepare,
@@ -24,16 +21,13 @@ from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.run import Finished, headline, resume, train
-from dqn_zoo_ext.experiment.search.options import SearchOptions, StudyOptions
+from dqn_zoo_ext.experiment.search.options import SearchOptions
 from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
+from dqn_zoo_ext.search_options import search_and_tell, storage_of, study_options_of
 from dqn_zoo_ext.train_options import make_parser, overrides_of, parse_training, run_options_of
 from dqn_zoo_ext.train_resume import AUTO, run_to_resume
 
 _SECONDS_TO_WAIT = 60.0  # a job that was requeued may start while the one before it still saves
-
-if TYPE_CHECKING:
-    from dqn_zoo_ext.experiment.search.space import Load
-    from dqn_zoo_ext.experiment.search.sweep import Searched
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tracked(configuration, run_options.seed, _tracking(options)) if options.track else contextlib.nullcontext():
         if options.optimize_hyperparameters:
             _say(console, headline(configuration, run_options.seed))
-            return _search(options, lambda given: load_with(overrides=given), overrides, run_options, console)
+            return _search(options, overrides, run_options, console)
         if run is None:
             if options.resume is not None:
                 _say(console, "no run to go on with: a new one begins")
@@ -119,7 +113,7 @@ def _overrides(options: Namespace) -> dict[str, object]:
     from dqn_zoo_ext.experiment.search.space import without
     from dqn_zoo_ext.experiment.search.study import trial_values
 
-    values = trial_values(options.storage, options.study_name, options.trial_id)
+    values = trial_values(storage_of(options), options.study_name, options.trial_id)
     return {**without(values, overrides), **overrides}
 
 
@@ -132,54 +126,18 @@ def _tracking(options: Namespace) -> TrackingOptions:
     )
 
 
-def _search(
-    options: Namespace, load_with: "Load", overrides: dict[str, object], run_options: RunOptions, console: Console
-) -> int:
-    from dqn_zoo_ext.experiment.search.sweep import search
-
-    if options.sampler == "auto":
-        _say(console, "--sampler auto: RL-Zoo would load code for it from the network; this searches with tpe")
+def _search(options: Namespace, overrides: dict[str, object], run_options: RunOptions, console: Console) -> int:
     how = SearchOptions(
         n_trials=options.n_trials,
         max_total_trials=options.max_total_trials,
-        n_jobs=options.n_jobs,
-        n_evaluations=options.n_evaluations,
         log_path=options.optimization_log_path,
         plots=not options.no_optim_plots,
-        study=StudyOptions(
-            storage=options.storage,
-            name=options.study_name,
-            sampler="random" if options.sampler == "random" else "tpe",
-            pruner=options.pruner,
-            n_startup_trials=options.n_startup_trials,
-        ),
+        confirm_seeds=options.confirm_seeds,
+        heartbeat=options.heartbeat,
+        study=study_options_of(options),
     )
-    searched = search(load_with, overrides, run_options, how, console)
-    for line in _summary_of_search(searched, options):
-        _say(console, line)
-    if searched.interrupted:
-        return EXIT_INTERRUPTED
-    if searched.best is None:
-        raise UserError(f"no trial of the search was completed; {searched.table} says why")
-    return 0
-
-
-def _summary_of_search(searched: "Searched", options: Namespace) -> list[str]:
-    trials = searched.study.get_trials(deepcopy=False)
-    states = Counter(trial.state.name.lower() for trial in trials)
-    counted = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
-    lines = [f"study '{searched.study.study_name}' has {len(trials)} trials: {counted}"]
-    lines += [f"all trials: {searched.table}", *(f"plot: {path}" for path in searched.plots)]
-    if searched.best is None:
-        return lines
-    chosen = ", ".join(f"{key} {value}" for key, value in searched.best.params.items())
-    again = ["--algo", options.algo, "--env", options.env, "-conf", str(searched.winner)]
-    return [
-        f"best: {searched.best.value:.1f} in trial {searched.best.number}: {chosen}",
-        *lines,
-        f"the winner: {searched.winner}",
-        f"next: {python_to_type()} -m dqn_zoo_ext.train {shlex.join(again)}",
-    ]
+    env = resolve(options.env)
+    return search_and_tell(options, [env], [run_options.seed], overrides, run_options, how, console)
 
 
 def _refuse_what_does_not_go_together(options: Namespace) -> None:
@@ -187,10 +145,10 @@ def _refuse_what_does_not_go_together(options: Namespace) -> None:
         raise UserError("--trial-id: trains with one trial of a search; leave it out with -optimize")
     if options.optimize_hyperparameters and options.trained_agent is not None:
         raise UserError("--trained-agent: each trial of a search starts untrained; leave it out with -optimize")
-    if options.trial_id is not None and not (options.storage and options.study_name):
-        raise UserError("--trial-id: say with --storage and --study-name which study the trial is of")
-    if options.n_jobs < 1 and options.n_jobs != -1:
-        raise UserError(f"--n-jobs must be at least 1, or -1 for one per core, not {options.n_jobs}")
+    if options.trial_id is not None and options.study_name is None:
+        raise UserError(
+            "--trial-id: say with --study-name, and --storage if it has its own, which study the trial is of"
+        )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.config.presets import find_preset, preset_files
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.search_options import add_search_options
 
 _DESCRIPTION = """\
 Train an agent. The hyperparameters come from hyperparams/: the family's block, the algorithm's file, the game's file,
@@ -20,12 +21,11 @@ examples:
   python -m dqn_zoo_ext.train --algo double_dqn --env Pong -n 100000 -params learning_rate:1e-4 policy_kwargs.torso:nips
   python -m dqn_zoo_ext.train --algo dqn --env CartPole-v1 --seed 1 -f runs
   python -m dqn_zoo_ext.train --preset course-unit3
-  python -m dqn_zoo_ext.train --algo dqn --env CartPole-v1 -optimize --n-trials 50 --study-name cart \\
-      --storage sqlite:///search.db
+  python -m dqn_zoo_ext.train --algo dqn --env CartPole-v1 -optimize --n-trials 50 --study-name cart
 
 The run lies in LOG_FOLDER/ALGO/ENV_N/: the agent (ENV.zip), the best evaluated one (best_model.zip), the evaluations,
-the games played (0.monitor.csv), TensorBoard's files, ENV/config.yml and results.json. A search (-optimize) leaves its
-trials and its winner in LOG_FOLDER/ALGO/report_ENV_...
+the games played (0.monitor.csv), TensorBoard's files, ENV/config.yml and results.json. A search (-optimize; `tune` has
+more) leaves its trials and its winner in LOG_FOLDER/studies/NAME/.
 Ctrl-C and SIGTERM end the run after a checkpoint, with exit code 75: --resume goes on exactly there. A second one ends
 it at once. A mistake of yours is one line and exit code 2."""
 
@@ -34,7 +34,7 @@ def make_parser() -> Parser:
     """The parser of ``train``."""
     parser = Parser("train", _DESCRIPTION, _EXAMPLES)
     add_training_options(parser)
-    _add_search_options(parser)
+    add_search_options(parser)
     _add_tracking_options(parser)
     parser.add_plug_in_options()
     return parser
@@ -199,64 +199,6 @@ def _add_evaluation_options(parser: Parser) -> None:
     group.add_argument("--eval-episodes", type=whole_number(1), metavar="GAMES", help="default: the YAML's")
     group.add_argument("--n-eval-envs", type=whole_number(1), metavar="N", help="default: up to 8 on Atari, else 1")
     group.add_argument("--eval-env-kwargs", nargs="+", default=[], metavar="KEY:VALUE", help="over those of training")
-
-
-def _add_search_options(parser: Parser) -> None:
-    group = parser.add_argument_group(
-        "search for hyperparameters",
-        "Instead of one training, many short ones with values from the configuration's search: block. What -params\n"
-        "gives is not searched for.",
-    )
-    group.add_argument("-optimize", "--optimize-hyperparameters", action="store_true", help="search")
-    group.add_argument(
-        "--n-trials", type=whole_number(1), default=500, metavar="N", help="trainings of this process (default: 500)"
-    )
-    group.add_argument(
-        "--max-total-trials", type=whole_number(1), metavar="N", help="of the whole study instead, failed ones apart"
-    )
-    group.add_argument(
-        "--n-jobs",
-        type=int,
-        default=1,
-        metavar="N",
-        help="trainings at once, in threads; -1: one per core (default: 1)",
-    )
-    group.add_argument(
-        "--sampler",
-        choices=["random", "tpe", "auto"],
-        default="tpe",
-        help="how values are chosen; auto is tpe (default: tpe)",
-    )
-    group.add_argument(
-        "--pruner",
-        choices=["halving", "median", "none"],
-        default="median",
-        help="which trainings are given up early (default: median)",
-    )
-    group.add_argument(
-        "--n-startup-trials",
-        type=whole_number(0),
-        default=10,
-        metavar="N",
-        help="random trainings before sampler and pruner begin (default: 10)",
-    )
-    group.add_argument(
-        "--n-evaluations",
-        type=whole_number(1),
-        metavar="N",
-        help="evaluations in each training (default: one per 100,000 agent steps)",
-    )
-    group.add_argument(
-        "--storage", metavar="URL", help="keep the study: sqlite:///search.db, another database, or a file .log"
-    )
-    group.add_argument("--study-name", metavar="NAME", help="with --storage: a study of this name is gone on with")
-    group.add_argument(
-        "--trial-id", type=int, metavar="N", help="train with the values of this trial of a stored study"
-    )
-    group.add_argument(
-        "--optimization-log-path", type=Path, metavar="DIR", help="keep each trial's best agent and its evaluations"
-    )
-    group.add_argument("--no-optim-plots", action="store_true", help="no plots of the search (they need plotly)")
 
 
 def _add_tracking_options(parser: Parser) -> None:

@@ -1,4 +1,4 @@
-"""``python -m dqn_zoo_ext.tune``: search for better hyperparameters, over games and seeds, on as many cores as there are."""
+"""``python -m dqn_zoo_ext.tune``: search for better hyperparameters, over games and seeds, with all cores."""
 
 from argparse import Namespace
 from collections.abc import Sequence
@@ -70,7 +70,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser = Parser("tune", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--algo", default="dqn", help="the algorithm (default: dqn)")
     parser.add_argument(
-        "--env", nargs="+", default=["SpaceInvadersNoFrameskip-v4"], help="one game, or several to do well in all of them"
+        "--env", nargs="+", default=["SpaceInvadersNoFrameskip-v4"], help="one game, or several, to do well in them all"
     )
     parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="of every trial (default: a random one)")
     parser.add_argument(
@@ -87,7 +87,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "--eval-episodes", type=whole_number(1), metavar="GAMES", help="of each evaluation (default: the YAML's)"
     )
-    parser.add_argument("-n", "--n-timesteps", type=int, default=-1, metavar="STEPS", help="agent steps of a whole trial")
+    parser.add_argument("-n", "--n-timesteps", type=int, default=-1, metavar="STEPS", help="agent steps of a trial")
     parser.add_argument("-f", "--log-folder", type=Path, default=Path("logs"), help="default: logs")
     parser.add_argument("-conf", "--conf-file", type=Path, metavar="FILE", help="as in train; may have a search: block")
     parser.add_argument(

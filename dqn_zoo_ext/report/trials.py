@@ -3,7 +3,7 @@
 import csv
 import io
 import shlex
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from dqn_zoo_ext.config.yaml_source import to_yaml
-from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
+from dqn_zoo_ext.storage.atomic import write_atomically
 
 CONFIGURATION, REASON = "configuration", "reason"
 """A trial's user attributes: its whole configuration as plain data, and why it failed."""
@@ -23,29 +23,27 @@ RUNGS = "rungs"
 
 @dataclass(frozen=True)
 class TrialsReport:
-    """Files beside each other: ``<stem>.csv``, ``<stem>.yml``, ``<stem>_history.html``..."""
+    """Files in a study's folder: ``trials.csv``, ``winner.yml``, ``report.html``.
 
-    stem: Path
+    envs: the games' folder names; with several, each has a ``winner_<env>.yml``.
+    """
 
-    @classmethod
-    def begin(cls, folder: Path, name: str) -> "TrialsReport":
-        """A report in `folder`, called `name` and the time, that no other one is called. UserError if it cannot be."""
-        with plain_os_errors(f"cannot make folder {folder}"):
-            folder.mkdir(parents=True, exist_ok=True)
-        now = int(time.time())
-        while (folder / f"{name}_{now}.csv").exists():
-            now += 1
-        return cls(folder / f"{name}_{now}")
+    folder: Path
+    envs: tuple[str, ...]
 
     @property
     def table(self) -> Path:
         """Every trial."""
-        return self.stem.with_name(f"{self.stem.name}.csv")
+        return self.folder / "trials.csv"
 
     @property
-    def winner(self) -> Path:
-        """The best trial's configuration, as ``train -conf`` takes it."""
-        return self.stem.with_name(f"{self.stem.name}.yml")
+    def page(self) -> Path:
+        """Plots and a table, to look at."""
+        return self.folder / "report.html"
+
+    def winner(self, env: str) -> Path:
+        """The best trial's configuration for a game, as ``train -conf`` takes it."""
+        return self.folder / ("winner.yml" if len(self.envs) == 1 else f"winner_{env}.yml")
 
     def write_table(self, study: optuna.Study) -> None:
         """All trials, under the names that Optuna's ``trials_dataframe`` has for the columns."""
@@ -62,28 +60,18 @@ class TrialsReport:
             writer.writerow([trial.number, trial.value, *times_of_trial, *values, reason, trial.state.name])
         write_atomically(self.table, text.getvalue())
 
-    def write_winner(self, study: optuna.Study, trial: FrozenTrial, algo: str, env: str) -> None:
-        """The trial's configuration, headed by where it comes from."""
+    def write_winner(self, study: optuna.Study, trial: FrozenTrial, algo: str, remarks: Sequence[str] = ()) -> None:
+        """The trial's configuration for each game, headed by where it comes from. remarks: lines about it."""
         chosen = "".join(f"#   {key}: {value}\n" for key, value in trial.params.items())
-        again = f"python -m dqn_zoo_ext.train --algo {algo} --env {env} -conf {shlex.quote(str(self.winner))}"
-        head = (
-            f"# Trial {trial.number} of study {study.study_name!r}, value {trial.value:g}. What the trial chose:\n"
-            f"{chosen}# Train with it: {again}\n"
-        )
-        write_atomically(self.winner, head + to_yaml(trial.user_attrs[CONFIGURATION]))
+        said = "".join(f"# {line}\n" for line in remarks) or "# Not trained again with fresh seeds.\n"
+        for (env, configuration), name in zip(trial.user_attrs[CONFIGURATION].items(), self.envs, strict=True):
+            path = self.winner(name)
+            again = f"python -m dqn_zoo_ext.train --algo {algo} --env {env} -conf {shlex.quote(str(path))}"
+            head = (
+                f"# Trial {trial.number} of study {study.study_name!r}, value {trial.value:g}. What the trial chose:\n"
+                f"{chosen}{said}# Train with it: {again}\n"
+            )
+            write_atomically(path, head + to_yaml(configuration))
 
-    def write_plots(self, study: optuna.Study) -> list[Path]:
-        """Optuna's plots of history and importances as HTML, as far as there is something to plot. Needs plotly."""
-        written = []
-        for name, plot in (
-            ("history", optuna.visualization.plot_optimization_history),
-            ("importances", optuna.visualization.plot_param_importances),
-        ):
-            try:
-                page = plot(study).to_html(include_plotlyjs=True)
-            except (ValueError, RuntimeError):  # too few trials
-                continue
-            path = self.stem.with_name(f"{self.stem.name}_{name}.html")
-            write_atomically(path, page)
-            written.append(path)
-        return written
+    def write_page(self, study: optuna.Study, storage: str) -> None:
+        """The page."""

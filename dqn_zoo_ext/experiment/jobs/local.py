@@ -27,7 +27,7 @@ class LocalProcesses:
     def __init__(self) -> None:
         self._context: Any = multiprocessing.get_context(_METHOD)
         if _METHOD == "forkserver":  # PyTorch is loaded once; each process then begins within milliseconds
-            self._context.set_forkserver_preload([carry_out.__module__, *_module_of_the_program()])
+            self._context.set_forkserver_preload(_modules_of_ours())
         self._running: set[BaseProcess] = set()
         self._stopping = False
         self._lock = threading.Lock()
@@ -87,10 +87,11 @@ def _listen(ours: Connection, process: BaseProcess, go_on: GoOn) -> Outcome | No
         return None
 
 
-def _module_of_the_program() -> list[str]:
-    """The module that was run with ``python -m``, which every process imports anew unless it is there already."""
+def _modules_of_ours() -> list[str]:
+    """All that are loaded, but for the one that was run with ``python -m``, which every process imports anew."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return [] if spec is None or spec.name.endswith("__main__") else [spec.name]
+    package = __name__.partition(".")[0]
+    return [name for name in sys.modules if name.startswith(f"{package}.") and (spec is None or name != spec.name)]
 
 
 def _work(theirs: Connection, job: Job) -> None:

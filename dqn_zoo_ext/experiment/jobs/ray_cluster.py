@@ -61,7 +61,7 @@ class RayCluster:
 
     def slots(self) -> int:
         """How many jobs the cluster, as large as it is now, has CPUs and GPUs for at a time."""
-        there = self._ray.cluster_resources()
+        there: dict[str, float] = self._ray.cluster_resources()  # type: ignore[no-untyped-call]
         of_cpus = there.get("CPU", 0.0) / self._share.cpus if self._share.cpus > 0 else float("inf")
         of_gpus = there.get("GPU", 0.0) / self._share.gpus if self._share.gpus > 0 else float("inf")
         return max(1, int(min(of_cpus, of_gpus, _MOST_AT_ONCE)))

@@ -37,14 +37,16 @@ class SearchOptions:
 
     n_trials: of this process. max_total_trials: of the study, over all processes and sessions, failed ones not counted;
     it replaces n_trials, and the process then stays until none is under way in another one. n_jobs: trials at once.
-    log_path: where the trials' log folders go, None for the study's own. confirm_seeds: fresh ones for the best trial
-    and for the untuned values; 0 to leave that out. heartbeat: seconds between two signs of life of a trial.
+    log_path: where the trials' log folders go, None for the study's own. plots: whether there is a page.
+    confirm_seeds: fresh ones for the best trial and for the untuned values; 0 to leave that out.
+    heartbeat: seconds between two signs of life of a trial.
     """
 
     n_trials: int = 500
     max_total_trials: int | None = None
     n_jobs: int = 1
     log_path: Path | None = None
+    plots: bool = True
     confirm_seeds: int = 2
     heartbeat: float = 60.0
     study: StudyOptions = field(default_factory=StudyOptions)

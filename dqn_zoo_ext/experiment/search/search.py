@@ -14,8 +14,8 @@ from dqn_zoo_ext.experiment.rehearse import rehearse
 from dqn_zoo_ext.experiment.search.confirm import Confirmation, confirm, fresh_seeds
 from dqn_zoo_ext.experiment.search.options import SearchOptions
 from dqn_zoo_ext.experiment.search.problem import Problem
-from dqn_zoo_ext.experiment.search.pruners import reports_instances, rungs_of
-from dqn_zoo_ext.experiment.search.space import Space, search_space
+from dqn_zoo_ext.experiment.search.pruners import rungs_of
+from dqn_zoo_ext.experiment.search.space import search_space
 from dqn_zoo_ext.experiment.search.study import best_of, open_study
 from dqn_zoo_ext.experiment.search.sweep import Launcher, Sweep
 from dqn_zoo_ext.experiment.search.trial_runs import Stopped
@@ -47,27 +47,29 @@ def search(problem: Problem, how: SearchOptions, folder: StudyFolder, launch: La
     the winner. UserError for what the user can mend, before the first trial.
     """
     configurations = problem.configurations({})
-    space = [search_space(load, problem.overrides) for load in problem.loads][0]
+    spaces = [search_space(load, problem.overrides) for load in problem.loads]  # the same; each game allows its ends
     rungs = _rungs(problem, how)
     for configuration in configurations:
         rehearse(configuration, replace(problem.options, seed=problem.seeds[0]))
     study = open_study(
         replace(how.study, storage=how.study.storage or folder.database, name=folder.name),
-        space,
+        spaces[0],
         problem.measured(),
         rungs=rungs,
         seed=problem.options.seed,
         directions=problem.directions,
         several_workers=how.n_jobs > 1,
     )
-    telling = _Telling(study, problem, how, TrialsReport(folder.path), console)
+    names = tuple(configuration.env.folder_name for configuration in configurations)
+    telling = _Telling(study, problem, how, TrialsReport(folder.path, names), console)
     telling.write()
     with stop_requests() as stop:
-        sweep = Sweep(study, space, problem, rungs, how, launch, how.log_path or folder.trials, telling.told)
+        sweep = Sweep(study, spaces[0], problem, rungs, how, launch, how.log_path or folder.trials, telling.told)
         sweep.run(stop)
         confirmation = _confirmed(study, problem, how, folder, launch, stop, telling.say)
     telling.write(confirmation)
-    telling.report.write_page(study, how.study.storage or folder.database)
+    if how.plots:
+        telling.report.write_page(study, how.study.storage or folder.database)
     return Searched(study, best_of(study), telling.report, confirmation, stop.asked())
 
 

@@ -1,7 +1,6 @@
 """A search for hyperparameters at work: an Optuna study whose trials are trainings, each in a process of its own."""
 
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -9,13 +8,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.jobs.job import GoOn, Job, Outcome, reason_of
 from dqn_zoo_ext.experiment.search.liveness import CONTINUES, Pulse, queue_again
 from dqn_zoo_ext.experiment.search.options import SearchOptions

@@ -102,7 +102,7 @@ def test_a_run_that_falls_over_says_why_and_takes_none_along(tmp_path: Path, how
     launch = LocalProcesses()
     bad = job(tmp_path, callback=[{"falls_over": {"how": how, "at": 120}}])
     good = job(tmp_path)
-    outcomes = {}
+    outcomes: dict[str, Outcome] = {}
     threads = [
         threading.Thread(target=lambda each=each: outcomes.setdefault(each.folder.path.name, launch(each)))
         for each in (bad, good)

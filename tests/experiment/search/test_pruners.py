@@ -10,8 +10,8 @@ from optuna.pruners import HyperbandPruner, NopPruner
 from optuna.trial import TrialState
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.search.options import Pruner, StudyOptions
-from dqn_zoo_ext.experiment.search.pruners import PRUNERS, pruner_of, reports_instances, rungs_of
+from dqn_zoo_ext.experiment.search.options import PRUNERS, Pruner, StudyOptions
+from dqn_zoo_ext.experiment.search.pruners import pruner_of, reports_instances, rungs_of
 
 
 def study_with(pruner: Pruner, rungs: tuple[int, ...], factor: int = 4, n_startup_trials: int = 0) -> optuna.Study:

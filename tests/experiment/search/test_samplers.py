@@ -11,8 +11,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.search.grid import values_of
-from dqn_zoo_ext.experiment.search.options import Pruner, Sampler, StudyOptions
-from dqn_zoo_ext.experiment.search.samplers import SAMPLERS, is_exhausted, sampler_of
+from dqn_zoo_ext.experiment.search.options import SAMPLERS, Pruner, Sampler, StudyOptions
+from dqn_zoo_ext.experiment.search.samplers import is_exhausted, sampler_of
 from dqn_zoo_ext.experiment.search.study import Direction, open_study
 from dqn_zoo_ext.report.trials import INTERRUPTED, REASON
 
