@@ -18,7 +18,7 @@ VERBS = {
     "push_to_hub": "share a trained agent on the Hugging Face Hub",
     "load_from_hub": "an agent from the Hugging Face Hub into a log folder",
     "leaderboard": "the Hub's agents for a game, ranked: a table, CSV, a web page",
-    "campaign": "compare an algorithm with itself less each of its parts, over several seeds",
+    "campaign": "compare algorithms, or the parts of one, over games and seeds: a row a run, a table, a page",
     "doctor": "look at a training before it starts: what it will do, what it needs, what would go wrong",
     "config": "show the merged configuration, each value with its file and line",
 }

@@ -1,79 +1,64 @@
-"""``python -m dqn_zoo_ext.campaign``: what each part of an algorithm is worth, as a table of trainings without it."""
+"""``python -m dqn_zoo_ext.campaign``: algorithms, or the parts of one, compared over games and seeds."""
 
 import json
 import shlex
 import sys
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
-from dqn_zoo_ext.command_line import EXIT_SAVED, Parser, check_device, command_of, prepare, python_to_type, run_verb
-from dqn_zoo_ext.config.overrides import parse_params
-from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.campaign_options import parse_campaign, plan_of
+from dqn_zoo_ext.command_line import EXIT_SAVED, check_device, command_of, prepare, python_to_type, run_verb
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.campaign.ablation import plan_ablation
 from dqn_zoo_ext.experiment.campaign.carry_out import Campaign, carry_out
 from dqn_zoo_ext.experiment.campaign.plan import Plan, PlannedRun
 from dqn_zoo_ext.experiment.campaign.table import for_terminal
+from dqn_zoo_ext.experiment.campaign.tell import improvement_table, tell
 from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.report.cards import write_cards
+from dqn_zoo_ext.storage.campaign_folder import CampaignFolder
+from dqn_zoo_ext.storage.runs_parquet import write_parquet
 from dqn_zoo_ext.train_options import make_parser, run_options_of
-
-_DESCRIPTION = """\
-Train an algorithm and the algorithm without each of its parts, with several seeds, one run after the other, and compare
-their evaluations. The variants stand in the ablations: block of the algorithm's YAML file."""
-
-_EXAMPLES = """\
-examples:
-  python -m dqn_zoo_ext.campaign --ablate rainbow --env CartPole-v1 --seeds 1 2 3
-  python -m dqn_zoo_ext.campaign --ablate rainbow --env Pong -n 2000000 --only no_double no_noisy -params n_envs:8
-  python -m dqn_zoo_ext.campaign --ablate rainbow --env CartPole-v1 --into logs/campaigns/ablate-rainbow-CartPole-v1_1
-
-Each run lies where train puts it, in LOG_FOLDER/ALGO/ENV_N. LOG_FOLDER/campaigns/ablate-ALGO-ENV_N/ holds runs.csv
-(a row a run), table.md, campaign.json, and each variant's configuration as train -conf takes it. What a variant
-changes lies over -params, -n and -conf, so that the part stays out whatever you give.
-Ctrl-C and SIGTERM end the run under way after a checkpoint, with exit code 75; --into goes on there. A run that fails
-(a NaN, say) is noted in its row, the others are done, and the exit code is 1; --into tries it again.
-With --json the last line is one object: folder, table, runs."""
 
 EXIT_FAILED_RUNS = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, plan, carry out, print the table."""
-    options = _parse(arguments)
+    options = parse_campaign(arguments)
     prepare(options)
+    console = Console(quiet=options.verbose < 1)
+    if options.report is not None:
+        facts = _report(CampaignFolder.at(options.report), console)
+        if options.json:
+            print(json.dumps(facts, allow_nan=False))
+        return 0
     log_folder = _log_folder(options)
     check_device(options.device)
-    overrides: dict[str, object] = dict(parse_params(options.hyperparams))
-    if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
-        overrides["n_timesteps"] = options.n_timesteps
-    plan = plan_ablation(
-        options.ablate,
-        resolve(options.env),
-        options.seeds,
-        conf_file=options.conf_file,
-        overrides=overrides,
-        only=options.only,
-    )
-    console = Console(quiet=options.verbose < 1)
+    plan = plan_of(options)
 
     def options_of(run: PlannedRun, conf_file: Path) -> RunOptions:
         return _run_options(run, conf_file, log_folder, options)
 
     command = command_of("campaign", arguments)
     campaign = carry_out(plan, options_of, log_folder, options.into, command, console)
-    _report(campaign, plan, console)
-    go_on = f"go on with: {_command_to_go_on(campaign, arguments)}"
+    with quiet_without_reader(console):
+        console.print(for_terminal(campaign.summaries, plan), markup=False)
+    # a run that was told to stop is not held up by a page: --report makes it
+    told = {} if campaign.stopped_by is not None else _report(campaign.folder, console)
+    _say(console, f"everything lies in {campaign.folder.path}")
+    go_on = f"go on with: {_command_to_go_on(campaign, plan, arguments)}"
     if campaign.stopped_by is not None:
         _say(console, f"stopped by {campaign.stopped_by.name}; {go_on}")
     if options.json:
         table = [each.as_dict() for each in campaign.summaries]
         found = {"folder": str(campaign.folder.path), "table": table, "runs": [asdict(row) for row in campaign.rows]}
-        print(json.dumps(found, allow_nan=False))
+        print(json.dumps({**found, **told}, allow_nan=False))
     if campaign.stopped_by is not None:
         return EXIT_SAVED
     if campaign.failed:
@@ -81,50 +66,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{number} of {total} runs failed, {campaign.folder.rows} says why; {go_on}", file=sys.stderr)
         return EXIT_FAILED_RUNS
     return 0
-
-
-def _parse(arguments: Sequence[str] | None) -> Namespace:
-    parser = Parser("campaign", _DESCRIPTION, _EXAMPLES)
-    parser.add_argument("--ablate", required=True, metavar="ALGO", help="the algorithm, e.g. rainbow")
-    parser.add_argument("--env", required=True, help="SpaceInvadersNoFrameskip-v4, SpaceInvaders, CartPole-v1...")
-    parser.add_argument(
-        "--seeds", nargs="+", type=_seed, default=[1, 2, 3], metavar="SEED", help="of each variant (default: 1 2 3)"
-    )
-    parser.add_argument(
-        "--only", nargs="+", default=[], metavar="VARIANT", help="these variants, beside the whole (default: all)"
-    )
-    parser.add_argument("-n", "--n-timesteps", type=int, default=-1, metavar="STEPS", help="agent steps of each run")
-    parser.add_argument("-f", "--log-folder", type=Path, help="where runs lie (default: logs, or that of --into)")
-    parser.add_argument("-conf", "--conf-file", type=Path, metavar="FILE", help="as in train")
-    parser.add_argument(
-        "-params",
-        "--hyperparams",
-        nargs="+",
-        default=[],
-        metavar="KEY:VALUE",
-        help="as in train, for every variant; what a variant changes lies over them",
-    )
-    parser.add_argument(
-        "--into", type=Path, metavar="FOLDER", help="a campaign begun earlier: do what is missing in it"
-    )
-    parser.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON, in the last line")
-    parser.add_plug_in_options()
-    options = parser.parse(arguments)
-    for seed in options.seeds:
-        if options.seeds.count(seed) > 1:
-            raise UserError(f"--seeds: {seed} is given twice")
-    return options
-
-
-def _seed(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 2**31:
-        raise ArgumentTypeError(f"must be from 0 to 2**31 - 1, not {number}")
-    return number
-
-
-_seed.__name__ = "whole number"  # argparse puts it into its error line
 
 
 def _log_folder(options: Namespace) -> Path:
@@ -135,17 +76,33 @@ def _log_folder(options: Namespace) -> Path:
 
 def _run_options(run: PlannedRun, conf_file: Path, log_folder: Path, options: Namespace) -> RunOptions:
     """Those of the ``train`` command that makes the same run alone; nothing is printed, though."""
-    algo = run.variant.configuration.algo
-    words = ["--algo", algo, "--env", options.env, "--seed", str(run.seed), "-f", str(log_folder)]
-    words += ["-conf", str(conf_file), "--device", options.device, "--num-threads", str(options.num_threads)]
+    configuration = run.variant.configuration
+    words = ["--algo", configuration.algo, "--env", configuration.env.requested, "--seed", str(run.seed)]
+    words += ["-f", str(log_folder), "-conf", str(conf_file), "--device", options.device]
+    words += ["--num-threads", str(options.num_threads)]
     words += ["--gym-packages", *options.gym_packages] if options.gym_packages else []
     return replace(run_options_of(make_parser().parse(words), command_of("train", words)), verbose=0)
 
 
-def _report(campaign: Campaign, plan: Plan, console: Console) -> None:
-    with quiet_without_reader(console):
-        console.print(for_terminal(campaign.summaries, plan), markup=False)
-    _say(console, f"everything lies in {campaign.folder.path}")
+def _report(folder: CampaignFolder, console: Console) -> dict[str, Any]:
+    """Write the page and the Parquet file, say who is better; what of it is for --json."""
+    told = tell(folder)
+    if told.improvements:
+        with quiet_without_reader(console):
+            console.print(improvement_table(told.improvements), markup=False)
+    elif told.missing:
+        _say(console, f"no probability of improvement: {told.missing}")
+    write_cards(told.page, folder.report)
+    _say(console, f"the page: {folder.report} (open it in a browser)")
+    try:
+        write_parquet(folder.read_rows(), folder.parquet)
+    except UserError as error:  # it is an extra
+        _say(console, f"no Parquet file beside {folder.rows}: {error}")
+    return {
+        "report": str(folder.report),
+        "improvement": [asdict(each) for each in told.improvements],
+        "aggregates": {name: asdict(each) for name, each in told.aggregates.items()},
+    }
 
 
 def _say(console: Console, line: str) -> None:
@@ -153,12 +110,13 @@ def _say(console: Console, line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _command_to_go_on(campaign: Campaign, arguments: Sequence[str] | None) -> str:
-    given = [word for word in (sys.argv[1:] if arguments is None else arguments) if not word.startswith("--into=")]
+def _command_to_go_on(campaign: Campaign, plan: Plan, arguments: Sequence[str] | None) -> str:
+    typed = sys.argv[1:] if arguments is None else arguments
+    given = [word for word in typed if not word.startswith("--into=")]
     if "--into" in given:
         at = given.index("--into")
         del given[at : at + 2]
-    into = ["--into", str(campaign.folder.path)]
+    into = ["--into", str(campaign.folder.path)] if plan.numbered or len(given) < len(typed) else []
     return f"{python_to_type()} -m dqn_zoo_ext.campaign {shlex.join([*given, *into])}"
 
 

@@ -9,8 +9,9 @@ Layers, each over those before it:
    whose class names another schedule
 4. the game file's section named after the algorithm
 5. the file given with ``-conf``, in our format: flat keys, then its section named after the algorithm
-6. the command line, ``-params key:value``
-7. in a campaign, what makes the variant: an entry of an ``ablations:`` block
+6. in a campaign, the ``params`` of its file
+7. the command line, ``-params key:value``
+8. in a campaign, what makes the variant: an entry of its file's ``variants``, or of an ``ablations:`` block
 
 A ``-conf`` file in RL-Zoo's format replaces 1 to 5 with ``families/rl_zoo.yml`` (RL-Zoo's defaults) and the
 block that RL-Zoo would use; of 2, only the parts, the section ``rl_zoo`` and the keys that no other algorithm has
@@ -71,16 +72,18 @@ def load(
     *,
     conf_file: Path | None = None,
     overrides: Mapping[str, object] | None = None,
+    campaign: Mapping[str, Located] | None = None,
     variant: Mapping[str, Located] | None = None,
 ) -> Configuration:
     """The configuration of `algo` on `env`, merged as stated above.
 
     overrides: the command line, dotted keys; text is read as YAML, anything else is taken as it is.
-    variant: the params of an ablation, over the command line, so that the part stays out whatever was typed.
+    campaign: the params of a campaign's file, beneath the command line.
+    variant: the params of a variant, over the command line, so that a part stays out whatever was typed.
     UserError, one line with file and line, for whatever is wrong in a file or in `overrides`.
     """
     conf = read_mapping(conf_file, str(conf_file)) if conf_file is not None else {}
-    return load_from(algo, env, conf, str(conf_file), overrides=overrides, variant=variant)
+    return load_from(algo, env, conf, str(conf_file), overrides=overrides, campaign=campaign, variant=variant)
 
 
 def load_from(
@@ -90,13 +93,14 @@ def load_from(
     shown: str,
     *,
     overrides: Mapping[str, object] | None = None,
+    campaign: Mapping[str, Located] | None = None,
     variant: Mapping[str, Located] | None = None,
 ) -> Configuration:
     """`load`, with what stands in the ``-conf`` file, which messages call `shown`."""
     registry.algorithms.get(algo)
     keys = Keys(algo, HYPERPARAMETERS, settings_names(algo), atari_wrapper_of(algo))
     layers = collect(env, keys, conf, shown)
-    on_top = [one_layer(as_layer(given), keys) for given in (overrides or {}, variant or {})]
+    on_top = [one_layer(as_layer(given), keys) for given in (campaign or {}, overrides or {}, variant or {})]
     merged = Merged(merge([*layers.hyperparameters, *on_top]))
     hyperparameters = hyperparameters_of(algo, merged, blame=layers.foundation)
     configuration = Configuration(

@@ -115,17 +115,26 @@ def probability_of_improvement(
     _check(over)
     if scores.shape[1] != over.shape[1]:
         raise UserError(f"both must be of the same games; given {scores.shape[1]} and {over.shape[1]} games")
-    library, metrics = _rliable()
+    library, _ = _rliable()
     if min(len(scores), len(over)) == 1:
-        return Estimate(float(metrics.probability_of_improvement(scores, over)), None, None)
+        return Estimate(mean_share_of_pairs_won(scores, over), None, None)
     with _seeded(seed):
         value, interval = library.get_interval_estimates(
             {"": (scores, over)},
-            metrics.probability_of_improvement,
+            mean_share_of_pairs_won,
             reps=repetitions,
             confidence_interval_size=CONFIDENCE,
         )
     return Estimate(float(value[""]), *(float(each) for each in interval[""].ravel()))
+
+
+def mean_share_of_pairs_won(scores: Numbers, over: Numbers) -> float:
+    """What ``rliable.metrics.probability_of_improvement`` is, a hundred times as fast: that asks for a U test a game.
+
+    Both (runs, games).
+    """
+    differences = scores[:, None] - over[None]
+    return float((differences > 0).mean() + 0.5 * (differences == 0).mean())
 
 
 def _estimates(scores: Numbers, numbers: Callable[[Numbers], Numbers], seed: int, repetitions: int) -> list[Estimate]:

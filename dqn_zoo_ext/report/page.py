@@ -1,15 +1,14 @@
 """The report page: one HTML file that needs nothing else, to look at rather than to read."""
 
 import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
+from dqn_zoo_ext.report.html import templates
 from dqn_zoo_ext.report.plots import Plot
 from dqn_zoo_ext.storage.atomic import write_atomically
 
@@ -86,11 +85,6 @@ def as_html(page: Page) -> str:
     return _TEMPLATES.get_template("page.html").render(page=page, plotly_js=get_plotlyjs())
 
 
-def _as_data(value: Any) -> str:
-    """JSON that may stand in a script element: no ``<`` can close it."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
 def _as_video(content: bytes) -> str:
     return f"data:video/mp4;base64,{base64.b64encode(content).decode('ascii')}"
 
@@ -107,7 +101,4 @@ def _moments(film: FilmedGame) -> dict[str, Any]:
     }
 
 
-_TEMPLATES = Environment(
-    loader=PackageLoader("dqn_zoo_ext.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-)
-_TEMPLATES.filters |= {"data": _as_data, "video": _as_video, "moments": _moments}
+_TEMPLATES = templates(video=_as_video, moments=_moments)

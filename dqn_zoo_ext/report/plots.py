@@ -1,10 +1,11 @@
 """Charts that answer the pointer: plain data for plotly.js, which the report page carries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from dqn_zoo_ext.evaluation.aggregates import Estimate
 from dqn_zoo_ext.report.chart import Chart
 from dqn_zoo_ext.report.curves import Curve
 
@@ -67,6 +68,38 @@ def mood_plot(values: Sequence[Sequence[float]], surprise: Sequence[float], rewa
     layout["xaxis"]["anchor"] = "y2"
     layout |= {"bargap": 0, "hoversubplots": "axis"}
     return {"data": traces, "layout": layout}
+
+
+def intervals_plot(estimates: Mapping[str, Estimate], title: str) -> Plot:
+    """A dot for each number, with its interval, the first one above. Names may have lines, broken by ``<br>``."""
+    names, numbers = list(estimates)[::-1], list(estimates.values())[::-1]
+    above = [0.0 if number.high is None else number.high - number.value for number in numbers]
+    below = [0.0 if number.low is None else number.value - number.low for number in numbers]
+    trace = {
+        "x": _short([number.value for number in numbers]), "y": names, "type": "scatter", "mode": "markers",
+        "showlegend": False, "marker": {"color": _BLUE, "size": 10}, "text": [str(number) for number in numbers],
+        "error_x": {
+            "type": "data", "symmetric": False, "array": _short(above), "arrayminus": _short(below),
+            "color": _BLUE, "thickness": 2.5, "width": 0,
+        },
+        "hovertemplate": "%{text}<extra>%{y}</extra>",
+    }  # fmt: skip
+    layout = _layout(title, "")
+    lines = max(name.count("<br>") for name in names) + 1
+    layout |= {"hovermode": "closest", "height": 90 + (18 + 16 * lines) * len(names)}
+    layout["margin"] |= {"t": 8}
+    layout["xaxis"] |= {"rangemode": "normal"}
+    layout["yaxis"] |= {"type": "category", "range": [-0.6, len(names) - 0.4]}
+    return {"data": [trace], "layout": layout}
+
+
+def probabilities_plot(estimates: Mapping[str, Estimate], title: str) -> Plot:
+    """The same of probabilities: from 0 to 1, with a line at 0.5."""
+    plot = intervals_plot(estimates, title)
+    line = {"color": _PALE, "width": 1, "dash": "dot"}
+    plot["layout"]["shapes"] = [{"type": "line", "x0": 0.5, "x1": 0.5, "y0": 0, "y1": 1, "yref": "paper", "line": line}]
+    plot["layout"]["xaxis"]["range"] = [-0.03, 1.03]
+    return plot
 
 
 def _line(curve: Curve, line: Plot) -> Plot:

@@ -1,7 +1,7 @@
-"""A campaign's folder: ``<log folder>/campaigns/<name>_<n>/``, beside the folders of its runs.
+"""A campaign's folder: ``<log folder>/campaigns/<name>_<n>/`` or ``<name>/``, beside the folders of its runs.
 
 ``runs.csv`` has a row for each run, ``table.md`` is what comes of them, ``campaign.json`` says what was planned, and
-``variants/<variant>.yml`` holds each variant's whole configuration, as ``train -conf`` takes it.
+``variants/<env>/<variant>.yml`` holds each variant's whole configuration, as ``train -conf`` takes it.
 """
 
 import contextlib
@@ -22,17 +22,21 @@ from dqn_zoo_ext.storage.results import Count, Finite, NotNegative, Versions
 
 FORMAT_VERSION = 1
 CAMPAIGNS = "campaigns"
+_VARIANTS = "variants"
 
 State = Literal["begun", "finished", "stopped", "failed"]
+RunKey = tuple[str, str, int]
+"""A variant, the id of its environment, a seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One run of a campaign.
 
-    changed: what is otherwise than in the whole algorithm, as words for ``-params``. state: begun and never heard of
-    again if its process was killed. reason: why it failed. final_mean, best_mean: of the evaluation at the end and of
-    the best one, by `protocol`; None unless it has finished.
+    changed: what is otherwise than in the algorithm itself, as words for ``-params``. state: begun and never heard of
+    again if its process was killed. reason: why it failed. final_mean, final_std, best_mean: of the evaluation at the
+    end and of the best one, by `protocol`; None unless it has finished. human_normalised: of final_mean, 0 at random
+    play and 1 at a person's score; None for games of which neither is published.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -48,25 +52,30 @@ class Row:
     protocol: str = ""
     agent_steps: Count | None = None
     final_mean: Finite | None = None
+    final_std: NotNegative | None = None
     best_mean: Finite | None = None
+    human_normalised: Finite | None = None
     agent_steps_per_second: NotNegative | None = None
     seconds: NotNegative | None = None
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> RunKey:
         """What tells it from the other runs of the campaign."""
-        return self.variant, self.seed
+        return self.variant, self.env, self.seed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a campaign is. kind: e.g. ``ablation``. of: the algorithm. variants: what each changes, by its name."""
+    """What a campaign is. kind: e.g. ``ablation``. of: the algorithms. variants: what each changes, by its name.
+
+    The first variant is the one that the others are compared with.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
 
     kind: str
     of: str
-    env: str
+    envs: tuple[str, ...]
     seeds: tuple[int, ...]
     variants: dict[str, dict[str, Any]]
     command: str
@@ -86,8 +95,12 @@ class CampaignFolder:
     made: tuple[Path, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
-    def claim(cls, log_folder: Path, name: str) -> "CampaignFolder":
-        """Make the folder of a new campaign. UserError, and nothing left, if it cannot be made."""
+    def claim(cls, log_folder: Path, name: str, numbered: bool = True) -> "CampaignFolder":
+        """Make the folder of a new campaign. UserError, and nothing left, if it cannot be made.
+
+        numbered: with the number after those that are there; otherwise the name itself is the folder's, which is taken
+        as it is if there is one already.
+        """
         parent, made = log_folder / CAMPAIGNS, []
         try:
             with plain_os_errors(f"cannot make a campaign's folder in log folder {str(log_folder)!r}"):
@@ -95,10 +108,9 @@ class CampaignFolder:
                     if not folder.is_dir():
                         folder.mkdir(exist_ok=True)
                         made.append(folder)
-                number = 1
-                while (path := parent / f"{name}_{number}").exists() or not _made(path):
-                    number += 1
-                made.append(path)
+                path = _make_numbered(parent, name) if numbered else parent / name
+                if numbered or _made(path):
+                    made.append(path)
         except UserError:
             _remove_empty(made)
             raise
@@ -130,20 +142,31 @@ class CampaignFolder:
         """What was planned."""
         return self.path / "campaign.json"
 
-    def variant(self, name: str) -> Path:
-        """A variant's whole configuration."""
-        return self.path / "variants" / f"{name}.yml"
+    @property
+    def report(self) -> Path:
+        """What came of it, as a page."""
+        return self.path / "report.html"
+
+    @property
+    def parquet(self) -> Path:
+        """The rows once more, for programs."""
+        return self.path / "runs.parquet"
+
+    def variant(self, name: str, env_folder_name: str) -> Path:
+        """A variant's whole configuration on an environment."""
+        return self.path / _VARIANTS / env_folder_name / f"{name}.yml"
 
     def discard(self) -> None:
         """Remove it with all that is in it, and the folders above it that `claim` made and nobody else uses."""
         shutil.rmtree(self.path, ignore_errors=True)
         _remove_empty(list(self.made))
 
-    def write_variant(self, name: str, text: str) -> None:
+    def write_variant(self, name: str, env_folder_name: str, text: str) -> None:
         """Write a variant's configuration."""
-        with plain_os_errors(f"cannot make folder {self.variant(name).parent}"):
-            self.variant(name).parent.mkdir(exist_ok=True)
-        write_atomically(self.variant(name), text)
+        path = self.variant(name, env_folder_name)
+        with plain_os_errors(f"cannot make folder {path.parent}"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write campaign.json."""
@@ -192,6 +215,18 @@ class CampaignFolder:
             return _ROWS.validate_python({str(key): value for key, value in given.items()})
         except ValidationError as error:
             raise UserError(f"{self.rows}:{line}: {_first(error)}") from error
+
+
+def nothing_begun(path: Path) -> bool:
+    """Whether a campaign's folder is one that was left before its campaign.json was written."""
+    return path.is_dir() and all(each.name.startswith(".") or each.name == _VARIANTS for each in path.iterdir())
+
+
+def _make_numbered(parent: Path, name: str) -> Path:
+    number = 1
+    while (path := parent / f"{name}_{number}").exists() or not _made(path):
+        number += 1
+    return path
 
 
 def _made(path: Path) -> bool:

@@ -43,7 +43,7 @@ ROWS = [
     Row(variant="none", algo="dqn", env="CartPole-v1", seed=1, changed="policy_kwargs.net_arch:[8]", state="stopped"),
     finished("other", 4, 1, 2, 10, "gamma:0.5"),
 ]
-ORDER = ["whole", "less", "none", "other"]
+ORDER = [(name, "CartPole-v1") for name in ("whole", "less", "none", "other")]
 
 
 def plan() -> Plan:
@@ -58,7 +58,7 @@ def values(spread: Spread | None) -> tuple[float, float]:
 
 
 def test_by_hand() -> None:
-    whole, less, none, other = summaries(ROWS, ORDER)
+    whole, less, none, other = summaries(ROWS, ORDER, "whole")
     assert values(whole.final) == pytest.approx((30.0, math.sqrt((400 + 100 + 900) / 2)))
     assert values(whole.best) == pytest.approx((40.0, math.sqrt((400 + 100 + 900) / 2)))
     assert whole.difference is None
@@ -74,7 +74,7 @@ def test_by_hand() -> None:
 
 
 def test_as_a_file() -> None:
-    text = markdown(summaries(ROWS, ORDER), plan())
+    text = markdown(summaries(ROWS, ORDER, "whole"), plan())
     assert text.splitlines()[:8] == [
         "# ablation of dqn on CartPole-v1, 50,000 agent steps, evaluated by greedy",
         "",
@@ -90,7 +90,7 @@ def test_as_a_file() -> None:
 def test_on_a_terminal_brackets_are_no_markup() -> None:
     console = Console(width=120)
     with console.capture() as captured:
-        console.print(for_terminal(summaries(ROWS, ORDER), plan()))
+        console.print(for_terminal(summaries(ROWS, ORDER, "whole"), plan()))
     assert "policy_kwargs.net_arch:[8]" in captured.get()
     assert "-8.0 +/- 2.8" in captured.get()
 

@@ -21,7 +21,9 @@ FINISHED = Row(
     protocol="greedy",
     agent_steps=600,
     final_mean=-0.1,
+    final_std=0.5,
     best_mean=1 / 3,
+    human_normalised=-0.25,
     agent_steps_per_second=123.4,
     seconds=5.0,
 )
@@ -41,7 +43,7 @@ def test_of_two_rows_of_a_run_the_last_counts(tmp_path: Path) -> None:
     folder = CampaignFolder(tmp_path)
     folder.write_rows([BEGUN, FINISHED])
     with folder.rows.open("a") as file:
-        file.write("whole,dqn,CartPole-v1,1,,x,stopped,,,10,,,,2.5\n")
+        file.write("whole,dqn,CartPole-v1,1,,x,stopped,,,10,,,,,,2.5\n")
     whole, _ = folder.read_rows()
     assert (whole.state, whole.agent_steps, whole.final_mean) == ("stopped", 10, None)
 
@@ -88,7 +90,7 @@ def test_a_manifest_comes_back_and_a_broken_one_is_named(tmp_path: Path) -> None
     manifest = Manifest(
         kind="ablation",
         of="dqn",
-        env="CartPole-v1",
+        envs=("CartPole-v1", "Acrobot-v1"),
         seeds=(1, 2),
         variants={"whole": {}, "less": {"policy_kwargs.net_arch": [8]}},
         command="python -m dqn_zoo_ext.campaign",

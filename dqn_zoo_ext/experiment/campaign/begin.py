@@ -16,8 +16,8 @@ from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Manifest
 from dqn_zoo_ext.storage.results import Versions
 
 
-def check(variant: Variant, options: RunOptions) -> None:
-    """UserError, naming the variant, if no run of it could begin."""
+def check(variant: Variant, options: RunOptions, shown: str) -> None:
+    """UserError, naming the variant as `shown`, if no run of it could begin."""
     configuration = variant.configuration
     try:
         with plain_memory_errors():
@@ -30,37 +30,52 @@ def check(variant: Variant, options: RunOptions) -> None:
                 venv.close()
                 gc.collect()
     except UserError as error:
-        raise error if variant.name == WHOLE else UserError(f"variant '{variant.name}': {error}") from error
+        raise error if shown == WHOLE else UserError(f"variant '{shown}': {error}") from error
 
 
-def write_plan(plan: Plan, folder: CampaignFolder, command: str, begun: bool) -> None:
-    """Write down what is planned; over what was, if the campaign has `begun`. UserError if it was another one."""
-    env = plan.variants[0].configuration.env.gym_id
-    changed = {variant.name: dict(variant.changed) for variant in plan.variants}
-    there = folder.read_manifest() if begun else None
-    if there is not None:
-        if (there.kind, there.of, there.env) != (plan.kind, plan.of, env):
-            was = f"the {there.kind} of {there.of} on {there.env}"
-            raise UserError(f"--into: {folder.path} is {was}, not the {plan.kind} of {plan.of} on {env}")
-        for variant in plan.variants:
-            _refuse_another(variant, folder)
+def write_plan(plan: Plan, folder: CampaignFolder, command: str) -> None:
+    """Write down what is planned, over what was if the campaign has begun. UserError if that was another one."""
+    there = refuse_another(plan, folder) if folder.manifest.is_file() else None
     for variant in plan.variants:
-        folder.write_variant(variant.name, to_yaml(variant.configuration.as_plain_data()))
+        text = to_yaml(variant.configuration.as_plain_data())
+        folder.write_variant(variant.name, variant.configuration.env.folder_name, text)
+    changed = {variant.name: dict(variant.changed) for variant in plan.variants}
+    earlier = {} if there is None else there.variants
+    commands = [command] if there is None else list(dict.fromkeys([*there.command.split("; "), command]))
     folder.write_manifest(
         Manifest(
             kind=plan.kind,
             of=plan.of,
-            env=env,
+            envs=tuple(dict.fromkeys([*plan.envs, *(there.envs if there else ())])),
             seeds=tuple(dict.fromkeys([*(there.seeds if there else ()), *plan.seeds])),
-            variants={**(there.variants if there else {}), **changed},
-            command=f"{there.command}; {command}" if there else command,
+            variants={**changed, **{name: each for name, each in earlier.items() if name not in changed}},
+            command="; ".join(commands),
             versions=Versions.here(),
         )
     )
 
 
-def _refuse_another(variant: Variant, folder: CampaignFolder) -> None:
-    path = folder.variant(variant.name)
+def refuse_another(plan: Plan, folder: CampaignFolder) -> Manifest:
+    """What was planned in `folder`. UserError if that was another campaign, or a variant was another one then.
+
+    Further seeds, environments and variants are no other campaign.
+    """
+    there = folder.read_manifest()
+    same = there.kind == plan.kind and (there.of == plan.of or plan.kind != "ablation")
+    if not same or not set(there.envs) & set(plan.envs):
+        was, now = (f"the {each.kind} of {each.of} on {', '.join(each.envs)}" for each in (there, plan))
+        raise UserError(f"{_blamed(plan, folder)} is {was}, not {now}")
+    for variant in plan.variants:
+        _refuse_changed(plan, variant, folder)
+    return there
+
+
+def _blamed(plan: Plan, folder: CampaignFolder) -> str:
+    return f"--into: {folder.path}" if plan.numbered else f"campaign '{plan.name}', {folder.path},"
+
+
+def _refuse_changed(plan: Plan, variant: Variant, folder: CampaignFolder) -> None:
+    path = folder.variant(variant.name, variant.configuration.env.folder_name)
     if not path.exists():
         return
     with plain_os_errors(f"cannot read {path}"):
@@ -70,7 +85,9 @@ def _refuse_another(variant: Variant, folder: CampaignFolder) -> None:
     for key in sorted({*there, *here} - {SEARCH}):
         if there.get(key) != here.get(key):
             was, now = (each.get(key, "nothing") for each in (there, here))
+            place = "--into" if plan.numbered else f"campaign '{plan.name}'"
+            way_out = "leave --into out" if plan.numbered else "give it another name"
             raise UserError(
-                f"--into: variant '{variant.name}' has changed: {key} was {was!r} and is {now!r}; leave --into out to "
+                f"{place}: variant '{plan.shown(variant)}' has changed: {key} was {was!r} and is {now!r}; {way_out} to "
                 "begin a new campaign"
             )

@@ -1,7 +1,7 @@
 """Carrying out a plan: one run after the other, its row written before and after it, whatever becomes of it."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,13 +10,13 @@ from statistics import fmean
 from rich.console import Console
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
-from dqn_zoo_ext.experiment.campaign.begin import check, write_plan
+from dqn_zoo_ext.experiment.campaign.begin import check, refuse_another, write_plan
 from dqn_zoo_ext.experiment.campaign.one_run import one_run
 from dqn_zoo_ext.experiment.campaign.plan import Plan, PlannedRun
-from dqn_zoo_ext.experiment.campaign.table import Summary, markdown, summaries
+from dqn_zoo_ext.experiment.campaign.table import Summary, in_order, markdown, summaries
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
-from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Row
+from dqn_zoo_ext.storage.campaign_folder import CAMPAIGNS, CampaignFolder, Row, RunKey, nothing_begun
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.storage.run_lock import locked
@@ -45,16 +45,18 @@ def carry_out(
 ) -> Campaign:
     """Do the runs of `plan` that are not done yet, and write down what comes of each.
 
-    into: the folder of this campaign, begun earlier; None for a new one. UserError, before the first run, if a variant
-    cannot be built, or is another one than it was then.
+    into: the folder of this campaign, begun earlier; None for a new one, or the one of the plan's name. UserError,
+    before the first run, if a variant cannot be built, or is another one than it was then.
     """
-    there = CampaignFolder.at(into) if into is not None else None
-    for variant in plan.variants:
-        check(variant, options_of(PlannedRun(variant, plan.seeds[0]), Path(f"{variant.name}.yml")))
-    folder = there or CampaignFolder.claim(log_folder, plan.name)
+    there = _begun_earlier(plan, log_folder, into)
+    rows = there.read_rows() if there is not None else []
+    for variant in {id(run.variant): run.variant for run in _missing(plan, {row.key: row for row in rows})}.values():
+        options = options_of(PlannedRun(variant, plan.seeds[0]), Path(f"{variant.name}.yml"))
+        check(variant, options, plan.shown(variant))
+    folder = there or CampaignFolder.claim(log_folder, plan.name, plan.numbered)
     with locked(folder.path), stop_requests() as stop:
         try:
-            write_plan(plan, folder, command, begun=there is not None)
+            write_plan(plan, folder, command)
             work = _Work(plan, folder, options_of, stop, console, {row.key: row for row in folder.read_rows()})
             work.do()
         except BaseException:
@@ -64,23 +66,35 @@ def carry_out(
     return Campaign(folder, tuple(work.sorted_rows()), tuple(work.summaries()), stop.signal)
 
 
+def _begun_earlier(plan: Plan, log_folder: Path, into: Path | None) -> CampaignFolder | None:
+    path = log_folder / CAMPAIGNS / plan.name if into is None else into
+    if into is None and (plan.numbered or not path.exists() or nothing_begun(path)):
+        return None
+    there = CampaignFolder.at(path)
+    refuse_another(plan, there)  # before the variants are built, which takes longer
+    return there
+
+
+def _missing(plan: Plan, rows: Mapping[RunKey, Row]) -> list[PlannedRun]:
+    return [run for run in plan.runs() if (row := rows.get(run.row().key)) is None or row.state != "finished"]
+
+
 @dataclass
 class _Work:
-    """The loop over the runs. rows: all that are known, by variant and seed."""
+    """The loop over the runs. rows: all that are known."""
 
     plan: Plan
     folder: CampaignFolder
     options_of: OptionsOf
     stop: StopRequest
     console: Console
-    rows: dict[tuple[str, int], Row]
+    rows: dict[RunKey, Row]
 
     def do(self) -> None:
         """All that is missing; less if it is told to stop."""
-        runs = self.plan.runs()
-        missing = [run for run in runs if (row := self.rows.get(run.row().key)) is None or row.state != "finished"]
-        if len(missing) < len(runs):
-            self._say(f"{len(runs) - len(missing)} of {len(runs)} runs are done already\n")
+        runs, missing = len(self.plan.runs()), _missing(self.plan, self.rows)
+        if len(missing) < runs:
+            self._say(f"{runs - len(missing)} of {runs} runs are done already\n")
         for index, run in enumerate(missing):
             if self.stop.asked():
                 break
@@ -88,11 +102,12 @@ class _Work:
         self._write()
 
     def _do_one(self, run: PlannedRun, which: str, left: int) -> None:
-        options = self.options_of(run, self.folder.variant(run.variant.name))
+        configuration = run.variant.configuration
+        options = self.options_of(run, self.folder.variant(run.variant.name, configuration.env.folder_name))
         folder = self._folder_of(run, options)
         row = replace(run.row(), run_folder=str(folder.path))
         self._keep(row)
-        self._say(f"{which}: {run.variant.name}, seed {run.seed}{self._time_left(left)} ... ")
+        self._say(f"{which}: {self.plan.shown(run.variant)}, seed {run.seed}{self._time_left(left)} ... ")
         row = one_run(run, options, folder)
         self._keep(row)
         self._say(f"{_outcome(row)}\n")
@@ -120,19 +135,18 @@ class _Work:
         self.folder.write_rows(self.sorted_rows())
         self.folder.write_table(markdown(self.summaries(), self.plan))
 
-    def _order(self) -> list[str]:
-        """All variants that there are rows of, those of this plan first."""
-        planned = [variant.name for variant in self.plan.variants]
-        return list(dict.fromkeys([*planned, *(row.variant for row in self.rows.values())]))
+    def _order(self) -> list[tuple[str, str]]:
+        """All variants and environments that there are rows of, those of this plan first."""
+        return in_order([(each.name, each.env) for each in self.plan.variants], self.rows.values())
 
     def summaries(self) -> list[Summary]:
         """What comes of the rows so far."""
-        return summaries(self.sorted_rows(), self._order())
+        return summaries(self.sorted_rows(), self._order(), self.plan.reference)
 
     def sorted_rows(self) -> list[Row]:
         """By seed, then as the variants stand in the plan."""
         order = self._order()
-        return sorted(self.rows.values(), key=lambda row: (row.seed, order.index(row.variant)))
+        return sorted(self.rows.values(), key=lambda row: (row.seed, order.index((row.variant, row.env))))
 
     def _say(self, text: str) -> None:
         with quiet_without_reader(self.console):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation.scores import human_normalised_of
 from dqn_zoo_ext.experiment.campaign.plan import PlannedRun
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.run import Finished, resume, train
@@ -29,10 +30,10 @@ def one_run(run: PlannedRun, options: RunOptions, folder: RunFolder) -> Row:
         return replace(row, state="failed", reason=reason, run_folder=row.run_folder if folder.path.exists() else "")
     finally:
         gc.collect()  # callbacks and model refer to each other, and hold environments and a replay buffer
-    return _row_of(row, finished)
+    return _row_of(row, finished, run.variant.configuration.env.game)
 
 
-def _row_of(row: Row, finished: Finished) -> Row:
+def _row_of(row: Row, finished: Finished, game: str | None) -> Row:
     results = finished.results
     row = replace(row, state="stopped", agent_steps=results.agent_steps, seconds=results.seconds)
     if finished.stopped_by is not None:
@@ -44,6 +45,8 @@ def _row_of(row: Row, finished: Finished) -> Row:
         state="finished",
         protocol=results.final.protocol,
         final_mean=results.final.mean,
+        final_std=results.final.std,
         best_mean=results.best.mean,
+        human_normalised=None if game is None else human_normalised_of(game, results.final.mean),
         agent_steps_per_second=results.agent_steps_per_second,
     )

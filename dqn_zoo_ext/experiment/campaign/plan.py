@@ -11,11 +11,19 @@ from dqn_zoo_ext.storage.campaign_folder import Row
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the things compared. changed: what is otherwise than in the whole, by dotted key, for people."""
+    """One of the things compared, on one environment.
+
+    changed: what is otherwise than in the algorithm itself, by dotted key, for people.
+    """
 
     name: str
     configuration: Configuration
     changed: Mapping[str, Any]
+
+    @property
+    def env(self) -> str:
+        """The environment's id."""
+        return self.configuration.env.gym_id
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class PlannedRun:
         return Row(
             variant=self.variant.name,
             algo=self.variant.configuration.algo,
-            env=self.variant.configuration.env.gym_id,
+            env=self.variant.env,
             seed=self.seed,
             changed=words_of(self.variant.changed),
         )
@@ -40,7 +48,9 @@ class PlannedRun:
 class Plan:
     """A campaign to be carried out. kind, of: what is compared, e.g. the ablation of rainbow. name: of its folder.
 
-    variants: the first is the one that the others are compared with.
+    variants: all those on the first environment, then those on the next. The first of all is the one whose name the
+    others are compared with. numbered: whether each campaign of this name has a folder with the next number; otherwise
+    there is one of this name, and it is gone on with.
     """
 
     kind: str
@@ -48,6 +58,21 @@ class Plan:
     name: str
     variants: tuple[Variant, ...]
     seeds: tuple[int, ...]
+    numbered: bool = True
+
+    @property
+    def envs(self) -> tuple[str, ...]:
+        """The environments' ids."""
+        return tuple(dict.fromkeys(variant.env for variant in self.variants))
+
+    @property
+    def reference(self) -> str:
+        """The name of the variant that the others are compared with."""
+        return self.variants[0].name
+
+    def shown(self, variant: Variant) -> str:
+        """What a line calls one of its variants."""
+        return variant.name if len(self.envs) == 1 else f"{variant.name} on {variant.env}"
 
     def runs(self) -> list[PlannedRun]:
         """All variants with the first seed, then with the next: a campaign that is interrupted can be compared."""

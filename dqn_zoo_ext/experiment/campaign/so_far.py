@@ -1,0 +1,76 @@
+"""What there is of a campaign so far: its plan, its rows, the histories of its runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.experiment.campaign.table import in_order
+from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Manifest, Row
+from dqn_zoo_ext.storage.run_history import RunHistory, read_history
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """A campaign, under way or at its end. order: variant and environment of all that was planned, by environment."""
+
+    folder: CampaignFolder
+    manifest: Manifest
+    rows: Sequence[Row]
+    order: Sequence[tuple[str, str]]
+
+    @classmethod
+    def of(cls, folder: CampaignFolder) -> "SoFar":
+        """Read it. UserError if one of its files is broken."""
+        manifest, rows = folder.read_manifest(), folder.read_rows()
+        planned = [
+            (name, env)
+            for env in manifest.envs
+            for name in manifest.variants
+            if folder.variant(name, env.replace("/", "-")).exists()
+        ]
+        return cls(folder, manifest, rows, in_order(planned, rows))
+
+    @property
+    def variants(self) -> list[str]:
+        """Their names."""
+        return list(dict.fromkeys(name for name, _ in self.order))
+
+    @property
+    def envs(self) -> list[str]:
+        """The environments' ids."""
+        return list(dict.fromkeys(env for _, env in self.order))
+
+    @property
+    def planned(self) -> int:
+        """How many runs it comes to."""
+        runs = {(name, env, seed) for name, env in self.order for seed in self.manifest.seeds}
+        return len(runs | {row.key for row in self.rows})
+
+    def scores(self, column: str) -> dict[str, dict[str, dict[int, float]]]:
+        """A column of the runs that have finished, by variant, environment and seed."""
+        found: dict[str, dict[str, dict[int, float]]] = {name: {} for name in self.variants}
+        for row in self.rows:
+            value = getattr(row, column)
+            if row.state == "finished" and value is not None:
+                found[row.variant].setdefault(row.env, {})[row.seed] = float(value)
+        return found
+
+    def histories(self, env: str) -> tuple[dict[str, list[RunHistory]], list[str]]:
+        """The runs on an environment that have finished, by variant, and a note on each that cannot be read."""
+        found: dict[str, list[RunHistory]] = {}
+        notes = []
+        for name in self.variants:
+            for row in self.rows:
+                if (row.variant, row.env, row.state) != (name, env, "finished"):
+                    continue
+                try:
+                    found.setdefault(name, []).append(read_history(self._folder_of(row)))
+                except UserError as error:
+                    notes.append(f"Left out: {error}")
+        return {name: runs for name, runs in found.items() if runs}, notes
+
+    def _folder_of(self, row: Row) -> Path:
+        """Where the run lies: beside the campaigns, which may have been moved since, or else where it was made."""
+        beside = self.folder.path.resolve().parent.parent.joinpath(*Path(row.run_folder).parts[-2:])
+        return beside if beside.is_dir() else Path(row.run_folder)
