@@ -15,12 +15,13 @@ from dqn_zoo_ext.callbacks.progress import quiet_without_reader
 from dqn_zoo_ext.campaign_options import parse_campaign, plan_of
 from dqn_zoo_ext.command_line import EXIT_SAVED, check_device, command_of, prepare, python_to_type, run_verb
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.campaign.carry_out import Campaign, carry_out
+from dqn_zoo_ext.experiment.campaign.carry_out import Campaign, Means, carry_out
 from dqn_zoo_ext.experiment.campaign.plan import Plan, PlannedRun
 from dqn_zoo_ext.experiment.campaign.table import for_terminal
 from dqn_zoo_ext.experiment.campaign.tell import improvement_table, tell
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.report.cards import write_cards
+from dqn_zoo_ext.sharing_options import launcher_of
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder
 from dqn_zoo_ext.storage.runs_parquet import write_parquet
 from dqn_zoo_ext.train_options import make_parser, run_options_of
@@ -42,11 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check_device(options.device)
     plan = plan_of(options)
 
-    def options_of(run: PlannedRun, conf_file: Path) -> RunOptions:
-        return _run_options(run, conf_file, log_folder, options)
+    first = plan.runs()[0]
+    launch, side = launcher_of(
+        options, len(plan.runs()), first.variant.configuration, _run_options(first, Path(), log_folder, options, 0)
+    )
 
-    command = command_of("campaign", arguments)
-    campaign = carry_out(plan, options_of, log_folder, options.into, command, console)
+    def options_of(run: PlannedRun, conf_file: Path) -> RunOptions:
+        return _run_options(run, conf_file, log_folder, options, side.threads)
+
+    means = Means(launch, side.jobs, side.threads, tuple(options.gym_packages))
+    campaign = carry_out(plan, options_of, log_folder, options.into, command_of("campaign", arguments), means, console)
     with quiet_without_reader(console):
         console.print(for_terminal(campaign.summaries, plan), markup=False)
     # a run that was told to stop is not held up by a page: --report makes it
@@ -74,12 +80,12 @@ def _log_folder(options: Namespace) -> Path:
     return Path("logs") if options.into is None else Path(options.into).parent.parent
 
 
-def _run_options(run: PlannedRun, conf_file: Path, log_folder: Path, options: Namespace) -> RunOptions:
+def _run_options(run: PlannedRun, conf_file: Path, log_folder: Path, options: Namespace, threads: int) -> RunOptions:
     """Those of the ``train`` command that makes the same run alone; nothing is printed, though."""
     configuration = run.variant.configuration
     words = ["--algo", configuration.algo, "--env", configuration.env.requested, "--seed", str(run.seed)]
     words += ["-f", str(log_folder), "-conf", str(conf_file), "--device", options.device]
-    words += ["--num-threads", str(options.num_threads)]
+    words += ["--num-threads", str(threads)]
     words += ["--gym-packages", *options.gym_packages] if options.gym_packages else []
     return replace(run_options_of(make_parser().parse(words), command_of("train", words)), verbose=0)
 

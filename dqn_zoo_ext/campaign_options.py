@@ -13,11 +13,13 @@ from dqn_zoo_ext.experiment.campaign.ablation import plan_ablation
 from dqn_zoo_ext.experiment.campaign.beneath import Beneath
 from dqn_zoo_ext.experiment.campaign.comparison import plan_comparison
 from dqn_zoo_ext.experiment.campaign.plan import Plan
+from dqn_zoo_ext.sharing_options import add_sharing_options
 
 _DESCRIPTION = """\
 Compare algorithms: each of them, with each of some overrides, on each game, with several seeds; or an algorithm with
-itself less each of its parts (--ablate). One run after the other; a row for each, a table, and a page of what came of
-them: scores, learning curves, how probably one is better than another."""
+itself less each of its parts (--ablate). As many runs at a time as there are cores, or as a Ray cluster has room for; a
+row for each, a table, and a page of what came of them: scores, learning curves, how probably one is better than
+another."""
 
 _EXAMPLES = """\
 examples:
@@ -39,7 +41,7 @@ Each run lies where train puts it, in LOG_FOLDER/ALGO/ENV_N. LOG_FOLDER/campaign
 table.md, report.html, campaign.json, and each variant's configuration as train -conf takes it. NAME is that of the
 file; a campaign from flags has a name made of them and the next number. What a variant changes lies over -params, -n
 and -conf, so that the part stays out whatever you give.
-Ctrl-C and SIGTERM end the run under way after a checkpoint, with exit code 75. A campaign from a file goes on with the
+Ctrl-C and SIGTERM end the runs under way after a checkpoint, with exit code 75. A campaign from a file goes on with the
 same command, and does what is missing, further seeds, games and algorithms too; one from flags goes on with --into. A
 run that fails (a NaN, say) is noted in its row, the others are done, and the exit code is 1; going on tries it again.
 With --json the last line is one object: folder, table, runs, report, improvement, aggregates."""
@@ -85,6 +87,7 @@ def parse_campaign(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument("--report", type=Path, metavar="FOLDER", help="make the page of this campaign anew, no more")
     parser.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON, in the last line")
+    add_sharing_options(parser, default_jobs=-1)
     parser.add_plug_in_options()
     options = parser.parse(arguments)
     _check_together(options)

@@ -10,7 +10,7 @@ from dqn_zoo_ext.experiment.jobs.share import SideBySide, side_by_side
 from dqn_zoo_ext.experiment.options import RunOptions
 
 if TYPE_CHECKING:
-    from dqn_zoo_ext.experiment.search.sweep import Launcher
+    from dqn_zoo_ext.experiment.jobs.job import Launcher
 
 
 def add_sharing_options(parser: Parser, default_jobs: int) -> None:

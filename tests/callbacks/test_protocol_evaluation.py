@@ -87,8 +87,9 @@ def test_each_evaluation_of_an_unchanged_agent_plays_games_of_its_own() -> None:
         seen: list[list[float]] = []
         callback = evaluation(lambda: SeenAtFirst(cart_poles(), seen), seed)
         DQN("MlpPolicy", cart_poles(), seed=0).learn(1, callback=callback)  # evaluates once, at the end
-        callback.measure()
-        callback.measure()
+        for _ in range(2):
+            callback.num_timesteps += 100
+            callback.measure()
         return seen
 
     seen = beginnings(5)

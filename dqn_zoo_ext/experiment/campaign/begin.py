@@ -1,16 +1,12 @@
 """Before the first run: whether every variant can be trained, and what a campaign that goes on is to be held to."""
 
-import gc
-
 from dqn_zoo_ext.config.ablations import WHOLE
 from dqn_zoo_ext.config.layers import SEARCH
 from dqn_zoo_ext.config.yaml_source import Source, read_text, to_yaml
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.breakdowns import plain_memory_errors
-from dqn_zoo_ext.experiment.build import build_model, build_venv
 from dqn_zoo_ext.experiment.campaign.plan import Plan, Variant
-from dqn_zoo_ext.experiment.doctor import diagnose, refuse
 from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.experiment.rehearse import rehearse
 from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Manifest
 from dqn_zoo_ext.storage.results import Versions
@@ -18,17 +14,8 @@ from dqn_zoo_ext.storage.results import Versions
 
 def check(variant: Variant, options: RunOptions, shown: str) -> None:
     """UserError, naming the variant as `shown`, if no run of it could begin."""
-    configuration = variant.configuration
     try:
-        with plain_memory_errors():
-            venv = build_venv(configuration, configuration.hyperparameters.n_envs, options.seed)
-            try:
-                spaces = (venv.observation_space, venv.action_space)
-                refuse(diagnose(configuration, options, measure=False, spaces_seen=spaces))
-                build_model(configuration, venv, options.seed, options.device)
-            finally:
-                venv.close()
-                gc.collect()
+        rehearse(variant.configuration, options)
     except UserError as error:
         raise error if shown == WHOLE else UserError(f"variant '{shown}': {error}") from error
 

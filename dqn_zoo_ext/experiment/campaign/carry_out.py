@@ -1,8 +1,9 @@
-"""Carrying out a plan: one run after the other, its row written before and after it, whatever becomes of it."""
+"""Carrying out a plan: some runs at a time, each one's row written before and after it, whatever becomes of it."""
 
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from statistics import fmean
@@ -11,9 +12,10 @@ from rich.console import Console
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
 from dqn_zoo_ext.experiment.campaign.begin import check, refuse_another, write_plan
-from dqn_zoo_ext.experiment.campaign.one_run import one_run
 from dqn_zoo_ext.experiment.campaign.plan import Plan, PlannedRun
+from dqn_zoo_ext.experiment.campaign.row import row_after
 from dqn_zoo_ext.experiment.campaign.table import Summary, in_order, markdown, summaries
+from dqn_zoo_ext.experiment.jobs.job import Job, Launcher, Outcome
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
 from dqn_zoo_ext.storage.campaign_folder import CAMPAIGNS, CampaignFolder, Row, RunKey, nothing_begun
@@ -23,6 +25,8 @@ from dqn_zoo_ext.storage.run_lock import locked
 
 OptionsOf = Callable[[PlannedRun, Path], RunOptions]
 """The options of a run, and the YAML file with its whole configuration, for the command that would make it alone."""
+
+_SECONDS_BETWEEN_LOOKS = 0.2
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,18 @@ class Campaign:
         return tuple(row for row in self.rows if row.state == "failed")
 
 
+@dataclass(frozen=True)
+class Means:
+    """How the runs are carried out. n_jobs: at a time. threads: of PyTorch for each. modules: plug-ins to import."""
+
+    launch: Launcher
+    n_jobs: int = 1
+    threads: int = 0
+    modules: tuple[str, ...] = ()
+
+
 def carry_out(
-    plan: Plan, options_of: OptionsOf, log_folder: Path, into: Path | None, command: str, console: Console
+    plan: Plan, options_of: OptionsOf, log_folder: Path, into: Path | None, command: str, means: Means, console: Console
 ) -> Campaign:
     """Do the runs of `plan` that are not done yet, and write down what comes of each.
 
@@ -57,7 +71,7 @@ def carry_out(
     with locked(folder.path), stop_requests() as stop:
         try:
             write_plan(plan, folder, command)
-            work = _Work(plan, folder, options_of, stop, console, {row.key: row for row in folder.read_rows()})
+            work = _Work(plan, folder, options_of, means, stop, console, {row.key: row for row in folder.read_rows()})
             work.do()
         except BaseException:
             if there is None and not folder.rows.exists():
@@ -81,40 +95,69 @@ def _missing(plan: Plan, rows: Mapping[RunKey, Row]) -> list[PlannedRun]:
 
 @dataclass
 class _Work:
-    """The loop over the runs. rows: all that are known."""
+    """The runs under way. rows: all that are known."""
 
     plan: Plan
     folder: CampaignFolder
     options_of: OptionsOf
+    means: Means
     stop: StopRequest
     console: Console
     rows: dict[RunKey, Row]
+    _under_way: dict[Future[Outcome], PlannedRun] = field(default_factory=dict)
 
     def do(self) -> None:
         """All that is missing; less if it is told to stop."""
         runs, missing = len(self.plan.runs()), _missing(self.plan, self.rows)
         if len(missing) < runs:
-            self._say(f"{runs - len(missing)} of {runs} runs are done already\n")
-        for index, run in enumerate(missing):
-            if self.stop.asked():
-                break
-            self._do_one(run, f"run {index + 1} of {len(missing)}", len(missing) - index)
+            self._say(f"{runs - len(missing)} of {runs} runs are done already")
+        ahead, stopped = list(enumerate(missing, start=1)), False
+        with ThreadPoolExecutor(self.means.n_jobs) as pool:
+            try:
+                while self._under_way or (ahead and not stopped):
+                    while ahead and len(self._under_way) < self.means.n_jobs and not stopped:
+                        number, run = ahead.pop(0)
+                        self._begin(run, f"run {number} of {len(missing)}", len(ahead) + 1, pool)
+                    self._end_those_that_are_done()
+                    if self.stop.asked() and not stopped:
+                        stopped = True
+                        self.means.launch.stop()
+            except BaseException:
+                self.means.launch.stop()
+                raise
         self._write()
 
-    def _do_one(self, run: PlannedRun, which: str, left: int) -> None:
+    def _begin(self, run: PlannedRun, which: str, left: int, pool: ThreadPoolExecutor) -> None:
         configuration = run.variant.configuration
         options = self.options_of(run, self.folder.variant(run.variant.name, configuration.env.folder_name))
         folder = self._folder_of(run, options)
-        row = replace(run.row(), run_folder=str(folder.path))
-        self._keep(row)
-        self._say(f"{which}: {self.plan.shown(run.variant)}, seed {run.seed}{self._time_left(left)} ... ")
-        row = one_run(run, options, folder)
-        self._keep(row)
-        self._say(f"{_outcome(row)}\n")
+        self._keep(replace(run.row(), run_folder=str(folder.path)))
+        self._say(f"{which}: {self._name(run)}{self._time_left(left)}")
+        job = Job(
+            configuration=configuration,
+            options=options,
+            folder=folder,
+            threads=self.means.threads,
+            modules=self.means.modules,
+        )
+        self._under_way[pool.submit(self.means.launch, job, _never)] = run
+
+    def _end_those_that_are_done(self) -> None:
+        done, _ = wait(self._under_way, timeout=_SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
+        for future in done:
+            run = self._under_way.pop(future)
+            row = row_after(self.rows[run.row().key], future.result())
+            self._keep(row)
+            self._say(f"{self._name(run)}: {_outcome(row)}")
+
+    def _name(self, run: PlannedRun) -> str:
+        return f"{self.plan.shown(run.variant)}, seed {run.seed}"
 
     def _time_left(self, runs: int) -> str:
         seconds = [row.seconds for row in self.rows.values() if row.state == "finished" and row.seconds is not None]
-        return f", about {timedelta(seconds=round(fmean(seconds) * runs))} left" if seconds else ""
+        if not seconds:
+            return ""
+        return f", about {timedelta(seconds=round(fmean(seconds) * -(-runs // self.means.n_jobs)))} left"
 
     def _folder_of(self, run: PlannedRun, options: RunOptions) -> RunFolder:
         """That of a run which was stopped or killed, if it can go on, or a new one."""
@@ -148,12 +191,18 @@ class _Work:
         order = self._order()
         return sorted(self.rows.values(), key=lambda row: (row.seed, order.index((row.variant, row.env))))
 
-    def _say(self, text: str) -> None:
+    def _say(self, line: str) -> None:
         with quiet_without_reader(self.console):
-            self.console.print(text, end="", highlight=False, markup=False, soft_wrap=True)
+            self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _never(_: object) -> bool:
+    return False
 
 
 def _outcome(row: Row) -> str:
     if row.state == "finished":
         return f"final {row.final_mean:.1f}, best {row.best_mean:.1f}, {row.seconds:,.0f} s"
-    return f"failed: {row.reason}" if row.state == "failed" else f"stopped after {row.agent_steps:,} agent steps"
+    if row.state == "failed":
+        return f"failed: {row.reason}"
+    return "stopped" if row.agent_steps is None else f"stopped after {row.agent_steps:,} agent steps"

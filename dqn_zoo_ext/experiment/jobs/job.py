@@ -5,7 +5,7 @@ import resource
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from rich.console import Console
@@ -21,6 +21,10 @@ from dqn_zoo_ext.storage.run_folder import RunFolder
 
 GoOn = Callable[[EvaluationRecord], bool]
 """Told the evaluation at a rung; whether the run is to go on from there now, or to pause."""
+
+
+_SECONDS_TO_WAIT = 60.0
+"""For another process that still works on a run: one whose parent has died, and that saves it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,16 @@ class Outcome:
     memory: int = 0
 
 
+class Launcher(Protocol):
+    """Carries out jobs somewhere, in several threads at once."""
+
+    def __call__(self, job: Job, go_on: GoOn) -> Outcome:
+        """Carry out one, and ask at its rungs."""
+
+    def stop(self) -> None:
+        """Stop all with a checkpoint, and begin no more."""
+
+
 def carry_out(job: Job, go_on: GoOn) -> Outcome:
     """Train, or go on with the training; a run that fails is no exception but an outcome."""
     quiet = Console(quiet=True)
@@ -66,7 +80,16 @@ def carry_out(job: Job, go_on: GoOn) -> Outcome:
         if job.threads > 0:
             torch.set_num_threads(job.threads)
         if job.goes_on:
-            finished = resume(job.folder, job.configuration, job.options, [], quiet, rungs=job.rungs, go_on=go_on)
+            finished = resume(
+                job.folder,
+                job.configuration,
+                job.options,
+                [],
+                quiet,
+                wait_seconds=_SECONDS_TO_WAIT,
+                rungs=job.rungs,
+                go_on=go_on,
+            )
         else:
             finished = train(job.configuration, job.options, quiet, job.folder, rungs=job.rungs, go_on=go_on)
     except Exception as error:

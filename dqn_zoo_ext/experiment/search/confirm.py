@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
-from dqn_zoo_ext.experiment.jobs.job import Job, Outcome
+from dqn_zoo_ext.experiment.jobs.job import Job, Launcher, Outcome
 from dqn_zoo_ext.experiment.search.problem import Problem
-from dqn_zoo_ext.experiment.search.sweep import Launcher
 from dqn_zoo_ext.experiment.search.trial_runs import Failed, Stopped
 from dqn_zoo_ext.experiment.signals import StopRequest
 

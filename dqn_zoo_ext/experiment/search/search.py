@@ -10,6 +10,7 @@ from rich.console import Console
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
 from dqn_zoo_ext.config.brought import makes_checkpoints
+from dqn_zoo_ext.experiment.jobs.job import Launcher
 from dqn_zoo_ext.experiment.rehearse import rehearse
 from dqn_zoo_ext.experiment.search.confirm import Confirmation, confirm, fresh_seeds
 from dqn_zoo_ext.experiment.search.options import SearchOptions
@@ -17,7 +18,7 @@ from dqn_zoo_ext.experiment.search.problem import Problem
 from dqn_zoo_ext.experiment.search.pruners import rungs_of
 from dqn_zoo_ext.experiment.search.space import search_space
 from dqn_zoo_ext.experiment.search.study import best_of, open_study
-from dqn_zoo_ext.experiment.search.sweep import Launcher, Sweep
+from dqn_zoo_ext.experiment.search.sweep import Sweep
 from dqn_zoo_ext.experiment.search.trial_runs import Stopped
 from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
 from dqn_zoo_ext.report.trials import REASON, TrialsReport

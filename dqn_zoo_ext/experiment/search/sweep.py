@@ -8,13 +8,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from dqn_zoo_ext.experiment.jobs.job import GoOn, Job, Outcome, reason_of
+from dqn_zoo_ext.experiment.jobs.job import Launcher, reason_of
 from dqn_zoo_ext.experiment.search.liveness import CONTINUES, Pulse, queue_again
 from dqn_zoo_ext.experiment.search.options import SearchOptions
 from dqn_zoo_ext.experiment.search.problem import Problem
@@ -28,18 +27,6 @@ from dqn_zoo_ext.report.trials import CONFIGURATION, REASON
 _COUNTED = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED, TrialState.WAITING)
 _SECONDS_BETWEEN_LOOKS = 0.2
 _NOT_NEEDED = "not needed: there were enough trials when it was begun"
-
-
-class Launcher(Protocol):
-    """Carries out jobs in several threads at once; see ``experiment.jobs``."""
-
-    def __call__(self, job: Job, go_on: GoOn) -> Outcome:
-        """Carry out one."""
-        ...
-
-    def stop(self) -> None:
-        """Stop all with a checkpoint, and begin no more."""
-        ...
 
 
 @dataclass

@@ -4,11 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from dqn_zoo_ext.experiment.jobs.job import GoOn, Job, Outcome
+from dqn_zoo_ext.experiment.jobs.job import GoOn, Job, Launcher, Outcome
 from dqn_zoo_ext.storage.results import EvaluationRecord
-
-Launch = Callable[[Job, GoOn], Outcome]
-"""Carries a job out, somewhere; see ``experiment.jobs``."""
 
 
 class Pruned(Exception):  # noqa: N818  # not an error
@@ -32,7 +29,7 @@ class TrialRuns:
     """
 
     jobs: Sequence[Job]
-    launch: Launch
+    launch: Launcher
     score: Callable[[Job, EvaluationRecord], float]
     report: Callable[[float, int], bool]
 
