@@ -17,19 +17,19 @@ SCORES = {
 
 def test_probability_of_improvement_by_hand() -> None:
     first, second, third = improvements(SCORES)
-    # cart: of the pairs (3, 1) (3, 2) (2, 1) are won and (2, 2) is a tie, 3.5 of 4; acro: 2 ties and 2 lost, 1 of 4.
+    # cart: of the pairs only (2, 2) is a tie, the others are lost, 0.5 of 4; acro: -400 beats two, two ties, 3 of 4.
     # Double DQN's third seed is of one game only
-    assert (first.variant, first.over, first.games) == ("dqn", "double", ("cart", "acro"))
+    assert (first.variant, first.over, first.games) == ("double", "dqn", ("cart", "acro"))
     assert (first.runs, first.runs_over) == (2, 2)
-    assert first.probability.value == pytest.approx((3.5 / 4 + 1 / 4) / 2)
+    assert first.probability.value == pytest.approx((0.5 / 4 + 3 / 4) / 2)
     assert first.probability.low is not None
     assert first.probability.high is not None
     assert 0 <= first.probability.low <= first.probability.value <= first.probability.high <= 1
     # one game in common: 3 > 2.5 > 2; a single run has no interval
-    assert (second.variant, second.over, second.games) == ("dqn", "less", ("cart",))
+    assert (second.variant, second.over, second.games) == ("less", "dqn", ("cart",))
     assert (second.probability.value, second.probability.low) == (0.5, None)
-    assert (third.variant, third.over, third.runs) == ("double", "less", 3)
-    assert third.probability.value == pytest.approx(1 / 3)
+    assert (third.variant, third.over, third.runs, third.runs_over) == ("less", "double", 1, 3)
+    assert third.probability.value == pytest.approx(2 / 3)
 
 
 def test_it_is_what_rliable_says() -> None:

@@ -88,11 +88,11 @@ def test_a_row_for_each_run_and_all_files(done: Path, capsys: pytest.CaptureFixt
     assert campaign([file, "-f", str(done), "--json"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("8 of 8 runs are done already")
-    assert "dqn over double_dqn" in out
+    assert "double_dqn over dqn" in out
     assert rows_of(folder) == rows
     found = last_line(out)
     (better,) = found["improvement"]
-    assert (better["variant"], better["over"], better["games"]) == ("dqn", "double_dqn", ["CartPole-v1", "Acrobot-v1"])
+    assert (better["variant"], better["over"], better["games"]) == ("double_dqn", "dqn", ["CartPole-v1", "Acrobot-v1"])
     assert 0 <= better["probability"]["value"] <= 1
     assert found["aggregates"] == {}
     assert len(found["table"]) == 4
