@@ -37,12 +37,12 @@ class Improvement:
 
 
 def improvements(scores: Scores) -> list[Improvement]:
-    """Of each pair of variants, those that come first over the others; only pairs with a game in common.
+    """Of each pair of variants, those that come later over those before them; only pairs with a game in common.
 
     Of the other order it is 1 minus this one. UserError if rliable is not installed.
     """
     found = []
-    for variant, over in combinations(scores, 2):
+    for over, variant in combinations(scores, 2):
         games = tuple(game for game in scores[variant] if scores[variant][game] and scores[over].get(game))
         ours, theirs = (complete_matrix(scores[each], games) for each in (variant, over))
         if ours is not None and theirs is not None:

@@ -3,9 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from dqn_zoo_ext.evaluation.aggregates import Estimate
 from dqn_zoo_ext.report.chart import Chart, Level
 from dqn_zoo_ext.report.curves import Curve
-from dqn_zoo_ext.report.plots import curves_plot, mood_plot
+from dqn_zoo_ext.report.plots import curves_plot, intervals_plot, mood_plot, probabilities_plot
 
 
 def curve(label: str, *scores: float, band: bool = False) -> Curve:
@@ -48,4 +49,17 @@ def test_the_mood_of_a_game(rewards: tuple[float, ...], marked: list[int]) -> No
     assert surprise["y"] == [0.1, -0.2, 0.3, -0.4]
     line = plot["layout"]["shapes"][0]  # what the page moves
     assert (line["x0"], line["x1"], line["yref"]) == (0, 0, "paper")
+    json.dumps(plot, allow_nan=False)
+
+
+def test_intervals_reach_from_low_to_high_and_the_first_is_above() -> None:
+    estimates = {"a<br>over b": Estimate(0.5, 0.25, 1.0), "alone": Estimate(0.75, None, None)}
+    (dots,) = intervals_plot(estimates, "IQM")["data"]
+    assert dots["y"] == ["alone", "a<br>over b"]  # plotly begins below
+    assert dots["x"] == [0.75, 0.5]
+    assert (dots["error_x"]["array"], dots["error_x"]["arrayminus"]) == ([0, 0.5], [0, 0.25])
+    assert dots["text"] == ["0.750", "0.500 [0.250, 1.000]"]
+    plot = probabilities_plot(estimates, "probability")
+    assert plot["data"] == [dots]
+    assert [shape["x0"] for shape in plot["layout"]["shapes"]] == [0.5]
     json.dumps(plot, allow_nan=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Manifest, Row
+from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Manifest, Row, nothing_begun
 from dqn_zoo_ext.storage.results import Versions
 
 BEGUN = Row(variant="whole", algo="dqn", env="CartPole-v1", seed=1, run_folder="logs/dqn/CartPole-v1_1")
@@ -84,6 +84,21 @@ def test_folders_have_the_next_number_and_leave_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot make a campaign's folder in log folder"):
         CampaignFolder.claim(tmp_path / "file", "x")
+
+
+def test_a_folder_without_a_number_is_taken_as_it_is(tmp_path: Path) -> None:
+    first = CampaignFolder.claim(tmp_path, "mine", numbered=False)
+    assert first.path == tmp_path / "campaigns" / "mine"
+    assert nothing_begun(first.path)
+    first.write_variant("dqn", "ALE-Pong-v5", "{}")
+    (first.path / ".lock").touch()
+    assert nothing_begun(first.path)  # killed before it wrote its campaign.json
+    again = CampaignFolder.claim(tmp_path, "mine", numbered=False)
+    assert again == first
+    assert first.variant("dqn", "ALE-Pong-v5").read_text() == "{}"
+    (first.path / "thesis.tex").touch()
+    assert not nothing_begun(first.path)
+    assert not nothing_begun(first.path / "thesis.tex")
 
 
 def test_a_manifest_comes_back_and_a_broken_one_is_named(tmp_path: Path) -> None:

@@ -63,10 +63,11 @@ def carry_out(
     before the first run, if a variant cannot be built, or is another one than it was then.
     """
     there = _begun_earlier(plan, log_folder, into)
-    rows = there.read_rows() if there is not None else []
-    for variant in {id(run.variant): run.variant for run in _missing(plan, {row.key: row for row in rows})}.values():
-        options = options_of(PlannedRun(variant, plan.seeds[0]), Path(f"{variant.name}.yml"))
-        check(variant, options, plan.shown(variant))
+    missing = _missing(plan, {row.key: row for row in (there.read_rows() if there is not None else [])})
+    for variant in plan.variants:
+        if any(run.variant is variant for run in missing):
+            options = options_of(PlannedRun(variant, plan.seeds[0]), Path(f"{variant.name}.yml"))
+            check(variant, options, plan.shown(variant))
     folder = there or CampaignFolder.claim(log_folder, plan.name, plan.numbered)
     with locked(folder.path), stop_requests() as stop:
         try:

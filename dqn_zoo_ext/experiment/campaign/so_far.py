@@ -57,9 +57,9 @@ class SoFar:
         return found
 
     def histories(self, env: str) -> tuple[dict[str, list[RunHistory]], list[str]]:
-        """The runs on an environment that have finished, by variant, and a note on each that cannot be read."""
+        """The runs on an environment that have finished, by variant, and a note on those that cannot be read."""
         found: dict[str, list[RunHistory]] = {}
-        notes = []
+        unreadable = []
         for name in self.variants:
             for row in self.rows:
                 if (row.variant, row.env, row.state) != (name, env, "finished"):
@@ -67,7 +67,11 @@ class SoFar:
                 try:
                     found.setdefault(name, []).append(read_history(self._folder_of(row)))
                 except UserError as error:
-                    notes.append(f"Left out: {error}")
+                    unreadable.append(str(error))
+        notes = []
+        if unreadable:
+            others = f" (and {len(unreadable) - 1} more runs that cannot be read)" if len(unreadable) > 1 else ""
+            notes = [f"Left out: {unreadable[0]}{others}"]
         return {name: runs for name, runs in found.items() if runs}, notes
 
     def _folder_of(self, row: Row) -> Path:

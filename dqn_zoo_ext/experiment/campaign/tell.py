@@ -184,7 +184,7 @@ def _game_card(campaign: SoFar, env: str) -> Card:
         except UserError as error:
             notes.append(f"No curve of {name}: {error}")
     if not curves:
-        return Card(env, words=["No run has come to its end yet."], notes=notes)
+        return Card(env, words=["There is no curve yet: none of a run that has come to its end."], notes=notes)
     chart = Chart(env, "agent_steps", list(curves.values()), levels=_levels(env))
     every = list(islice(cycle(chart.colours), len(campaign.variants)))
     colours = [every[campaign.variants.index(name)] for name in curves]  # a variant has one colour on all charts

@@ -1,0 +1,133 @@
+"""The page of a campaign as data: made-up rows in, cards out."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from dqn_zoo_ext.experiment.campaign.tell import Told, tell
+from dqn_zoo_ext.report.cards import Card, cards_as_html
+from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Manifest, Row
+from dqn_zoo_ext.storage.results import Versions
+
+PONG, BOXING, CART = "PongNoFrameskip-v4", "BoxingNoFrameskip-v4", "CartPole-v1"
+
+
+def finished(variant: str, env: str, seed: int, final: float, human: float | None = None) -> Row:
+    return Row(
+        variant=variant,
+        algo=variant,
+        env=env,
+        seed=seed,
+        run_folder=f"logs/{variant}/{env}_{seed}",
+        state="finished",
+        protocol="nature-2015",
+        agent_steps=1000,
+        final_mean=final,
+        final_std=1.0,
+        best_mean=final,
+        human_normalised=human,
+        agent_steps_per_second=10.0,
+        seconds=100.0,
+    )
+
+
+def told(tmp_path: Path, rows: list[Row]) -> Told:
+    folder = CampaignFolder(tmp_path / "campaigns" / "made-up")
+    envs = tuple(dict.fromkeys(row.env for row in rows))
+    for env in envs:
+        for name in ("dqn", "double_dqn"):
+            folder.write_variant(name, env, "complete: true\n")
+    manifest = Manifest(
+        kind="comparison",
+        of="dqn, double_dqn",
+        envs=envs,
+        seeds=(1, 2),
+        variants={"dqn": {}, "double_dqn": {}},
+        command="python -m dqn_zoo_ext.campaign",
+        versions=Versions.here(),
+    )
+    folder.write_manifest(manifest)
+    folder.write_rows(rows)
+    return tell(folder)
+
+
+def card(found: Told, title: str) -> Card:
+    (one,) = (each for each in found.page.cards if each.title == title)
+    return one
+
+
+GAMES = [
+    finished("dqn", PONG, 1, 0.0, 0.5),
+    finished("dqn", PONG, 2, 10.0, 0.75),
+    finished("dqn", BOXING, 1, 5.0, 1.25),
+    finished("dqn", BOXING, 2, 6.0, 1.5),
+    finished("double_dqn", PONG, 1, 20.0, 1.0),
+    finished("double_dqn", PONG, 2, 20.0, 1.0),
+    finished("double_dqn", BOXING, 1, 4.0, 1.0),
+    finished("double_dqn", BOXING, 2, 5.5, 1.0),
+]
+
+
+def test_games_with_published_levels(tmp_path: Path) -> None:
+    found = told(tmp_path, GAMES)
+    assert found.page.title == "made-up: comparison of dqn, double_dqn"
+    assert dict(found.page.facts)["runs finished"] == "8"
+    assert dict(found.page.facts)["agent steps in all"] == "8,000"
+    assert dict(found.page.facts)["of training"] == "0:13:20"
+    head, first, *_ = card(found, "Scores").table
+    assert list(head) == ["env", "variant", "seeds", "final", "best", "human", "- dqn", "steps/s"]
+    assert list(first) == [PONG, "dqn", "2", "5.0 +/- 7.1", "5.0 +/- 7.1", "62% +/- 18%", "-", "10"]
+    (better,) = found.improvements
+    # Pong: all four pairs won; Boxing: 4 beats none, 5.5 beats 5
+    assert better.probability.value == pytest.approx((1 + 1 / 4) / 2)
+    over_games = card(found, "Over all games")
+    assert len(over_games.plots) == 4
+    name, runs, median, iqm, mean, gap = over_games.table[1]
+    assert (name, runs) == ("dqn", "2 x 2")
+    assert median.startswith("1.000 [")  # of 0.625 and 1.375
+    assert iqm.startswith("1.000 [")  # of 0.75 and 1.25
+    assert mean.startswith("1.000 [")
+    assert gap.startswith("0.188 [")  # 0.5 and 0.25 of four
+    assert found.aggregates["double_dqn"].mean.value == 1.0
+    # the runs' folders are not there: said, and the rest stands
+    pong = card(found, PONG)
+    (note,) = pong.notes
+    assert note.startswith("Left out: ")
+    assert note.endswith("(and 3 more runs that cannot be read)")
+    assert "made-up" in cards_as_html(found.page)
+
+
+def test_none_with_published_levels_and_runs_that_failed(tmp_path: Path) -> None:
+    broken = Row(variant="double_dqn", algo="double_dqn", env=CART, seed=2, state="failed", reason="NaN <b>")
+    found = told(tmp_path, [finished("dqn", CART, 1, 10.0), finished("double_dqn", CART, 1, 20.0), broken])
+    assert dict(found.page.facts)["runs finished"] == "2 of 4"
+    (sentence,) = card(found, "Over all games").words
+    assert "no game with a published score" in sentence
+    (better,) = found.improvements
+    assert (better.probability.value, better.probability.low) == (1.0, None)
+    assert card(found, "Runs that failed").table[1] == ("double_dqn", CART, "2", "NaN <b>", "")
+    assert "NaN &lt;b&gt;" in cards_as_html(found.page)
+
+
+def test_nothing_finished_yet(tmp_path: Path) -> None:
+    found = told(tmp_path, [Row(variant="dqn", algo="dqn", env=CART, seed=1)])
+    assert card(found, "Who is better").words == ["There are no two variants with a finished run on a common game yet."]
+    assert card(found, CART).words == ["There is no curve yet: none of a run that has come to its end."]
+    assert "made-up" in cards_as_html(found.page)
+
+
+def test_without_rliable_the_page_says_which_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rliable", None)
+    found = told(tmp_path, GAMES)
+    assert (found.improvements, found.aggregates) == ([], {})
+    for title in ("Who is better", "Over all games"):
+        (sentence,) = card(found, title).words
+        assert "pip install 'dqn_zoo_ext[scores]'" in sentence
+    assert card(found, "Scores").table
+
+
+def test_several_protocols_are_said(tmp_path: Path) -> None:
+    other = finished("dqn", CART, 2, 1.0)
+    found = told(tmp_path, [finished("dqn", CART, 1, 1.0), Row(**{**vars(other), "protocol": "greedy"})])
+    assert any("evaluated by greedy, nature-2015" in note for note in card(found, "Scores").notes)
