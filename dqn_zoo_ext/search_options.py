@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,17 +159,15 @@ def search_and_tell(
     configuration = problem.configurations({})[0]
     launch, side = launcher_of(options, trials, configuration, run_options)
     problem, how = replace(problem, threads=side.threads), replace(how, n_jobs=side.jobs)
-    if how.study.name is None:
-        folder = StudyFolder.claim(run_options.log_folder, "-".join([options.algo, *(env.folder_name for env in envs)]))
-    else:
-        folder = StudyFolder.named(run_options.log_folder, how.study.name)
     at_once = f"{side.jobs} at a time, {side.threads} threads each" if side.jobs > 1 else f"{side.threads} threads"
-    _say(console, f"study '{folder.name}': {options.algo} on {', '.join(env.gym_id for env in envs)}, {at_once}")
-    searched = search(problem, how, folder, launch, console)
+    _say(console, f"searching: {options.algo} on {', '.join(env.gym_id for env in envs)}, {at_once}")
+    name = how.study.name or "-".join([options.algo, *(env.folder_name for env in envs)])
+    claim = partial(StudyFolder.claim, run_options.log_folder, name, numbered=how.study.name is None)
+    searched = search(problem, how, claim, launch, console)
     for line in _summary(searched, options, envs):
         _say(console, line)
     if searched.stopped:
-        _say(console, f"stopped; the same command with --study-name {folder.name} goes on")
+        _say(console, f"stopped; the same command with --study-name {searched.study.study_name} goes on")
         return EXIT_SAVED
     if searched.best is None and len(problem.objectives) == 1:
         raise UserError(f"no trial of the search was completed; {searched.report.table} says why")

@@ -4,11 +4,9 @@
 ``variants/<env>/<variant>.yml`` holds each variant's whole configuration, as ``train -conf`` takes it.
 """
 
-import contextlib
 import csv
 import io
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -18,6 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
+from dqn_zoo_ext.storage.claimed import Claimed, claim
 from dqn_zoo_ext.storage.results import Count, Finite, NotNegative, Versions
 
 FORMAT_VERSION = 1
@@ -92,7 +91,7 @@ class CampaignFolder:
     """Where each thing lies, and how it is read and written: whole or not at all."""
 
     path: Path
-    made: tuple[Path, ...] = field(default=(), compare=False, repr=False)
+    claimed: Claimed | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def claim(cls, log_folder: Path, name: str, numbered: bool = True) -> "CampaignFolder":
@@ -101,20 +100,8 @@ class CampaignFolder:
         numbered: with the number after those that are there; otherwise the name itself is the folder's, which is taken
         as it is if there is one already.
         """
-        parent, made = log_folder / CAMPAIGNS, []
-        try:
-            with plain_os_errors(f"cannot make a campaign's folder in log folder {str(log_folder)!r}"):
-                for folder in reversed([parent, *parent.parents]):
-                    if not folder.is_dir():
-                        folder.mkdir(exist_ok=True)
-                        made.append(folder)
-                path = _make_numbered(parent, name) if numbered else parent / name
-                if numbered or _made(path):
-                    made.append(path)
-        except UserError:
-            _remove_empty(made)
-            raise
-        return cls(path, tuple(made))
+        claimed = claim(log_folder / CAMPAIGNS, name, numbered, "a campaign's folder")
+        return cls(claimed.path, claimed)
 
     @classmethod
     def at(cls, path: Path) -> "CampaignFolder":
@@ -157,9 +144,9 @@ class CampaignFolder:
         return self.path / _VARIANTS / env_folder_name / f"{name}.yml"
 
     def discard(self) -> None:
-        """Remove it with all that is in it, and the folders above it that `claim` made and nobody else uses."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        _remove_empty(list(self.made))
+        """Remove it, if it was made by `claim`, and the folders above it that were and nobody else uses."""
+        if self.claimed is not None:
+            self.claimed.discard()
 
     def write_variant(self, name: str, env_folder_name: str, text: str) -> None:
         """Write a variant's configuration."""
@@ -220,27 +207,6 @@ class CampaignFolder:
 def nothing_begun(path: Path) -> bool:
     """Whether a campaign's folder is one that was left before its campaign.json was written."""
     return path.is_dir() and all(each.name.startswith(".") or each.name == _VARIANTS for each in path.iterdir())
-
-
-def _make_numbered(parent: Path, name: str) -> Path:
-    number = 1
-    while (path := parent / f"{name}_{number}").exists() or not _made(path):
-        number += 1
-    return path
-
-
-def _made(path: Path) -> bool:
-    try:
-        path.mkdir()  # exactly one process can
-    except FileExistsError:
-        return False
-    return True
-
-
-def _remove_empty(folders: Sequence[Path]) -> None:
-    for folder in reversed(folders):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
 
 
 def _first(error: ValidationError) -> str:

@@ -4,11 +4,11 @@
 own with the runs of a trial, ``confirm/`` one with the runs that compare the winner with what it began from.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.storage.atomic import plain_os_errors
+from dqn_zoo_ext.storage.claimed import Claimed, claim
 
 STUDIES = "studies"
 
@@ -18,30 +18,23 @@ class StudyFolder:
     """Where each thing of a study lies."""
 
     path: Path
+    claimed: Claimed | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def named(cls, log_folder: Path, name: str) -> "StudyFolder":
-        """The folder of the study called that, made if it is not there. UserError if it cannot be."""
+    def claim(cls, log_folder: Path, name: str, numbered: bool) -> "StudyFolder":
+        """The folder of the study of that name, which may be there already; numbered: of a new study, with a number.
+
+        UserError if it cannot be made.
+        """
         if not name or Path(name).name != name or name.startswith("."):
             raise UserError(f"--study-name: must be a plain file name, not {name!r}")
-        path = log_folder / STUDIES / name
-        with plain_os_errors(f"cannot make the study's folder in log folder {str(log_folder)!r}"):
-            path.mkdir(parents=True, exist_ok=True)
-        return cls(path)
+        claimed = claim(log_folder / STUDIES, name, numbered, "the study's folder")
+        return cls(claimed.path, claimed)
 
-    @classmethod
-    def claim(cls, log_folder: Path, what: str) -> "StudyFolder":
-        """Make the folder of a new study, called `what` and a number that no other has. UserError if it cannot be."""
-        parent, number = log_folder / STUDIES, 1
-        with plain_os_errors(f"cannot make the study's folder in log folder {str(log_folder)!r}"):
-            parent.mkdir(parents=True, exist_ok=True)
-            while True:
-                try:
-                    (parent / f"{what}_{number}").mkdir()  # exactly one process can
-                except FileExistsError:
-                    number += 1
-                else:
-                    return cls(parent / f"{what}_{number}")
+    def discard(self) -> None:
+        """Remove it, if it was made by `claim`."""
+        if self.claimed is not None:
+            self.claimed.discard()
 
     @property
     def name(self) -> str:

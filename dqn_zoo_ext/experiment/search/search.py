@@ -10,6 +10,7 @@ from rich.console import Console
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
 from dqn_zoo_ext.config.brought import makes_checkpoints
+from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.jobs.job import Launcher
 from dqn_zoo_ext.experiment.rehearse import rehearse
 from dqn_zoo_ext.experiment.search.confirm import Confirmation, confirm, fresh_seeds
@@ -41,28 +42,37 @@ class Searched:
     stopped: bool
 
 
-def search(problem: Problem, how: SearchOptions, folder: StudyFolder, launch: Launcher, console: Console) -> Searched:
+def search(
+    problem: Problem, how: SearchOptions, claim: Callable[[], StudyFolder], launch: Launcher, console: Console
+) -> Searched:
     """Look through the space of the problem for its best values, and go on with what is there already.
 
-    The report is written anew after each trial. The best trial is trained again with fresh seeds before it is called
-    the winner. UserError for what the user can mend, before the first trial.
+    claim: makes the study's folder or finds it, once nothing is in the way of a trial. The report is written anew after
+    each trial. The best trial is trained again with fresh seeds before it is called the winner. UserError for what the
+    user can mend, before the first trial.
     """
     configurations = problem.configurations({})
     spaces = [search_space(load, problem.overrides) for load in problem.loads]  # the same; each game allows its ends
     rungs = _rungs(problem, how)
     for configuration in configurations:
         rehearse(configuration, replace(problem.options, seed=problem.seeds[0]))
-    study = open_study(
-        replace(how.study, storage=how.study.storage or folder.database, name=folder.name),
-        spaces[0],
-        problem.measured(),
-        rungs=rungs,
-        seed=problem.options.seed,
-        directions=problem.directions,
-        several_workers=how.n_jobs > 1,
-    )
+    folder = claim()
+    try:
+        study = open_study(
+            replace(how.study, storage=how.study.storage or folder.database, name=folder.name),
+            spaces[0],
+            problem.measured(),
+            rungs=rungs,
+            seed=problem.options.seed,
+            directions=problem.directions,
+            several_workers=how.n_jobs > 1,
+        )
+    except UserError:
+        folder.discard()
+        raise
     names = tuple(configuration.env.folder_name for configuration in configurations)
     telling = _Telling(study, problem, how, TrialsReport(folder.path, names), console)
+    telling.say(f"study '{folder.name}', {folder.path}")
     telling.write()
     with stop_requests() as stop:
         sweep = Sweep(study, spaces[0], problem, rungs, how, launch, how.log_path or folder.trials, telling.told)

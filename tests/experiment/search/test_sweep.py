@@ -30,33 +30,8 @@ optimizer_kwargs: {decay: 0.9, eps: 0.02}
 """
 
 
-class Fault(BaseCallback):
-    """In the trials whose numbers are in `when`, counted in this process: Ctrl-C or a mistake in the code."""
-
-    begun = 0
-
-    def __init__(self, kind: str, when: list[int]) -> None:
-        super().__init__()
-        self._kind = kind
-        self._now = Fault.begun in when
-        Fault.begun += 1
-
-    def _on_step(self) -> bool:
-        if self._now and self.num_timesteps == 60:
-            if self._kind == "ctrl_c":
-                signal.raise_signal(signal.SIGINT)
-                self._now = False
-            else:
-                raise ZeroDivisionError("a mistake\nover two lines")
-        return True
-
-
-registry.callbacks.add("fault_of_test_sweep", Fault)
-
-
 @pytest.fixture(autouse=True)
 def _ctrl_c_is_heard() -> Iterator[None]:
-    Fault.begun = 0
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     yield
     signal.signal(signal.SIGINT, before)
