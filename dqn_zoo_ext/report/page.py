@@ -1,15 +1,12 @@
 """The report page: one HTML file that needs nothing else, to look at rather than to read."""
 
 import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
-
+from dqn_zoo_ext.report.html import rendered
 from dqn_zoo_ext.report.plots import Plot
 from dqn_zoo_ext.storage.atomic import write_atomically
 
@@ -83,12 +80,7 @@ def write_page(page: Page, path: Path) -> None:
 
 def as_html(page: Page) -> str:
     """The page, with plotly.js, the videos and all numbers in it. Whatever comes from files is escaped."""
-    return _TEMPLATES.get_template("page.html").render(page=page, plotly_js=get_plotlyjs())
-
-
-def _as_data(value: Any) -> str:
-    """JSON that may stand in a script element: no ``<`` can close it."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    return rendered("page.html", {"video": _as_video, "moments": _moments}, page=page)
 
 
 def _as_video(content: bytes) -> str:
@@ -105,9 +97,3 @@ def _moments(film: FilmedGame) -> dict[str, Any]:
         "actions": list(film.actions),
         "names": list(film.action_names),
     }
-
-
-_TEMPLATES = Environment(
-    loader=PackageLoader("dqn_zoo_ext.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-)
-_TEMPLATES.filters |= {"data": _as_data, "video": _as_video, "moments": _moments}

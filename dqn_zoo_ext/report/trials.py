@@ -1,9 +1,9 @@
-"""What a search for hyperparameters found: all trials as a table, the winner as a configuration, plots."""
+"""What a search for hyperparameters found: all trials as a table, the winner as a configuration, a page."""
 
 import csv
 import io
 import shlex
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,79 +11,69 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from dqn_zoo_ext.config.yaml_source import to_yaml
+from dqn_zoo_ext.report.study_attributes import CONFIGURATION, REASON, objectives_of
+from dqn_zoo_ext.report.study_page import study_as_html, values_said
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
-
-CONFIGURATION, REASON = "configuration", "reason"
-"""A trial's user attributes: its whole configuration as plain data, and why it failed."""
-INTERRUPTED = "interrupted"
-"""The reason of a trial that did not fail by itself: the search was ended."""
-RUNGS = "rungs"
-"""A study's user attribute: the agent steps at which its trials report, the last of which is their end."""
 
 
 @dataclass(frozen=True)
 class TrialsReport:
-    """Files beside each other: ``<stem>.csv``, ``<stem>.yml``, ``<stem>_history.html``..."""
+    """A study's files in a folder of their own: ``trials.csv``, ``winner.yml``, ``report.html``."""
 
-    stem: Path
-
-    @classmethod
-    def begin(cls, folder: Path, name: str) -> "TrialsReport":
-        """A report in `folder`, called `name` and the time, that no other one is called. UserError if it cannot be."""
-        with plain_os_errors(f"cannot make folder {folder}"):
-            folder.mkdir(parents=True, exist_ok=True)
-        now = int(time.time())
-        while (folder / f"{name}_{now}.csv").exists():
-            now += 1
-        return cls(folder / f"{name}_{now}")
+    folder: Path
 
     @property
     def table(self) -> Path:
         """Every trial."""
-        return self.stem.with_name(f"{self.stem.name}.csv")
+        return self.folder / "trials.csv"
 
     @property
     def winner(self) -> Path:
         """The best trial's configuration, as ``train -conf`` takes it."""
-        return self.stem.with_name(f"{self.stem.name}.yml")
+        return self.folder / "winner.yml"
+
+    @property
+    def page(self) -> Path:
+        """Figures and trials, to look at."""
+        return self.folder / "report.html"
 
     def write_table(self, study: optuna.Study) -> None:
         """All trials, under the names that Optuna's ``trials_dataframe`` has for the columns."""
         trials = study.get_trials(deepcopy=False)
         keys = list(dict.fromkeys(key for trial in trials for key in trial.params))
+        names = objectives_of(study)
+        columns = ["value"] if len(names) == 1 else [f"values_{name}" for name in names]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         times = ("datetime_start", "datetime_complete", "duration")
-        writer.writerow(["number", "value", *times, *(f"params_{key}" for key in keys), "user_attrs_reason", "state"])
+        writer.writerow(["number", *columns, *times, *(f"params_{key}" for key in keys), "user_attrs_reason", "state"])
         for trial in trials:
-            values = [trial.params.get(key) for key in keys]
+            values = trial.values or [None] * len(names)
+            chosen = [trial.params.get(key) for key in keys]
             times_of_trial = [trial.datetime_start, trial.datetime_complete, trial.duration]
             reason = trial.user_attrs.get(REASON)
-            writer.writerow([trial.number, trial.value, *times_of_trial, *values, reason, trial.state.name])
-        write_atomically(self.table, text.getvalue())
+            writer.writerow([trial.number, *values, *times_of_trial, *chosen, reason, trial.state.name])
+        self._write(self.table, text.getvalue())
 
-    def write_winner(self, study: optuna.Study, trial: FrozenTrial, algo: str, env: str) -> None:
-        """The trial's configuration, headed by where it comes from."""
-        chosen = "".join(f"#   {key}: {value}\n" for key, value in trial.params.items())
+    def write_winner(
+        self, study: optuna.Study, trial: FrozenTrial, algo: str, env: str, remarks: Sequence[str] = ()
+    ) -> None:
+        """The trial's configuration, headed by where it comes from. remarks: lines on how it was confirmed."""
         again = f"python -m dqn_zoo_ext.train --algo {algo} --env {env} -conf {shlex.quote(str(self.winner))}"
-        head = (
-            f"# Trial {trial.number} of study {study.study_name!r}, value {trial.value:g}. What the trial chose:\n"
-            f"{chosen}# Train with it: {again}\n"
-        )
-        write_atomically(self.winner, head + to_yaml(trial.user_attrs[CONFIGURATION]))
+        lines = [
+            f"Trial {trial.number} of study {study.study_name!r}, {values_said(study, trial)}. What the trial chose:",
+            *(f"  {key}: {value}" for key, value in trial.params.items()),
+            *remarks,
+            f"Train with it: {again}",
+        ]
+        head = "".join(f"# {part}\n" for line in lines for part in line.splitlines())
+        self._write(self.winner, head + to_yaml(trial.user_attrs[CONFIGURATION]))
 
-    def write_plots(self, study: optuna.Study) -> list[Path]:
-        """Optuna's plots of history and importances as HTML, as far as there is something to plot. Needs plotly."""
-        written = []
-        for name, plot in (
-            ("history", optuna.visualization.plot_optimization_history),
-            ("importances", optuna.visualization.plot_param_importances),
-        ):
-            try:
-                page = plot(study).to_html(include_plotlyjs=True)
-            except (ValueError, RuntimeError):  # too few trials
-                continue
-            path = self.stem.with_name(f"{self.stem.name}_{name}.html")
-            write_atomically(path, page)
-            written.append(path)
-        return written
+    def write_page(self, study: optuna.Study, storage: str | None) -> None:
+        """The page of the study, which is kept in `storage`; a password in it is left out."""
+        self._write(self.page, study_as_html(study, storage))
+
+    def _write(self, path: Path, text: str) -> None:
+        with plain_os_errors(f"cannot make folder {self.folder}"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text)

@@ -29,7 +29,8 @@ from dqn_zoo_ext.experiment.search.samplers import is_exhausted
 from dqn_zoo_ext.experiment.search.space import Load, Space, search_space
 from dqn_zoo_ext.experiment.search.study import MEASURED, best_of, open_study
 from dqn_zoo_ext.learning.model import Model
-from dqn_zoo_ext.report.trials import CONFIGURATION, INTERRUPTED, REASON, TrialsReport
+from dqn_zoo_ext.report.study_attributes import CONFIGURATION, INTERRUPTED, REASON
+from dqn_zoo_ext.report.trials import TrialsReport
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
 from dqn_zoo_ext.storage.results import EvaluationRecord
 from dqn_zoo_ext.storage.run_folder import RunFolder
@@ -77,11 +78,13 @@ def search(
     several = how.n_jobs != 1
     study = open_study(how.study, space, measured, rungs=rungs, seed=options.seed, several_workers=several)
     length = f"{how.max_total_trials or how.n_trials}-trials-{parameters.n_timesteps}"
-    name = f"report_{base.env.folder_name}_{length}-{how.study.sampler}-{how.study.pruner}"
-    report = TrialsReport.begin(options.log_folder / base.algo, name)
+    name = f"report_{base.env.folder_name}_{length}-{how.study.sampler}-{how.study.pruner}_{time.time_ns()}"
+    report = TrialsReport(options.log_folder / base.algo / name)
     how = replace(how, n_evaluations=len(rungs))
     interrupted = _Sweep(study, space, load, overrides, options, how, report, console).run()
-    plots = tuple(report.write_plots(study)) if how.plots and optuna.visualization.is_available() else ()
+    if how.plots:
+        report.write_page(study, how.study.storage)
+    plots = (report.page,) if how.plots else ()
     return Searched(study, best_of(study), report.table, report.winner, plots, interrupted)
 
 
