@@ -57,7 +57,7 @@ class Layers:
 
     hyperparameters: tuple[Layer, ...]
     foundation: str
-    search: Mapping[str, Any]
+    search: Mapping[str, Located]
     ablations: Mapping[str, Ablation]
     game: Mapping[str, Any]
 
@@ -94,7 +94,7 @@ def collect(env: EnvId, keys: Keys, conf: Mapping[str, Located], foundation: str
             *_with_section(conf, NOT_HYPERPARAMETERS, keys),
         ]
     if SEARCH in conf:
-        search = _search_over(search, _search_of_conf(conf), conf)
+        search = _search_over(search, _search_of_conf(conf))
     if GAME in conf and _block(conf, GAME) != facts:
         raise UserError(
             f"{conf[GAME].source}: game: not what {shipped(game_file)[1]} says; facts on a game are no settings, so "
@@ -206,42 +206,45 @@ def _read_algorithm(algo: str) -> dict[str, Located]:
     return _read_shipped(f"algorithms/{algo}.yml", optional=True)
 
 
-def _search(algo: str, document: Mapping[str, Located], children: Collection[str]) -> dict[str, Any]:
+def _search(algo: str, document: Mapping[str, Located], children: Collection[str]) -> dict[str, Located]:
     """The search block, on top of the one of the algorithm that it names with ``inherit``."""
-    block = _block(document, SEARCH)
+    block = _entries(document)
     if INHERIT not in block:
-        return _search_over({}, block, document)
-    parent = block.pop(INHERIT)
-    line = document[SEARCH].data[INHERIT].source
+        return _search_over({}, block)
+    parent, line = block[INHERIT].plain(), block[INHERIT].source
+    del block[INHERIT]
     if parent == algo or parent in children:
         raise UserError(f"{line}: the search block of '{algo}' inherits from itself")
     if not isinstance(parent, str) or parent not in registry.algorithms:
         near = nearest(str(parent), registry.algorithms.names())
         raise UserError(f"{line}: unknown algorithm {shown(parent)}{near}")
-    return _search_over(_search(parent, _read_algorithm(parent), (*children, algo)), block, document)
+    return _search_over(_search(parent, _read_algorithm(parent), (*children, algo)), block)
 
 
-def _search_over(
-    inherited: Mapping[str, Any], block: Mapping[str, Any], document: Mapping[str, Located]
-) -> dict[str, Any]:
+def _search_over(inherited: Mapping[str, Located], block: Mapping[str, Located]) -> dict[str, Located]:
     """One search block over another: an entry replaces the one of its name, and null takes that one away."""
     for key, entry in block.items():
-        if entry is None and key not in inherited:
+        if entry.data is None and key not in inherited:
             raise UserError(
-                f"{document[SEARCH].data[key].source}: search.{key}: null takes an inherited entry away, and none of "
+                f"{entry.source}: search.{key}: null takes an inherited entry away, and none of "
                 f"this name is inherited{nearest(key, inherited) if inherited else ''}"
             )
-    return {key: entry for key, entry in {**inherited, **block}.items() if entry is not None}
+    return {key: entry for key, entry in {**inherited, **block}.items() if entry.data is not None}
 
 
-def _search_of_conf(conf: Mapping[str, Located]) -> dict[str, Any]:
-    block = _block(conf, SEARCH)
+def _search_of_conf(conf: Mapping[str, Located]) -> dict[str, Located]:
+    block = _entries(conf)
     if INHERIT in block:
         raise UserError(
-            f"{conf[SEARCH].data[INHERIT].source}: search.{INHERIT} is for an algorithm's own file; the block of a "
+            f"{block[INHERIT].source}: search.{INHERIT} is for an algorithm's own file; the block of a "
             "-conf file lies over that one without it"
         )
     return block
+
+
+def _entries(document: Mapping[str, Located]) -> dict[str, Located]:
+    _block(document, SEARCH)  # which is a mapping
+    return dict(document[SEARCH].data) if SEARCH in document else {}
 
 
 def _block(document: Mapping[str, Located], name: str) -> dict[str, Any]:

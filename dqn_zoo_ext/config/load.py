@@ -40,7 +40,8 @@ class Configuration:
     """All that a run is made of.
 
     settings: the algorithm's own ``Settings``, or None. sources: where each value stands, by dotted key, as in `flat`.
-    search: the algorithm's search block; game: facts on the game; both plain data. ablations: its variants by name.
+    search: the algorithm's search block; game: facts on the game; both plain data. search_sources: where its entries
+    stand. ablations: its variants by name.
     """
 
     algo: str
@@ -49,6 +50,7 @@ class Configuration:
     settings: Any
     sources: Mapping[str, Source] = field(repr=False)
     search: Mapping[str, Any] = field(repr=False)
+    search_sources: Mapping[str, Source] = field(repr=False)
     ablations: Mapping[str, Ablation] = field(repr=False)
     game: Mapping[str, Any] = field(repr=False)
 
@@ -109,7 +111,8 @@ def load_from(
         hyperparameters=hyperparameters,
         settings=settings_of(algo, merged),
         sources={},
-        search=layers.search,
+        search={key: entry.plain() for key, entry in layers.search.items()},
+        search_sources={key: entry.source for key, entry in layers.search.items()},
         ablations=layers.ablations,
         game=layers.game,
     )

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from plotly.offline import get_plotlyjs
-
-from dqn_zoo_ext.report.html import templates
+from dqn_zoo_ext.report.html import rendered
 from dqn_zoo_ext.report.plots import Plot
 from dqn_zoo_ext.storage.atomic import write_atomically
 
@@ -39,7 +37,4 @@ def write_cards(page: CardsPage, path: Path) -> None:
 
 def cards_as_html(page: CardsPage) -> str:
     """The page, with plotly.js and all numbers in it. Whatever comes from files is escaped."""
-    return _TEMPLATES.get_template("cards.html").render(page=page, plotly_js=get_plotlyjs())
-
-
-_TEMPLATES = templates()
+    return rendered("cards.html", page=page)

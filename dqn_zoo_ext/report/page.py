@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from plotly.offline import get_plotlyjs
-
-from dqn_zoo_ext.report.html import templates
+from dqn_zoo_ext.report.html import rendered
 from dqn_zoo_ext.report.plots import Plot
 from dqn_zoo_ext.storage.atomic import write_atomically
 
@@ -82,7 +80,7 @@ def write_page(page: Page, path: Path) -> None:
 
 def as_html(page: Page) -> str:
     """The page, with plotly.js, the videos and all numbers in it. Whatever comes from files is escaped."""
-    return _TEMPLATES.get_template("page.html").render(page=page, plotly_js=get_plotlyjs())
+    return rendered("page.html", {"video": _as_video, "moments": _moments}, page=page)
 
 
 def _as_video(content: bytes) -> str:
@@ -99,6 +97,3 @@ def _moments(film: FilmedGame) -> dict[str, Any]:
         "actions": list(film.actions),
         "names": list(film.action_names),
     }
-
-
-_TEMPLATES = templates(video=_as_video, moments=_moments)

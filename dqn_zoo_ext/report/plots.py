@@ -28,7 +28,7 @@ def curves_plot(chart: Chart) -> Plot:
         if curve.low is not None and curve.high is not None:
             traces.append(_band(curve, colour))
         traces.append(_line(curve, {"color": colour, "width": 2.5}))
-    layout = _layout(chart.axis_label, chart.score_label)
+    layout = layout_of(chart.axis_label, chart.score_label)
     layout["shapes"] = [_level(level.score, level.colour or _PALE) for level in chart.levels]
     layout["annotations"] = [_name_of_level(level.label, level.score) for level in chart.levels]
     return {"data": traces, "layout": layout}
@@ -59,7 +59,7 @@ def mood_plot(values: Sequence[Sequence[float]], surprise: Sequence[float], rewa
             "marker": {"color": _ORANGE, "line": {"width": 0}}, "hovertemplate": "%{y:+.2f}<extra>surprise</extra>",
         },
     ]  # fmt: skip
-    layout = _layout("agent steps of the game", "expected return")
+    layout = layout_of("agent steps of the game", "expected return")
     layout["yaxis"]["domain"] = [0.42, 1.0]
     layout["yaxis2"] = {**layout["yaxis"], "domain": [0.0, 0.34], "title": {"text": "surprise"}}
     layout["shapes"] = [{
@@ -84,7 +84,7 @@ def intervals_plot(estimates: Mapping[str, Estimate], title: str) -> Plot:
         },
         "hovertemplate": "%{text}<extra>%{y}</extra>",
     }  # fmt: skip
-    layout = _layout(title, "")
+    layout = layout_of(title, "")
     lines = max(name.count("<br>") for name in names) + 1
     layout |= {"hovermode": "closest", "height": 90 + (18 + 16 * lines) * len(names)}
     layout["margin"] |= {"t": 8}
@@ -132,7 +132,8 @@ def _name_of_level(label: str, score: float) -> Plot:
     }  # fmt: skip
 
 
-def _layout(x_title: str, y_title: str) -> Plot:
+def layout_of(x_title: str, y_title: str) -> Plot:
+    """The looks of every plot."""
     axis = {"gridcolor": _GRID, "zerolinecolor": _GRID, "automargin": True}
     return {
         "xaxis": {**axis, "title": {"text": x_title}, "rangemode": "tozero"},

@@ -44,7 +44,7 @@ def test_it_holds_callbacks_and_yaml_files_but_no_links(wheel: Path) -> None:
         published = ("final_scores.csv", "curves.csv", "sources.yml")
         assert {f"dqn_zoo_ext/evaluation/published/{name}" for name in published} <= names
         templates = (
-            "report/templates/page.html",
+            *(f"report/templates/{name}.html" for name in ("page", "study", "style")),
             *(f"sharing/templates/leaderboard.{kind}" for kind in ("html", "js")),
         )
         assert {f"dqn_zoo_ext/{name}" for name in templates} <= names

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.search.space import Space
-from dqn_zoo_ext.report.trials import INTERRUPTED, REASON
+from dqn_zoo_ext.report.study_attributes import INTERRUPTED, REASON
 
 MOST_POINTS = 100_000
 """A grid may have so many."""

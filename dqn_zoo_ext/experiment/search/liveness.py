@@ -18,7 +18,7 @@ import optuna
 from optuna.exceptions import OptunaError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from dqn_zoo_ext.report.trials import REASON
+from dqn_zoo_ext.report.study_attributes import REASON
 
 ALIVE, WORKER = "alive", "worker"
 """A trial's user attributes: when it was last heard of, in seconds since 1970, and whose it is."""

@@ -22,7 +22,8 @@ from dqn_zoo_ext.experiment.search.study import best_of, open_study
 from dqn_zoo_ext.experiment.search.sweep import Sweep
 from dqn_zoo_ext.experiment.search.trial_runs import Stopped
 from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
-from dqn_zoo_ext.report.trials import REASON, TrialsReport
+from dqn_zoo_ext.report.study_attributes import REASON
+from dqn_zoo_ext.report.trials import TrialsReport
 from dqn_zoo_ext.storage.run_lock import locked
 from dqn_zoo_ext.storage.study_folder import StudyFolder
 

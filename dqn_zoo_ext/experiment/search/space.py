@@ -3,6 +3,7 @@
 An entry is a hyperparameter, nested ones with dots, and one of::
 
     {type: float | int, low: 1e-5, high: 1e-3, log: true}       # log is false unless said
+    {type: float | int, low: 0.9, high: 0.99, step: 0.03}       # 0.9, 0.93, 0.96 and 0.99
     {type: categorical, choices: [16, 32, [64, 64]]}
 
 Optuna stores numbers, texts, truth values and null. A choice that is a list or a mapping is stored as JSON, which is
@@ -26,7 +27,8 @@ Load = Callable[[Mapping[str, object]], Configuration]
 Space = Mapping[str, BaseDistribution]
 """What a search varies: hyperparameters by dotted key."""
 
-_KEYS = {"float": ("low", "high", "log"), "int": ("low", "high", "log"), "categorical": ("choices",)}
+_RANGE = ("low", "high", "log", "step")
+_KEYS = {"float": _RANGE, "int": _RANGE, "categorical": ("choices",)}
 
 
 def without(values: Mapping[str, Any], named: Collection[str]) -> dict[str, Any]:
@@ -49,13 +51,14 @@ def search_space(load: Load, overrides: Mapping[str, object]) -> Space:
             else f"{blame}: there is none; write one into a file for -conf, e.g. "
             "search: {learning_rate: {type: float, low: 1e-5, high: 1e-3, log: true}}"
         )
-    space = {key: _distribution(entry, f"{blame}: {key}") for key, entry in entries.items()}
+    blames = {key: f"{configuration.search_sources[key]}: {blame}: {key}" for key in entries}
+    space = {key: _distribution(entry, blames[key]) for key, entry in entries.items()}
     for key, distribution in space.items():
         for value in _ends(distribution):
             try:
                 load({**overrides, key: value})
             except UserError as error:
-                raise UserError(f"{blame}: {key}: {str(error).removeprefix('-params: ')}") from error
+                raise UserError(f"{blames[key]}: {str(error).removeprefix('-params: ')}") from error
     return space
 
 
@@ -91,7 +94,26 @@ def _range(entry: Mapping[str, Any], kind: str, blame: str) -> FloatDistribution
         raise UserError(f"{blame}: low must not be above high, but {low:g} is above {high:g}")
     if log and low <= 0:
         raise UserError(f"{blame}: with log: true, low must be above 0, not {low:g}")
-    return IntDistribution(int(low), int(high), log) if kind == "int" else FloatDistribution(low, high, log)
+    step = _step(entry, kind, log, high - low, blame)
+    if kind == "int":
+        return IntDistribution(int(low), int(high), log, int(step or 1))
+    return FloatDistribution(low, high, log, step)
+
+
+def _step(entry: Mapping[str, Any], kind: str, log: bool, width: float, blame: str) -> float | None:
+    if entry.get("step") is None:
+        return None
+    step = _number(entry, "step", kind, blame)
+    if step <= 0:
+        raise UserError(f"{blame}: step must be above 0, not {step:g}")
+    if log:
+        raise UserError(f"{blame}: a range with log: true has no step; list its values with choices")
+    number = round(width / step)
+    if not math.isclose(number * step, width, rel_tol=1e-9):
+        low, high = entry["low"], entry["high"]
+        met = low + math.floor(width / step) * step
+        raise UserError(f"{blame}: steps of {step:g} from {low:g} do not meet high, {high:g}; write high: {met:g}")
+    return step
 
 
 def _number(entry: Mapping[str, Any], name: str, kind: str, blame: str) -> float:

@@ -7,14 +7,13 @@ from urllib.parse import quote, quote_plus, unquote_plus
 
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.storage.database_url import FORMS, PSYCOPG, parsed, without_password
 
-_FORMS = "a URL such as sqlite:///search.db or postgresql://user@host/database, or a .log file"
 _SQLITE, _POSTGRESQL = "sqlite", "postgresql"
-_PSYCOPG = "postgresql+psycopg"
 _WAIT_SECONDS = {_SQLITE: ("timeout", 60), _POSTGRESQL: ("connect_timeout", 10)}
 """For the lock of another process; for a server to answer."""
 _ATTEMPTS = 10
@@ -40,7 +39,7 @@ def open_storage(storage: str | None) -> BaseStorage:
             file.parent.mkdir(parents=True, exist_ok=True)
         if storage.endswith(".log"):
             return JournalStorage(JournalFileBackend(storage))
-        url = _parsed(storage)
+        url = parsed(storage)
         _demand_driver(url)
         return _opened(url)
     except UserError:
@@ -54,20 +53,7 @@ def cannot_open(storage: str | None, error: Exception) -> UserError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     reason = lines[0].partition(") ")[2] if lines[0].startswith(("(psycopg", "(sqlite3")) else lines[0]
     shown = f" ({without_password(storage)})" if storage else ""
-    return UserError(f"--storage: cannot be opened as {_FORMS}: {_masked(reason, storage)}{shown}")
-
-
-def without_password(storage: str) -> str:
-    """The storage as it may be shown: ``***`` for a password."""
-    if storage.endswith(".log"):
-        return storage
-    try:
-        url = _parsed(storage)
-    except UserError:
-        return "***" if "@" in storage else storage
-    if "password" in url.query:
-        url = url.update_query_dict({"password": "***"})
-    return url.render_as_string(hide_password=True)
+    return UserError(f"--storage: cannot be opened as {FORMS}: {_masked(reason, storage)}{shown}")
 
 
 def file_of(storage: str) -> Path | None:
@@ -92,17 +78,8 @@ def _opened(url: URL) -> RDBStorage:
     raise AssertionError  # the last attempt returns or raises
 
 
-def _parsed(storage: str) -> URL:
-    try:
-        url = make_url(storage)
-    except (ArgumentError, ValueError):
-        shown = "***" if "@" in storage else storage
-        raise UserError(f"--storage: cannot be opened as {_FORMS}: {shown!r}") from None
-    return url.set(drivername=_PSYCOPG) if url.drivername in (_POSTGRESQL, "postgres") else url
-
-
 def _demand_driver(url: URL) -> None:
-    if url.drivername == _PSYCOPG and importlib.util.find_spec("psycopg") is None:
+    if url.drivername == PSYCOPG and importlib.util.find_spec("psycopg") is None:
         raise UserError("--storage: PostgreSQL needs psycopg: pip install 'dqn_zoo_ext[postgres]'")
 
 
@@ -115,7 +92,7 @@ def _masked(text: str, storage: str | None) -> str:
 
 def _passwords(storage: str | None) -> list[str]:
     try:
-        url = _parsed(storage or "")
+        url = parsed(storage or "")
     except UserError:
         return [unquote_plus((storage or "").rpartition("@")[0].rpartition(":")[2])] if "@" in (storage or "") else []
     given = [url.password, url.query.get("password")]

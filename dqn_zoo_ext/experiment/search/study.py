@@ -16,7 +16,7 @@ from dqn_zoo_ext.experiment.search.pruners import pruner_of
 from dqn_zoo_ext.experiment.search.samplers import sampler_of
 from dqn_zoo_ext.experiment.search.space import Space
 from dqn_zoo_ext.experiment.search.storage import cannot_open, file_of, open_storage
-from dqn_zoo_ext.report.trials import RUNGS
+from dqn_zoo_ext.report.study_attributes import RUNGS
 
 MEASURED = "measured"
 """A study's user attribute: what its values are values of."""

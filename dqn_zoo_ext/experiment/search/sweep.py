@@ -22,7 +22,7 @@ from dqn_zoo_ext.experiment.search.samplers import is_exhausted
 from dqn_zoo_ext.experiment.search.space import Space
 from dqn_zoo_ext.experiment.search.trial_runs import Failed, Pruned, Stopped, TrialRuns
 from dqn_zoo_ext.experiment.signals import StopRequest
-from dqn_zoo_ext.report.trials import CONFIGURATION, REASON
+from dqn_zoo_ext.report.study_attributes import CONFIGURATION, REASON
 
 _COUNTED = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED, TrialState.WAITING)
 _SECONDS_BETWEEN_LOOKS = 0.2

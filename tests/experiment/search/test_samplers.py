@@ -14,7 +14,7 @@ from dqn_zoo_ext.experiment.search.grid import values_of
 from dqn_zoo_ext.experiment.search.options import SAMPLERS, Pruner, Sampler, StudyOptions
 from dqn_zoo_ext.experiment.search.samplers import is_exhausted, sampler_of
 from dqn_zoo_ext.experiment.search.study import Direction, open_study
-from dqn_zoo_ext.report.trials import INTERRUPTED, REASON
+from dqn_zoo_ext.report.study_attributes import INTERRUPTED, REASON
 
 SPACE: Mapping[str, BaseDistribution] = {
     "rate": FloatDistribution(1e-5, 1e-2, log=True),

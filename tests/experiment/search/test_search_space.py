@@ -145,3 +145,85 @@ def test_what_is_not_searched_for_survives(tmp_path: Path) -> None:
     assert model.policy.optimizer.defaults["decay"] == 0.9
     assert isinstance(model.online_net.features_extractor, registry.torsos.get("nips"))
     assert configuration.hyperparameters.policy_kwargs["head"] == "linear"
+
+
+def test_a_users_file_changes_the_space_without_code(tmp_path: Path) -> None:
+    shipped = search_space(loader(), {})
+    (tmp_path / "mine.yml").write_text(
+        "search:\n"
+        "  learning_rate: {type: float, low: 3e-4, high: 4e-4}\n"  # narrower
+        "  batch_size: {type: categorical, choices: [8, 16, 32, 64, 128, 256]}\n"  # wider
+        "  gamma: null\n"  # gone
+        "  optimizer_kwargs.eps: {type: float, low: 1e-8, high: 1e-4, log: true}\n"  # new
+        "  train_freq: {type: int, low: 4, high: 16, step: 4}\n"
+    )
+    space = search_space(loader(tmp_path / "mine.yml"), {})
+    assert space == {
+        **{key: shipped[key] for key in shipped if key != "gamma"},
+        "learning_rate": FloatDistribution(3e-4, 4e-4),
+        "batch_size": CategoricalDistribution([8, 16, 32, 64, 128, 256]),
+        "optimizer_kwargs.eps": FloatDistribution(1e-8, 1e-4, log=True),
+        "train_freq": IntDistribution(4, 16, step=4),
+    }
+
+
+def test_steps(tmp_path: Path) -> None:
+    search = (
+        "{gamma: {type: float, low: 0.9, high: 0.99, step: 0.03}, batch_size: {type: int, low: 8, high: 24, step: 8}}"
+    )
+    space = search_space(complete(tmp_path, search), {})
+    assert space["gamma"] == FloatDistribution(0.9, 0.99, step=0.03)
+    assert space["batch_size"] == IntDistribution(8, 24, step=8)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    drawn = [study.ask(dict(space)).params for _ in range(20)]
+    assert {params["batch_size"] for params in drawn} == {8, 16, 24}
+    assert {round(params["gamma"], 9) for params in drawn} == {0.9, 0.93, 0.96, 0.99}
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("{type: float, low: 0.9, high: 0.99, step: 0}", "gamma: step must be above 0, not 0"),
+        ("{type: float, low: 0.9, high: 0.99, step: -0.1}", "gamma: step must be above 0, not -0.1"),
+        ("{type: float, low: 0.9, high: 0.99, step: abc}", "gamma: step must be a number, not 'abc'"),
+        ("{type: float, low: 0.9, high: 0.99, log: true, step: 0.01}", "a range with log: true has no step; list its"),
+        ("{type: float, low: 0.9, high: 0.99, step: 0.04}", "0.04 from 0.9 do not meet high, 0.99; write high: 0.98"),
+        ("{type: float, low: 0.9, high: 0.99, stpe: 0.04}", "unknown key 'stpe' for type float; did you mean 'step'?"),
+        ("{type: categorical, choices: [0.9], step: 1}", "unknown key 'step' for type categorical"),
+    ],
+)  # fmt: skip
+def test_a_malformed_step_is_one_line(entry: str, expected: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        search_space(complete(tmp_path, f"{{gamma: {entry}}}"), {})
+    assert expected in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("gama: {type: float, low: 0.9, high: 0.99}", "search block of 'dqn': gama: unknown key 'gama' for algorithm"),
+        ("gamma: {type: float, low: 0.9, high: 0.8}", "gamma: low must not be above high, but 0.9 is above 0.8"),
+        ("gamma: {type: categorical, choices: [high]}", "gamma"),
+        ("batch_size: {type: int, low: 0, high: 8}", "batch_size"),
+        ("gama: null", "search.gama: null takes an inherited entry away, and none of this name is inherited; did you"),
+    ],
+)
+def test_a_mistake_in_a_users_file_has_its_line(line: str, expected: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yml"
+    file.write_text(f"# mine\nsearch:\n  learning_rate: {{type: float, low: 1e-5, high: 1e-3}}\n  {line}\n")
+    with pytest.raises(UserError) as error:
+        search_space(loader(file), {})
+    assert str(error.value).startswith(f"{file}:4: ")
+    assert expected in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_mistake_in_an_inherited_entry_has_the_line_of_its_own_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.yml").write_text("gamma: 0.9\n")
+    sources = loader(tmp_path / "mine.yml", algo="double_dqn")({}).search_sources
+    assert {source.file for source in sources.values()} == {
+        "hyperparams/algorithms/dqn.yml",
+        "hyperparams/algorithms/double_dqn.yml",
+    }
+    assert all(source.line for source in sources.values())

@@ -10,8 +10,9 @@ from postgres_fixtures import Postgres
 
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.search.options import StudyOptions
-from dqn_zoo_ext.experiment.search.storage import cannot_open, default_storage, open_storage, without_password
+from dqn_zoo_ext.experiment.search.storage import cannot_open, default_storage, open_storage
 from dqn_zoo_ext.experiment.search.study import best_of, open_study, stored_study, trial_values
+from dqn_zoo_ext.storage.database_url import without_password
 
 SPACE = {"x": FloatDistribution(0.0, 1.0)}
 

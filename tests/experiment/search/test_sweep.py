@@ -11,9 +11,7 @@ import numpy as np
 import optuna
 import pytest
 import yaml
-from stable_baselines3.common.callbacks import BaseCallback
 
-from dqn_zoo_ext import registry
 from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.train import main as train
@@ -52,7 +50,7 @@ class Place:
 
     def reports(self, ending: str) -> list[Path]:
         return sorted(
-            (self.logs / "dqn").glob(f"report_CartPole-v1_*{ending}"), key=lambda path: path.stat().st_mtime_ns
+            (self.logs / "dqn").glob(f"report_CartPole-v1_*/*{ending}"), key=lambda path: path.stat().st_mtime_ns
         )
 
     def trials(self) -> list[dict[str, str]]:
@@ -96,7 +94,7 @@ def test_trials_winner_and_lines(place: Place, capsys: pytest.CaptureFixture[str
 
     (winner,) = place.reports(".yml")
     head, plain = winner.read_text(), place.winner()
-    assert head.startswith(f"# Trial {best['number']} of study 'search', value ")
+    assert head.startswith(f"# Trial {best['number']} of study 'search', score ")
     assert plain["learning_rate"] == float(best["params_learning_rate"])
     assert plain["exploration"]["end"] == float(best["params_exploration.end"])
     assert (plain["gamma"], plain["optimizer"], plain["optimizer_kwargs"]["eps"]) == (0.9, "deepmind_rmsprop", 0.02)
@@ -263,10 +261,9 @@ def test_training_with_a_trial_of_a_study(place: Place) -> None:
 
 def test_plots(place: Place) -> None:
     assert place.search("--n-trials 3 --pruner none --verbose 0") == 0
-    names = [path.name.rpartition("_")[2] for path in place.reports(".html")]
-    assert sorted(names) == ["history.html", "importances.html"]
+    assert [path.name for path in place.reports(".html")] == ["report.html"]
     assert place.search("--n-trials 3 --pruner none --verbose 0 --no-optim-plots") == 0
-    assert len(place.reports(".html")) == 2
+    assert len(place.reports(".html")) == 1
 
 
 @pytest.mark.parametrize(
