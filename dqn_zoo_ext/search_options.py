@@ -62,7 +62,9 @@ def add_study_options(parser: Parser) -> None:
         help="how values are chosen; auto is tpe (default: tpe)",
     )
     group.add_argument(
-        "--pruner", choices=PRUNERS, default="median", help="which trainings are given up early (default: median)"
+        "--pruner",
+        choices=PRUNERS,
+        help="which trainings are given up early (default: median; none for several objectives)",
     )
     group.add_argument(
         "--n-startup-trials",
@@ -121,7 +123,7 @@ def study_options_of(options: Namespace, objectives: Sequence[str] = ("score",))
         storage=options.storage,
         name=options.study_name,
         sampler="tpe" if options.sampler == "auto" else options.sampler,
-        pruner=options.pruner,
+        pruner=options.pruner or ("median" if len(objectives) == 1 else "none"),
         n_startup_trials=options.n_startup_trials,
         n_rungs=options.n_evaluations,
         reduction_factor=options.reduction_factor,

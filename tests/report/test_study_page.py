@@ -83,20 +83,20 @@ def test_a_study_of_another_program_has_a_page() -> None:
 
 
 def test_files(tmp_path: Path) -> None:
-    report = TrialsReport(tmp_path / "new" / "report")
+    report = TrialsReport(tmp_path / "new" / "report", ("CartPole-v1",))
     study = small_study(12)
     report.write_table(study)
-    report.write_winner(study, study.best_trial, "dqn", "CartPole-v1", ["Confirmed with 3 seeds:", "  480 and\n490"])
+    report.write_winner(study, study.best_trial, "dqn", ["Confirmed with 3 seeds:", "  480 and\n490"])
     report.write_page(study, "postgresql://ann:hush@h/d")
     assert sorted(path.name for path in report.folder.iterdir()) == ["report.html", "trials.csv", "winner.yml"]
     with report.table.open() as file:
         rows = list(csv.DictReader(file))
     assert [row["number"] for row in rows] == [str(number) for number in range(12)]
     assert float(rows[study.best_trial.number]["value"]) == study.best_value
-    head = [line for line in report.winner.read_text().splitlines() if line.startswith("#")]
+    head = [line for line in report.winner("CartPole-v1").read_text().splitlines() if line.startswith("#")]
     assert head[0].startswith(f"# Trial {study.best_trial.number} of study 'cart', score {study.best_value:.6g}. What ")
     assert head[-4:-1] == ["# Confirmed with 3 seeds:", "#   480 and", "# 490"]
-    assert yaml.safe_load(report.winner.read_text()) == {"complete": True, **study.best_params}
+    assert yaml.safe_load(report.winner("CartPole-v1").read_text()) == {"complete": True, **study.best_params}
     page = report.page.read_text()
     assert "hush" not in page
     assert "optuna-dashboard &#39;postgresql+psycopg://ann:***@h/d&#39;" in page
@@ -104,13 +104,13 @@ def test_files(tmp_path: Path) -> None:
 
 
 def test_the_table_of_several_objectives(tmp_path: Path) -> None:
-    report = TrialsReport(tmp_path)
+    report = TrialsReport(tmp_path, ("CartPole-v1",))
     report.write_table(small_study(2, objectives=("score", "frames")))
     assert report.table.read_text().startswith("number,values_score,values_frames,datetime_start,")
 
 
 def test_the_page_lives(tmp_path: Path) -> None:
-    report = TrialsReport(tmp_path)
+    report = TrialsReport(tmp_path, ("CartPole-v1",))
     report.write_page(small_study(30), None)
     with opened(report.page) as (page, complaints):
         page.wait_for_function("document.querySelectorAll('.figure .main-svg').length >= 4")
@@ -129,7 +129,7 @@ def test_the_page_lives(tmp_path: Path) -> None:
 
 
 def test_it_is_readable_on_a_phone(tmp_path: Path) -> None:
-    report = TrialsReport(tmp_path)
+    report = TrialsReport(tmp_path, ("CartPole-v1",))
     report.write_page(small_study(12, objectives=("score", "frames")), None)
     with opened(report.page, width=390, height=800) as (page, complaints):
         page.wait_for_function("document.querySelectorAll('.figure .main-svg').length >= 7")
@@ -147,7 +147,7 @@ def test_nothing_in_a_study_is_run(tmp_path: Path) -> None:
         trial = study.ask(dict(SPACE))
         trial.suggest_categorical(HOSTILE, [HOSTILE, "other"])
         study.tell(trial, 1.0)
-    report = TrialsReport(tmp_path)
+    report = TrialsReport(tmp_path, ("CartPole-v1",))
     report.write_page(study, f"sqlite:///{HOSTILE}")
     with opened(report.page) as (page, complaints):
         page.wait_for_function("document.querySelectorAll('.figure .main-svg').length >= 3")

@@ -22,11 +22,10 @@ from dqn_zoo_ext.experiment.search.samplers import is_exhausted
 from dqn_zoo_ext.experiment.search.space import Space
 from dqn_zoo_ext.experiment.search.trial_runs import Failed, Pruned, Stopped, TrialRuns
 from dqn_zoo_ext.experiment.signals import StopRequest
-from dqn_zoo_ext.report.study_attributes import CONFIGURATION, REASON
+from dqn_zoo_ext.report.study_attributes import CONFIGURATION, INTERRUPTED, REASON
 
 _COUNTED = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED, TrialState.WAITING)
 _SECONDS_BETWEEN_LOOKS = 0.2
-_NOT_NEEDED = "not needed: there were enough trials when it was begun"
 
 
 @dataclass
@@ -88,7 +87,7 @@ class Sweep:
                 return None
             trial = self.study.ask(dict(self.space))
             if self._is_one_too_many(trial):
-                trial.set_user_attr(REASON, _NOT_NEEDED)
+                trial.set_user_attr(REASON, INTERRUPTED)
                 self.study.tell(trial, state=TrialState.FAIL)
                 return None
             self._begun += CONTINUES not in trial.user_attrs
@@ -156,7 +155,7 @@ class Sweep:
 
     def _put_back(self, trial: Trial) -> None:
         """Stopped by a signal: whoever goes on with the study goes on with the trial first."""
-        trial.set_user_attr(REASON, "stopped, and queued again")
+        trial.set_user_attr(REASON, INTERRUPTED)
         queue_again(self.study, self.study.get_trials(deepcopy=False)[trial.number])
 
     def _tell(

@@ -1,0 +1,329 @@
+"""`train -optimize` and `tune` on CartPole: what is kept, gone on with, given up, confirmed, and reported."""
+
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+import yaml
+from optuna.trial import TrialState
+
+from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.storage.agent_file import read_policy_weights
+from dqn_zoo_ext.storage.results import read_results
+from dqn_zoo_ext.train import main as train
+
+sys.path.insert(0, str(Path(__file__).parent))
+from small_searches import SMALL, Place
+
+RANDOM = "--sampler random --pruner none --verbose 0"
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_trials_winner_and_lines(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    assert place.optimize("--n-trials 3 --n-jobs 2 --pruner none -params gamma:0.9 --confirm-seeds 1") == 0
+    rows, path = place.rows(), place.path
+    assert [row["number"] for row in rows] == ["0", "1", "2"]
+    assert {row["state"] for row in rows} == {"COMPLETE"}
+    assert "params_learning_rate" in rows[0]
+    assert "params_gamma" not in rows[0]  # given, so not searched for
+    best = max(rows, key=lambda row: float(row["value"]))
+
+    head, plain = (path / "winner.yml").read_text(), place.winner()
+    assert head.startswith(f"# Trial {best['number']} of study 'dqn-CartPole-v1_1', score ")
+    assert re.search(r"^# (not )?confirmed.*with fresh seeds \(2\) it scored", head, re.MULTILINE)
+    assert plain["learning_rate"] == float(best["params_learning_rate"])
+    assert plain["exploration"]["end"] == float(best["params_exploration.end"])
+    assert (plain["gamma"], plain["optimizer"], plain["optimizer_kwargs"]["eps"]) == (0.9, "deepmind_rmsprop", 0.02)
+    assert plain["policy_kwargs"] == {"net_arch": [256, 256], "activation": "tanh"}
+
+    lines = capsys.readouterr().out.splitlines()
+    told = [line for line in lines if re.match(r"trial \d: [\d.]+, best so far [\d.]+ in trial \d, \d+ s", line)]
+    assert len(told) == 3
+    assert f"all trials: {path / 'trials.csv'}" in lines
+    assert (path / "report.html").is_file()
+    # the command that the search ends with trains to the score that the trial claims
+    words = next(line for line in lines if line.startswith("next: ")).split()[4:]
+    assert train([*words, "-f", str(place.logs), "--seed", "1", "--num-threads", "1", "--verbose", "0"]) == 0
+    run = place.logs / "dqn" / "CartPole-v1_1"
+    assert yaml.safe_load((run / "CartPole-v1" / "config.yml").read_text()) == plain
+    final = read_results(run / "results.json").final
+    assert final is not None
+    assert final.mean == float(best["value"])
+
+
+def test_two_sessions_of_a_study_are_one(tmp_path: Path) -> None:
+    once, twice = Place(tmp_path), Place(tmp_path)
+    once.logs, twice.logs = tmp_path / "once", tmp_path / "twice"
+    assert once.optimize(f"--n-trials 3 {RANDOM}") == 0
+    for trials in (1, 2):
+        assert twice.optimize(f"--n-trials {trials} {RANDOM} --study-name cart") == 0
+    values = [[(trial.params, trial.value) for trial in place.study.trials] for place in (once, twice)]
+    assert values[0] == values[1]
+    assert len({trial.params["learning_rate"] for trial in twice.study.trials}) == 3  # none is tried again
+
+
+def test_a_total_counts_the_sessions_before(place: Place) -> None:
+    assert place.optimize(f"--n-trials 1 {RANDOM} --study-name cart") == 0
+    for _ in range(2):
+        assert place.optimize(f"--max-total-trials 2 --n-trials 9 {RANDOM} --study-name cart") == 0
+        assert len(place.study.trials) == 2
+
+
+def test_a_journal(place: Place) -> None:
+    journal = place.folder / "new" / "search.log"
+    assert place.tune(f"--n-trials 3 {RANDOM} --storage {journal} --study-name two") == 0
+    assert [row["state"] for row in place.rows()] == ["COMPLETE"] * 3
+    assert journal.is_file()
+
+
+def test_the_median_pruner_gives_up_what_lags(place: Place) -> None:
+    words = "--n-trials 6 --n-jobs 1 --n-evaluations 4 --n-startup-trials 1 --sampler random --eval-episodes 1"
+    assert place.tune(f"{words} --verbose 0 -params learning_starts:100") == 0
+    trials = place.study.trials
+    pruned = [trial for trial in trials if trial.state == TrialState.PRUNED]
+    assert pruned
+    assert len(pruned) < len(trials)
+    for trial in trials:
+        steps = list(trial.intermediate_values)
+        assert steps == [50, 100, 150, 200][: len(steps)]
+        assert trial.value == trial.intermediate_values[steps[-1]]
+        results = read_results(place.run(trial.number) / "results.json")
+        assert [each.agent_steps for each in results.evaluations] == steps
+        assert [each.mean for each in results.evaluations] == list(trial.intermediate_values.values())
+        assert (trial in pruned) == (len(steps) < 4)
+        assert not (place.run(trial.number) / "checkpoints").exists()  # nobody needs them any more
+
+
+def test_each_trials_runs_are_kept(place: Place) -> None:
+    place.conf.write_text(
+        f"{SMALL}search: {{policy_kwargs.net_arch: {{type: categorical, choices: [[8], [16, 4]]}}}}\n"
+        "exploration: {end: 0.1}\n"
+    )
+    kept = place.folder / "kept"
+    assert place.optimize(f"--n-trials 4 --n-evaluations 2 {RANDOM} --optimization-log-path {kept}") == 0
+    assert sorted(path.name for path in kept.iterdir()) == [f"trial_{number}" for number in range(4)]
+    widths = set()
+    for row in place.rows():
+        run = kept / f"trial_{row['number']}" / "dqn" / "CartPole-v1_1"
+        with np.load(run / "evaluations.npz") as evaluations:
+            assert evaluations["results"][-1].mean() == float(row["value"])
+        chosen = yaml.safe_load((run / "CartPole-v1" / "config.yml").read_text())["policy_kwargs"]
+        assert chosen == {"net_arch": yaml.safe_load(row["params_policy_kwargs.net_arch"]), "activation": "tanh"}
+        weights = read_policy_weights(run / "best_model.zip")
+        first = next(weight for name, weight in weights.items() if name.endswith("0.weight"))
+        assert first.shape == (chosen["net_arch"][0], 4)
+        widths.add(first.shape[0])
+    assert widths == {8, 16}
+
+
+def test_several_games_and_seeds_go_from_rung_to_rung_together(place: Place) -> None:
+    place.conf.write_text("n_timesteps: 300\nlearning_starts: 50\neval_episodes: 1\npolicy_kwargs.net_arch: [8]\n")
+    assert place.tune("--seeds 3 4 --n-trials 2 --n-evaluations 3 --sampler random --pruner median --verbose 0") == 0
+    for trial in place.study.trials:
+        runs = sorted((place.path / "trials" / f"trial_{trial.number}").glob("dqn/CartPole-v1_*"))
+        results = [read_results(run / "results.json") for run in runs]
+        assert [each.seed for each in results] == [3, 4]
+        for step, value in trial.intermediate_values.items():
+            at_step = [one.mean for each in results for one in each.evaluations if one.agent_steps == step]
+            assert value == np.mean(at_step)
+            assert len(at_step) == 2
+        assert list(trial.intermediate_values) == [100, 200, 300]
+
+
+def test_several_objectives_have_a_front(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    assert place.tune("--n-trials 3 --objectives score speed memory --sampler nsga-ii --pruner none") == 0
+    study = place.study
+    assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MAXIMIZE", "MINIMIZE"]
+    for trial in study.trials:
+        assert len(trial.values) == 3
+        assert trial.values[2] > 100 * 2**20  # bytes of the trial's process
+    assert "on the Pareto front" in capsys.readouterr().out
+    assert {"values_score", "values_speed", "values_memory"} <= place.rows()[0].keys()
+
+
+def test_a_trial_that_fails_says_why_and_the_search_goes_on(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    marks = place.folder / "marks"
+    marks.mkdir()
+    place.conf.write_text(
+        f"{SMALL}"
+        "loss: mse\n"
+        "search:\n"
+        "  learning_rate: {type: categorical, choices: [1.0e-4, 1.0e+30]}\n"  # the second one ends in NaN
+        "  preprocessing: {type: categorical, choices: [none, atari]}\n"  # the second one is not for CartPole
+        f"callback: [{{fault_of_a_trial: {{kind: mistake, marks: '{marks}'}}}},"
+        f" {{fault_of_a_trial: {{kind: killed, marks: '{marks}', after: 2}}}}]\n"
+    )
+    words = "--n-trials 12 --sampler random --pruner none --gym-packages faults_of_trials"
+    assert place.optimize(f"{words} -params gamma:0.9 batch_size:32") == 0
+    rows = place.rows()
+    reasons = {row["user_attrs_reason"] for row in rows}
+    assert any("is for Atari" in reason for reason in reasons)
+    assert "ZeroDivisionError: a mistake" in reasons
+    assert "its process was ended by SIGKILL; the system does that when memory is full" in reasons
+    assert any("is not finite" in reason and "evidence" in reason for reason in reasons)
+    for row in rows:
+        assert (row["state"] == "FAIL") == bool(row["user_attrs_reason"])
+    complete = [row for row in rows if row["state"] == "COMPLETE"]
+    assert complete
+    assert {(row["params_learning_rate"], row["params_preprocessing"]) for row in complete} == {("0.0001", "none")}
+    assert re.search(r"^trial \d+: failed: ZeroDivisionError: a mistake, ", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_search_without_a_complete_trial(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    marks = place.folder / "marks"
+    marks.mkdir()
+    place.conf.write_text(
+        f"{SMALL}callback: [{{fault_of_a_trial: {{kind: mistake, marks: '{marks}', trials: 9}}}}]\n"
+    )
+    with pytest.raises(SystemExit) as exit_:
+        run_verb(lambda words: place.optimize(" ".join(words or [])), ["--n-trials 2 --gym-packages faults_of_trials"])
+    captured = capsys.readouterr()
+    assert exit_.value.code == 2
+    assert captured.err == f"error: no trial of the search was completed; {place.path / 'trials.csv'} says why\n"
+    assert [row["state"] for row in place.rows()] == ["FAIL", "FAIL"]
+    assert not (place.path / "winner.yml").exists()
+
+
+def test_a_trial_that_is_stopped_goes_on_from_its_checkpoint(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    marks = place.folder / "marks"
+    marks.mkdir()
+    import os
+
+    place.conf.write_text(
+        f"{SMALL}callback: [{{fault_of_a_trial: {{kind: ctrl_c, marks: '{marks}', process: {os.getpid()}, after: 1}}}}]\n"
+    )
+    words = f"--max-total-trials 4 --study-name cart --n-jobs 1 --gym-packages faults_of_trials --sampler random "
+    assert place.optimize(f"{words} --pruner none") == 75
+    assert [trial.state for trial in place.study.trials] == [TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING]
+    steps = int(next((place.run(1) / "checkpoints").glob("agent_steps_*")).name.rpartition("_")[2])
+    assert 0 < steps < 200
+    assert "the same command with --study-name cart goes on" in capsys.readouterr().out
+    assert place.optimize(f"{words} --pruner none") == 0
+    trials = place.study.trials
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
+    assert trials[2].params == trials[1].params
+    assert not (place.path / "trials" / "trial_2").exists()  # its run is that of trial 1
+    command = (place.run(1) / "CartPole-v1" / "command.txt").read_text().splitlines()
+    assert len(command) == 1
+    monitor = (place.run(1) / "0.monitor.csv").read_text().splitlines()
+    assert sum(int(line.split(",")[1]) for line in monitor[2:]) <= 200  # no game was played twice
+
+
+def test_training_with_a_trial_of_a_study(place: Place) -> None:
+    assert place.optimize(f"--n-trials 2 --study-name cart {RANDOM}") == 0
+    for number in (0, 1):
+        words = f"--env CartPole-v1 --seed 1 -f {place.logs} --verbose 0 --trial-id {number} --study-name cart"
+        given = ["-conf", str(place.conf), "-params", "batch_size:48", "exploration.start:0.5"]
+        assert train([*words.split(), *given]) == 0
+        run = place.logs / "dqn" / f"CartPole-v1_{number + 1}" / "CartPole-v1"
+        config, chosen = yaml.safe_load((run / "config.yml").read_text()), place.study.trials[number].params
+        assert config["learning_rate"] == chosen["learning_rate"]
+        assert config["exploration"]["end"] == chosen["exploration.end"]
+        assert config["exploration"]["start"] == 0.5
+        assert config["batch_size"] == 48  # what is given on the command line stays
+        assert config["optimizer"] == "deepmind_rmsprop"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("-optimize --sampler tep", "--sampler: invalid choice: 'tep'"),
+        ("-optimize --pruner medain", "--pruner: invalid choice: 'medain'"),
+        ("-optimize --n-trials 0", "--n-trials: must be at least 1, not 0"),
+        ("-optimize --n-jobs 0", "--n-jobs must be at least 1, or -1 for one per core, not 0"),
+        ("-optimize --n-evaluations 999999", "--n-evaluations: 999999 do not fit into 200 agent steps"),
+        ("-optimize --trial-id 0", "--trial-id: trains with one trial of a search; leave it out with -optimize"),
+        ("-optimize -i {folder}/mine.yml", "--trained-agent: each trial of a search starts untrained"),
+        ("-optimize --storage {folder}/mine.yml", "--storage: cannot be opened as a URL"),
+        ("-optimize --storage sqlite:///{folder}/mine.yml", "--storage: cannot be opened"),
+        ("-optimize --storage {folder}/mine.yml/s.log", "--storage: cannot be opened"),
+        ("-optimize --storage no_such_database://user:secret@host/x", "--storage: cannot be opened"),
+        ("-optimize --study-name ../up", "--study-name: must be a plain file name, not '../up'"),
+        ("-optimize -params policy:CnnPolicy", "channels, height, width"),
+        ("-optimize -params learning_rate:abc", "-params: learning_rate"),
+        ("-optimize -f {folder}/mine.yml", "cannot make the study's folder in"),
+        ("--trial-id 0", "--trial-id: say with --study-name"),
+        ("--trial-id 0 --study-name x --storage sqlite:///{folder}/none.db", "none.db'"),
+        ("--trial-id 0 --study-name x --storage {folder}/none.log", "none.log'"),
+        ("--trial-id 0 --study-name x --storage sqlite:///{folder}/mine.yml", "--storage: cannot be opened"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(
+    words: str, expected: str, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = f"--env CartPole-v1 -conf {place.conf} -f {place.logs} --verbose 0 {words.format(folder=place.folder)}"
+    with pytest.raises(SystemExit) as exit_:
+        run_verb(train, given.split())
+    captured = capsys.readouterr()
+    assert exit_.value.code == 2, captured
+    (line,) = captured.err.splitlines()
+    assert expected in line
+    assert "secret" not in line
+    assert list(place.folder.iterdir()) == [place.conf]
+    assert place.conf.read_text() == SMALL
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("--env CartPole-v1 CartPole-v1", "--env: CartPole-v1 is given twice"),
+        ("--env CartPole-v1 Acrobot-v1", "several games are compared by human-normalised scores, and CartPole-v1 has no"),
+        ("--seeds 1 1", "--seeds: 1 is given twice"),
+        ("--seeds -1", "--seeds: must be from 0 to 2**31 - 1, not -1"),
+        ("--objectives scroe", "--objectives: unknown objective 'scroe'; did you mean 'score'?"),
+        ("--objectives score speed", "--pruner: median cannot give up trials of 2 objectives; choose none"),
+        ("--protocol nature-2051", "unknown evaluation protocol 'nature-2051'; did you mean 'nature-2015'"),
+        ("--sampler grid", "grid"),
+        ("--ray 192.0.2.1:1", "--ray: no cluster at '192.0.2.1:1'"),
+        ("--n-jobs 900 -params buffer_size:1000000000 n_timesteps:1000000000", "do not fit into"),
+    ],
+)
+def test_a_mistake_with_tune_is_one_line_too(
+    words: str, expected: str, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UserError, match=re.escape(expected)):
+        place.tune(f"{words} --verbose 0")
+    assert list(place.folder.iterdir()) == [place.conf]
+
+
+def test_a_study_of_something_else_is_left_alone(place: Place) -> None:
+    url = f"sqlite:///{place.folder}/search.db"
+    stored = f"--storage {url} --study-name cart"
+    assert place.optimize(f"--n-trials 1 {RANDOM} {stored}") == 0
+    optuna.create_study(storage=url, study_name="other").optimize(lambda trial: trial.suggest_float("x", 0, 1), 1)
+    narrower = place.folder / "narrower.yml"
+    narrower.write_text(f"{SMALL}search: {{batch_size: {{type: categorical, choices: [16, 32]}}}}\n")
+    for words, expected in (
+        (f"{stored} -n 300", "study 'cart' are for n_timesteps 200, not 300, and do not compare"),
+        (f"{stored} --eval-episodes 3", "are for eval_episodes 2, not 3"),
+        (f"{stored} -conf {narrower}", "study 'cart' searched batch_size otherwise"),
+        (f"--storage {url} --study-name other", "study 'other' was made by another program"),
+    ):
+        with pytest.raises(UserError, match=re.escape(expected)):
+            place.optimize(f"{RANDOM} {words}")
+    assert len(optuna.load_study(study_name="cart", storage=url).trials) == 1
+    assert [path.name for path in (place.logs / "studies").iterdir()] == ["cart"]
+    for words, expected in (
+        (f"{stored} --trial-id 1", "study 'cart' has no trial 1; it has 0 to 0"),
+        (f"{stored} --trial-id -1", "study 'cart' has no trial -1"),
+        (f"--storage {url} --study-name crat --trial-id 0", "unknown study 'crat'; did you mean 'cart'?"),
+    ):
+        with pytest.raises(UserError, match=re.escape(expected)):
+            train(f"--env CartPole-v1 -f {place.logs} --verbose 0 {words}".split())
