@@ -34,7 +34,7 @@ def small_study(
     study = open_study(options, SPACE, {}, rungs=RUNGS, seed=3, directions=DIRECTIONS[: len(objectives)])
     for _ in range(n_trials):
         trial = study.ask(dict(SPACE))
-        trial.set_user_attr(CONFIGURATION, {"complete": True, **trial.params})
+        trial.set_user_attr(CONFIGURATION, {"CartPole-v1": {"complete": True, **trial.params}})
         if trial.number % 10 == 9:
             trial.set_user_attr(REASON, "NotFinite: the loss is not finite")
             study.tell(trial, state=TrialState.FAIL)

@@ -1,5 +1,6 @@
 """`train -optimize` and `tune` on CartPole: what is kept, gone on with, given up, confirmed, and reported."""
 
+import os
 import re
 import signal
 import sys
@@ -134,7 +135,7 @@ def test_each_trials_runs_are_kept(place: Place) -> None:
 
 
 def test_several_games_and_seeds_go_from_rung_to_rung_together(place: Place) -> None:
-    place.conf.write_text("n_timesteps: 300\nlearning_starts: 50\neval_episodes: 1\npolicy_kwargs.net_arch: [8]\n")
+    place.conf.write_text("n_timesteps: 300\nlearning_starts: 50\neval_episodes: 1\npolicy_kwargs: {net_arch: [8]}\n")
     assert place.tune("--seeds 3 4 --n-trials 2 --n-evaluations 3 --sampler random --pruner median --verbose 0") == 0
     for trial in place.study.trials:
         runs = sorted((place.path / "trials" / f"trial_{trial.number}").glob("dqn/CartPole-v1_*"))
@@ -189,9 +190,7 @@ def test_a_trial_that_fails_says_why_and_the_search_goes_on(place: Place, capsys
 def test_a_search_without_a_complete_trial(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     marks = place.folder / "marks"
     marks.mkdir()
-    place.conf.write_text(
-        f"{SMALL}callback: [{{fault_of_a_trial: {{kind: mistake, marks: '{marks}', trials: 9}}}}]\n"
-    )
+    place.conf.write_text(f"{SMALL}callback: [{{fault_of_a_trial: {{kind: mistake, marks: '{marks}', trials: 9}}}}]\n")
     with pytest.raises(SystemExit) as exit_:
         run_verb(lambda words: place.optimize(" ".join(words or [])), ["--n-trials 2 --gym-packages faults_of_trials"])
     captured = capsys.readouterr()
@@ -204,12 +203,9 @@ def test_a_search_without_a_complete_trial(place: Place, capsys: pytest.CaptureF
 def test_a_trial_that_is_stopped_goes_on_from_its_checkpoint(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     marks = place.folder / "marks"
     marks.mkdir()
-    import os
-
-    place.conf.write_text(
-        f"{SMALL}callback: [{{fault_of_a_trial: {{kind: ctrl_c, marks: '{marks}', process: {os.getpid()}, after: 1}}}}]\n"
-    )
-    words = f"--max-total-trials 4 --study-name cart --n-jobs 1 --gym-packages faults_of_trials --sampler random "
+    fault = f"{{kind: ctrl_c, marks: '{marks}', process: {os.getpid()}, after: 1}}"
+    place.conf.write_text(f"{SMALL}callback: [{{fault_of_a_trial: {fault}}}]\n")
+    words = "--max-total-trials 4 --study-name cart --n-jobs 1 --gym-packages faults_of_trials --sampler random "
     assert place.optimize(f"{words} --pruner none") == 75
     assert [trial.state for trial in place.study.trials] == [TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING]
     steps = int(next((place.run(1) / "checkpoints").glob("agent_steps_*")).name.rpartition("_")[2])
@@ -284,7 +280,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     ("words", "expected"),
     [
         ("--env CartPole-v1 CartPole-v1", "--env: CartPole-v1 is given twice"),
-        ("--env CartPole-v1 Acrobot-v1", "several games are compared by human-normalised scores, and CartPole-v1 has no"),
+        ("--env CartPole-v1 Acrobot-v1", "several games are compared by human-normalised scores, and CartPole"),
         ("--seeds 1 1", "--seeds: 1 is given twice"),
         ("--seeds -1", "--seeds: must be from 0 to 2**31 - 1, not -1"),
         ("--objectives scroe", "--objectives: unknown objective 'scroe'; did you mean 'score'?"),
@@ -295,9 +291,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
         ("--n-jobs 900 -params buffer_size:1000000000 n_timesteps:1000000000", "do not fit into"),
     ],
 )
-def test_a_mistake_with_tune_is_one_line_too(
-    words: str, expected: str, place: Place, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_mistake_with_tune_is_one_line_too(words: str, expected: str, place: Place) -> None:
     with pytest.raises(UserError, match=re.escape(expected)):
         place.tune(f"{words} --verbose 0")
     assert list(place.folder.iterdir()) == [place.conf]
