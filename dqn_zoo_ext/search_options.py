@@ -22,6 +22,8 @@ from dqn_zoo_ext.sharing_options import add_sharing_options, launcher_of
 from dqn_zoo_ext.storage.study_folder import STUDIES, StudyFolder
 
 if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
     from dqn_zoo_ext.experiment.search.search import Searched
 
 
@@ -194,6 +196,8 @@ def _say(console: Console, line: str) -> None:
 
 
 def _summary(searched: "Searched", options: Namespace, envs: Sequence[EnvId]) -> list[str]:
+    from dqn_zoo_ext.report.study_page import values_said
+
     trials = searched.study.get_trials(deepcopy=False)
     states = Counter(trial.state.name.lower() for trial in trials)
     counted = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
@@ -202,10 +206,14 @@ def _summary(searched: "Searched", options: Namespace, envs: Sequence[EnvId]) ->
     lines += [f"all trials: {report.table}", f"report: {report.page}"]
     if searched.best is None:
         return lines
-    chosen = ", ".join(f"{key} {value}" for key, value in searched.best.params.items())
-    best = f"best: {searched.best.value:.4g} in trial {searched.best.number}: {chosen}"
+    front = searched.study.best_trials if len(searched.study.directions) > 1 else [searched.best]
+    best = [f"best: {values_said(searched.study, trial)} in trial {trial.number}: {_chosen(trial)}" for trial in front]
     confirmed = [] if searched.confirmation is None else searched.confirmation.lines()
     for env in envs:
         words = ["--algo", options.algo, "--env", env.requested, "-conf", str(report.winner(env.folder_name))]
         lines.append(f"next: {python_to_type()} -m dqn_zoo_ext.train {shlex.join(words)}")
-    return [best, *confirmed, *lines]
+    return [*best, *confirmed, *lines]
+
+
+def _chosen(trial: "FrozenTrial") -> str:
+    return ", ".join(f"{key} {value}" for key, value in trial.params.items())

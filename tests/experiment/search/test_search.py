@@ -169,7 +169,7 @@ def test_a_trial_that_fails_says_why_and_the_search_goes_on(place: Place, capsys
         "  learning_rate: {type: categorical, choices: [1.0e-4, 1.0e+30]}\n"  # the second one ends in NaN
         "  preprocessing: {type: categorical, choices: [none, atari]}\n"  # the second one is not for CartPole
         f"callback: [{{fault_of_a_trial: {{kind: mistake, marks: '{marks}'}}}},"
-        f" {{fault_of_a_trial: {{kind: killed, marks: '{marks}', after: 2}}}}]\n"
+        f" {{fault_of_a_trial: {{kind: killed, marks: '{marks}', after: 3}}}}]\n"
     )
     words = "--n-trials 12 --sampler random --pruner none --gym-packages faults_of_trials"
     assert place.optimize(f"{words} -params gamma:0.9 batch_size:32") == 0
