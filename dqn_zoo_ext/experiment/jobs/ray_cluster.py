@@ -6,14 +6,17 @@ must lie where all machines see it. Needs the extra ``ray``.
 
 import importlib.util
 import os
+import socket
 import threading
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.jobs.job import GoOn, Job, Outcome, carry_out, reason_of
 
 _MOST_AT_ONCE = 1_000
+_SECONDS_TO_CONNECT = 10.0
 _RETRIES = 10  # of machines lost under one run
 
 
@@ -43,8 +46,9 @@ class RayCluster:
             os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to Ray's makers unasked
             try:
+                _demand_an_answer(address)
                 ray.init(address=address, log_to_driver=False, configure_logging=False)
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except (OSError, ValueError, RuntimeError) as error:
                 first_line = str(error).splitlines()[0]
                 raise UserError(f"--ray: no cluster at '{address}': {first_line}") from error
         self._task = ray.remote(
@@ -108,6 +112,19 @@ class RayCluster:
             with self._lock:
                 self._running.discard(task)
         return outcome
+
+
+def _demand_an_answer(address: str) -> None:
+    """OSError if nobody listens at ``host:port``, which Ray itself would go on trying for minutes.
+
+    ``auto`` is what the environment says, or else the cluster that was last started here, which may be gone.
+    """
+    last = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or (last.read_text().strip() if last.is_file() else "")
+    host, colon, port = address.partition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_SECONDS_TO_CONNECT).close()
 
 
 def _to_the_next_rung(job: Job, rungs: tuple[int, ...]) -> Outcome:

@@ -284,10 +284,10 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
         ("--seeds 1 1", "--seeds: 1 is given twice"),
         ("--seeds -1", "--seeds: must be from 0 to 2**31 - 1, not -1"),
         ("--objectives scroe", "--objectives: unknown objective 'scroe'; did you mean 'score'?"),
-        ("--objectives score speed", "--pruner: median cannot give up trials of 2 objectives; choose none"),
+        ("--objectives score speed --pruner median", "--pruner: median cannot give up trials of 2 objectives"),
         ("--protocol nature-2051", "unknown evaluation protocol 'nature-2051'; did you mean 'nature-2015'"),
         ("--sampler grid", "grid"),
-        ("--ray 192.0.2.1:1", "--ray: no cluster at '192.0.2.1:1'"),
+        ("--ray 127.0.0.1:1", "--ray: no cluster at '127.0.0.1:1': [Errno 111] Connection refused"),
         ("--n-jobs 900 -params buffer_size:1000000000 n_timesteps:1000000000", "do not fit into"),
     ],
 )
