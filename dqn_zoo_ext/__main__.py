@@ -19,6 +19,7 @@ VERBS = {
     "load_from_hub": "an agent from the Hugging Face Hub into a log folder",
     "leaderboard": "the Hub's agents for a game, ranked: a table, CSV, a web page",
     "campaign": "compare algorithms, or the parts of one, over games and seeds: a row a run, a table, a page",
+    "tune": "search for better hyperparameters, over games and seeds",
     "doctor": "look at a training before it starts: what it will do, what it needs, what would go wrong",
     "config": "show the merged configuration, each value with its file and line",
 }

@@ -51,6 +51,15 @@ def test_replay_memory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     assert len(row["microseconds_of_an_add_at_each_tenth"]) == 10
 
 
+@pytest.mark.slow
+def test_many_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["--runs", "1", "--agent-steps", "1100", "--rounds", "1"]
+    result = result_of("many_runs", words, monkeypatch, capsys, tmp_path)
+    assert result["overhead"].keys() == {"campaign", "tune"}
+    assert all(each["whole"] > 0 and each["training"] > 0 for each in result["overhead"].values())
+    assert all(seconds > 0 for seconds in result["seconds_of_training"].values())
+
+
 @pytest.mark.parametrize(
     ("name", "words", "complaint"),
     [
