@@ -45,18 +45,11 @@ class LocalProcesses:
         return outcome or Outcome(state="failed", reason=_why_it_died(process.exitcode))
 
     def stop(self) -> None:
-        """Ask all runs to stop with a checkpoint, and begin no more."""
+        """Ask all runs to stop with a checkpoint, and begin no more; said twice, it is said once."""
         with self._lock:
-            self._stopping = True
-            for process in self._running:
-                process.terminate()
-
-    def kill(self) -> None:
-        """End all of them at once."""
-        with self._lock:
-            self._stopping = True
-            for process in self._running:
-                process.kill()
+            told, self._stopping = self._stopping, True
+            for process in () if told else self._running:
+                process.terminate()  # a second one would end them without a checkpoint
 
     @contextlib.contextmanager
     def _counted(self, process: BaseProcess) -> Iterator[bool]:

@@ -83,18 +83,11 @@ class RayCluster:
                 return outcome
 
     def stop(self) -> None:
-        """Ask all runs to stop with a checkpoint, and begin no more."""
-        self._cancel(force=False)
-
-    def kill(self) -> None:
-        """End all of them at once."""
-        self._cancel(force=True)
-
-    def _cancel(self, force: bool) -> None:
+        """Ask all runs to stop with a checkpoint, and begin no more; said twice, it is said once."""
         with self._lock:
-            self._stopping = True
-            for task in self._running:
-                self._ray.cancel(task, force=force)
+            told, self._stopping = self._stopping, True
+            for task in () if told else self._running:
+                self._ray.cancel(task)
 
     def _one_task(self, job: Job, rungs: tuple[int, ...]) -> Outcome:
         with self._lock:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.doctor import diagnose
+from dqn_zoo_ext.experiment.doctor.resources import gpu_memory
 from dqn_zoo_ext.experiment.doctor.run_rules import in_units
 from dqn_zoo_ext.experiment.options import RunOptions
 
 _PROCESS = 450 * 2**20
 """Bytes of main memory that a run takes without its replay: PyTorch, network, emulators; measured 290 to 320 MiB."""
+_ON_A_GPU = 2**30
+"""Bytes of a GPU's memory beside the replay: its driver's own, and an update's; not measured."""
 _PART_OF_FREE = 0.9
 
 
@@ -24,21 +27,26 @@ class SideBySide:
 
 
 def side_by_side(asked: int, runs: int, configuration: Configuration, options: RunOptions, threads: int) -> SideBySide:
-    """`asked` runs at a time, -1 for as many as there are cores; never more than there are `runs`.
+    """`asked` runs at a time, never more than there are `runs`; -1 for as many as there are cores, or one on a GPU.
 
     threads: what the user asked for, below 1 for nothing: then the cores are divided evenly. UserError if so many runs
     do not fit into the free memory together; with -1 there are only as many as fit.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    jobs = max(1, min(runs, cores if asked < 1 else asked))
+    gpu = gpu_memory(options.device)
+    most = cores if gpu is None else 1  # how runs share a GPU has not been measured
+    jobs = max(1, min(runs, most if asked < 1 else asked))
     found = diagnose(configuration, options, measure=False)
-    needed = _PROCESS + (found.sizes.replay_filled or 0)
-    if found.memory is not None:
-        most = max(1, int(found.memory.free * _PART_OF_FREE // needed))
-        if asked >= 1 and jobs > most:
+    replay = found.sizes.replay_filled or 0
+    needed = _PROCESS + (replay if gpu is None else 0)
+    for memory, of_a_run in ((found.memory, needed), (gpu, _ON_A_GPU + replay)):
+        if memory is None:
+            continue
+        fit = max(1, int(memory.free * _PART_OF_FREE // of_a_run))
+        if asked >= 1 and jobs > fit:
             raise UserError(
-                f"--n-jobs: {jobs} runs of {in_units(needed)} each do not fit into the {in_units(found.memory.free)} "
-                f"of memory that are free; at most {most}"
+                f"--n-jobs: {jobs} runs of {in_units(of_a_run)} each do not fit into the {in_units(memory.free)} "
+                f"of memory that are free; at most {fit}"
             )
-        jobs = min(jobs, most)
+        jobs = min(jobs, fit)
     return SideBySide(jobs, threads if threads > 0 else max(1, cores // jobs), needed)

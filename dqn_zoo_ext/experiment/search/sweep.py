@@ -26,6 +26,7 @@ from dqn_zoo_ext.report.study_attributes import CONFIGURATION, INTERRUPTED, REAS
 
 _COUNTED = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED, TrialState.WAITING)
 _SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_BETWEEN_QUESTIONS = 1.0  # to the database
 
 
 @dataclass
@@ -77,7 +78,7 @@ class Sweep:
             elif self._nothing_is_left():
                 return
             else:  # the trials of other processes, which may yet die
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
+                time.sleep(_SECONDS_BETWEEN_QUESTIONS)
 
     def _begin(self) -> Trial | None:
         with self._lock:  # between the count and the new trial, no other thread may begin one
