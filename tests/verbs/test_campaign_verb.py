@@ -335,6 +335,7 @@ def test_stopped_or_killed_and_gone_on_with(number: signal.Signals, small: Path,
     assert rows["no_window", 1]["run_folder"] == str(second)
     if number is signal.SIGTERM:
         assert process.returncode == 75, output
+        assert "stopping: the runs under way save a checkpoint" in output
         assert rows["no_window", 1]["state"] == "stopped"
         folder = the_campaign(logs).path
         go_on = rf"stopped by SIGTERM; go on with: \S+ -m dqn_zoo_ext.campaign {' '.join(words)} --into {folder}$"

@@ -59,9 +59,7 @@ def rows_of(logs: Path) -> Rows:
 
 def under_way(rows: Rows, pattern: str) -> list[Key]:
     """The runs that have begun, have not ended, and have such a file in their folder."""
-    return [
-        key for key, row in rows.items() if row["state"] == "begun" and any(Path(row["run_folder"]).glob(pattern))
-    ]
+    return [key for key, row in rows.items() if row["state"] == "begun" and any(Path(row["run_folder"]).glob(pattern))]
 
 
 def finished(rows: Rows) -> int:
