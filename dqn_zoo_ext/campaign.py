@@ -17,8 +17,8 @@ from dqn_zoo_ext.command_line import EXIT_SAVED, check_device, command_of, prepa
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.campaign.carry_out import Campaign, Means, carry_out
 from dqn_zoo_ext.experiment.campaign.plan import Plan, PlannedRun
-from dqn_zoo_ext.experiment.campaign.table import for_terminal
-from dqn_zoo_ext.experiment.campaign.tell import improvement_table, tell
+from dqn_zoo_ext.experiment.campaign.tell import tell
+from dqn_zoo_ext.experiment.campaign.terminal import print_improvements, print_scores
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.report.cards import write_cards
 from dqn_zoo_ext.sharing_options import launcher_of
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare(options)
     console = Console(quiet=options.verbose < 1)
     if options.report is not None:
-        facts = _report(CampaignFolder.at(options.report), console)
+        facts = _report(CampaignFolder.at(options.report), console, scores=True)
         if options.json:
             print(json.dumps(facts, allow_nan=False))
         return 0
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     means = Means(launch, side.jobs, side.threads, tuple(options.gym_packages))
     campaign = carry_out(plan, options_of, log_folder, options.into, command_of("campaign", arguments), means, console)
     with quiet_without_reader(console):
-        console.print(for_terminal(campaign.summaries, plan), markup=False)
+        print_scores(console, campaign.summaries, campaign.heading)
     # a run that was told to stop is not held up by a page: --report makes it
     told = {} if campaign.stopped_by is not None else _report(campaign.folder, console)
     _say(console, f"everything lies in {campaign.folder.path}")
@@ -90,12 +90,15 @@ def _run_options(run: PlannedRun, conf_file: Path, log_folder: Path, options: Na
     return replace(run_options_of(make_parser().parse(words), command_of("train", words)), verbose=0)
 
 
-def _report(folder: CampaignFolder, console: Console) -> dict[str, Any]:
-    """Write the page and the Parquet file, say who is better; what of it is for --json."""
+def _report(folder: CampaignFolder, console: Console, scores: bool = False) -> dict[str, Any]:
+    """Write the page and the Parquet file, say who is better; what of it is for --json. scores: say them too."""
     told = tell(folder)
+    if scores:
+        with quiet_without_reader(console):
+            print_scores(console, told.summaries, told.heading)
     if told.improvements:
         with quiet_without_reader(console):
-            console.print(improvement_table(told.improvements), markup=False)
+            print_improvements(console, told.improvements)
     elif told.missing:
         _say(console, f"no probability of improvement: {told.missing}")
     write_cards(told.page, folder.report)

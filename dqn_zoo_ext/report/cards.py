@@ -10,13 +10,24 @@ from dqn_zoo_ext.storage.atomic import write_atomically
 
 
 @dataclass(frozen=True)
+class Link:
+    """A cell that leads somewhere. href: relative to the page's folder, and quoted as URLs are."""
+
+    text: str
+    href: str
+
+
+Cell = str | Link
+
+
+@dataclass(frozen=True)
 class Card:
     """words: sentences at its head. table: head first; empty for none. notes: small, at its foot."""
 
     title: str
     words: Sequence[str] = ()
     plots: Sequence[Plot] = ()
-    table: Sequence[Sequence[str]] = ()
+    table: Sequence[Sequence[Cell]] = ()
     notes: Sequence[str] = ()
 
 

@@ -101,13 +101,15 @@ def notes_of(curves: Sequence[Curve]) -> list[str]:
     of_points: dict[str, list[str]] = {}
     for curve in curves:
         of_points.setdefault(curve.measured, []).append(curve.label)
-    bands = dict.fromkeys(curve.band for curve in curves if curve.band is not None)
+    bands = dict.fromkeys(
+        f"{'Bars' if len(curve.x) == 1 else 'Bands'}: {curve.band}." for curve in curves if curve.band is not None
+    )
     alike = len(of_points) == 1
     points = [
         f"Points: {words}." if alike else f"Points of {', '.join(labels)}: {words}."
         for words, labels in of_points.items()
     ]
-    return [*points, *(f"Bands: {words}." for words in bands)]
+    return [*points, *bands]
 
 
 def as_png(figure: Figure) -> bytes:
@@ -147,7 +149,11 @@ def _draw_curves(axes: Axes, curves: Sequence[Curve], colours: Sequence[str]) ->
         colour = colours[index % len(colours)]
         marker = "o" if len(curve.x) == 1 else None
         axes.plot(curve.x, curve.score, color=colour, lw=1.8, label=curve.label, zorder=4, marker=marker)
-        if curve.low is not None and curve.high is not None:
+        if curve.low is None or curve.high is None:
+            continue
+        if len(curve.x) == 1:
+            axes.vlines(curve.x, curve.low, curve.high, color=colour, lw=1.8, zorder=3)
+        else:
             axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.18, lw=0, zorder=3)
 
 

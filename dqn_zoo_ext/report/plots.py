@@ -14,23 +14,33 @@ Plot = dict[str, Any]
 _INK, _PALE, _GRID = "#1f2933", "#7b8794", "#e4e7eb"
 _BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"  # Okabe & Ito
 _DASHES = ("dash", "dot", "dashdot", "longdash")
+_APART = 0.02  # of single points that would cover each other, as a part of their place
 _DIGITS = 6  # of a number in the page
 
 
 def curves_plot(chart: Chart) -> Plot:
-    """The same chart as ``report.chart.draw`` makes a picture of."""
+    """The same chart as ``report.chart.draw`` makes a picture of.
+
+    Curves of one point have a bar for their band. If all are such, they stand side by side, a little off their place.
+    """
     traces: list[Plot] = []
     for index, curve in enumerate(chart.behind):
         line = {"color": _PALE, "width": 1, "dash": _DASHES[index % len(_DASHES)]}
         traces.append(_line(curve, line))
     for index, curve in enumerate(chart.curves):
         colour = chart.colours[index % len(chart.colours)]
-        if curve.low is not None and curve.high is not None:
+        if curve.low is not None and curve.high is not None and len(curve.x) > 1:
             traces.append(_band(curve, colour))
-        traces.append(_line(curve, {"color": colour, "width": 2.5}))
+        traces.append({**_line(curve, {"color": colour, "width": 2.5}), **_bar(curve)})
+    points = len(chart.curves) > 1 and all(len(curve.x) == 1 for curve in chart.curves)
+    if points:
+        for index, trace in enumerate(traces[len(chart.behind) :]):
+            trace["x"] = [x * (1 + _APART * (index - (len(chart.curves) - 1) / 2)) for x in trace["x"]]
     layout = layout_of(chart.axis_label, chart.score_label)
     layout["shapes"] = [_level(level.score, level.colour or _PALE) for level in chart.levels]
     layout["annotations"] = [_name_of_level(level.label, level.score) for level in chart.levels]
+    if points:
+        layout["hovermode"] = "closest"
     return {"data": traces, "layout": layout}
 
 
@@ -107,6 +117,14 @@ def _line(curve: Curve, line: Plot) -> Plot:
         "x": _short(curve.x), "y": _short(curve.score), "name": curve.label, "mode": "lines+markers" if
         len(curve.x) == 1 else "lines", "line": line, "hovertemplate": f"%{{y:,.6~g}}<extra>{curve.measured}</extra>",
     }  # fmt: skip
+
+
+def _bar(curve: Curve) -> Plot:
+    if curve.low is None or curve.high is None or len(curve.x) > 1:
+        return {}
+    above, below = _short(curve.high - curve.score), _short(curve.score - curve.low)
+    error = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 2, "width": 5}
+    return {"error_y": error}
 
 
 def _band(curve: Curve, colour: str) -> Plot:

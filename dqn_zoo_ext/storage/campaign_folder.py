@@ -33,9 +33,10 @@ class Row:
     """One run of a campaign.
 
     changed: what is otherwise than in the algorithm itself, as words for ``-params``. state: begun and never heard of
-    again if its process was killed. reason: why it failed. final_mean, final_std, best_mean: of the evaluation at the
-    end and of the best one, by `protocol`; None unless it has finished. human_normalised: of final_mean, 0 at random
-    play and 1 at a person's score; None for games of which neither is published.
+    again if its process was killed. reason: why it failed. updates: of the network; None if unknown. final_mean,
+    final_std, best_mean: of the evaluation at the end and of the best one, by `protocol`; None unless it has finished.
+    human_normalised: of final_mean, 0 at random play and 1 at a person's score; None for games of which neither is
+    published.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -50,6 +51,7 @@ class Row:
     reason: str = ""
     protocol: str = ""
     agent_steps: Count | None = None
+    updates: Count | None = None
     final_mean: Finite | None = None
     final_std: NotNegative | None = None
     best_mean: Finite | None = None
@@ -84,6 +86,8 @@ class Manifest:
 
 _ROWS, _MANIFEST = TypeAdapter(Row), TypeAdapter(Manifest)
 _COLUMNS = [each.name for each in fields(Row)]
+_COLUMNS_BEFORE = [name for name in _COLUMNS if name != "updates"]
+"""Of campaigns begun before runs.csv told the updates."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +192,7 @@ class CampaignFolder:
             content = self.rows.read_bytes()
         try:
             reader = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
-            if reader.fieldnames is not None and reader.fieldnames != _COLUMNS:
+            if reader.fieldnames is not None and reader.fieldnames not in (_COLUMNS, _COLUMNS_BEFORE):
                 raise UserError(f"{self.rows}:1: the columns must be {','.join(_COLUMNS)}")
             found = [self._row(fields_, reader.line_num) for fields_ in reader]
         except (csv.Error, UnicodeDecodeError) as error:

@@ -9,7 +9,7 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.atomic import replacing
 from dqn_zoo_ext.storage.campaign_folder import Row
 
-_WHOLE = ("seed", "agent_steps")
+_WHOLE = ("seed", "agent_steps", "updates")
 _TEXT = ("variant", "algo", "env", "changed", "run_folder", "state", "reason", "protocol")
 
 

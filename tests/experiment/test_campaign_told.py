@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dqn_zoo_ext.experiment.campaign.tell import Told, tell
-from dqn_zoo_ext.report.cards import Card, cards_as_html
+from dqn_zoo_ext.report.cards import Card, Link, cards_as_html
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Manifest, Row
 from dqn_zoo_ext.storage.results import Versions
 
@@ -43,7 +43,7 @@ def told(tmp_path: Path, rows: list[Row]) -> Told:
         of="dqn, double_dqn",
         envs=envs,
         seeds=(1, 2),
-        variants={"dqn": {}, "double_dqn": {}},
+        variants={"dqn": {}, "double_dqn": {"gamma": 0.5}},
         command="python -m dqn_zoo_ext.campaign",
         versions=Versions.here(),
     )
@@ -83,7 +83,7 @@ def test_games_with_published_levels(tmp_path: Path) -> None:
     assert better.probability.value == pytest.approx((1 + 1 / 4) / 2)
     over_games = card(found, "Over all games")
     assert len(over_games.plots) == 4
-    name, runs, median, iqm, mean, gap = over_games.table[1]
+    name, runs, median, iqm, mean, gap = map(str, over_games.table[1])
     assert (name, runs) == ("dqn", "2 x 2")
     assert median.startswith("1.000 [")  # of 0.625 and 1.375
     assert iqm.startswith("1.000 [")  # of 0.75 and 1.25
@@ -103,7 +103,7 @@ def test_none_with_published_levels_and_runs_that_failed(tmp_path: Path) -> None
     found = told(tmp_path, [finished("dqn", CART, 1, 10.0), finished("double_dqn", CART, 1, 20.0), broken])
     assert dict(found.page.facts)["runs finished"] == "2 of 4"
     (sentence,) = card(found, "Over all games").words
-    assert "no game with a published score" in sentence
+    assert sentence == "No game here has a published score to measure it by."
     (better,) = found.improvements
     assert (better.probability.value, better.probability.low) == (1.0, None)
     assert card(found, "Runs that failed").table[1] == ("double_dqn", CART, "2", "NaN <b>", "")
@@ -125,6 +125,38 @@ def test_without_rliable_the_page_says_which_extra(tmp_path: Path, monkeypatch: 
         (sentence,) = card(found, title).words
         assert "pip install 'dqn_zoo_ext[scores]'" in sentence
     assert card(found, "Scores").table
+
+
+def test_the_way_to_each_run_and_what_each_variant_changes(tmp_path: Path) -> None:
+    beside = tmp_path / "dqn" / f"{CART}_1"  # the log folder has been moved since
+    beside.mkdir(parents=True)
+    begun = Row(variant="double_dqn", algo="double_dqn", env=CART, seed=1, run_folder="logs/double_dqn/CartPole-v1_1")
+    found = told(tmp_path, [finished("dqn", CART, 1, 10.0), begun])
+    assert dict(found.page.facts)["agent steps of a run"] == "1,000"
+    compared = card(found, "What is compared")
+    assert compared.words == ["The campaign's command: python -m dqn_zoo_ext.campaign"]
+    assert compared.table[2] == (
+        "double_dqn", CART, "gamma:0.5", Link(f"variants/{CART}/double_dqn.yml", f"variants/{CART}/double_dqn.yml")
+    )  # fmt: skip
+    _, first, second = card(found, "Runs").table
+    assert first[-2:] == (
+        Link(f"dqn/{CART}_1", f"../../dqn/{CART}_1/"),
+        "python -m dqn_zoo_ext.report logs/dqn/CartPole-v1_1",
+    )
+    assert (tmp_path / "campaigns" / "made-up" / f"../../dqn/{CART}_1/").is_dir()
+    assert (second[3], second[-1]) == ("begun", "-")
+    assert f'<a href="../../dqn/{CART}_1/">' in cards_as_html(found.page)
+
+
+def test_games_with_published_levels_that_not_all_have_finished(tmp_path: Path) -> None:
+    (sentence,) = card(told(tmp_path, [Row(variant="dqn", algo="dqn", env=PONG, seed=1)]), "Over all games").words
+    assert sentence == "No game with a published score has been finished by every variant yet."
+
+
+def test_networks_that_have_not_learned_are_said(tmp_path: Path) -> None:
+    rows = [Row(**{**vars(finished(name, CART, 1, 1.0)), "updates": 0}) for name in ("dqn", "double_dqn")]
+    words = f"dqn, double_dqn on {CART}: 0 updates: these networks have not learned."
+    assert words in card(told(tmp_path, rows), "Scores").notes
 
 
 def test_several_protocols_are_said(tmp_path: Path) -> None:

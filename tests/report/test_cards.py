@@ -5,7 +5,7 @@ from pathlib import Path
 from browser import opened
 
 from dqn_zoo_ext.evaluation.aggregates import Estimate
-from dqn_zoo_ext.report.cards import Card, CardsPage, cards_as_html, write_cards
+from dqn_zoo_ext.report.cards import Card, CardsPage, Link, cards_as_html, write_cards
 from dqn_zoo_ext.report.plots import probabilities_plot
 
 HOSTILE = "</script><script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"
@@ -13,13 +13,13 @@ HOSTILE = "</script><script>document.title='ran'</script><img src=x onerror=\"do
 
 def hostile(title: str) -> CardsPage:
     plot = probabilities_plot({HOSTILE: Estimate(0.5, 0.25, 0.75)}, HOSTILE)
-    card = Card(HOSTILE, [HOSTILE], [plot], [(HOSTILE, "b"), (HOSTILE, "1")], [HOSTILE])
+    card = Card(HOSTILE, [HOSTILE], [plot], [(HOSTILE, "b"), (HOSTILE, Link(HOSTILE, HOSTILE))], [HOSTILE])
     return CardsPage(title, [(HOSTILE, HOSTILE)], [card, Card("empty")], HOSTILE)
 
 
 def test_everything_stands_on_it_and_whatever_comes_from_files_is_escaped() -> None:
     html = cards_as_html(hostile(HOSTILE))
-    places = 10  # title, heading, fact (2), card, sentence, cells (2), note, foot
+    places = 12  # title, heading, fact (2), card, sentence, cells (2), link (2), note, foot
     assert html.count("&lt;/script&gt;") == 2 * places
     assert "<script>document" not in html
     (data,) = re.findall(r'class="plot-data">(.*?)</script>', html)

@@ -138,6 +138,7 @@ def test_rows_are_what_train_makes_alone(tmp_path: Path, capsys: pytest.CaptureF
         assert float(row["final_mean"]) == results.final.mean
         assert float(row["best_mean"]) == results.best.mean
         assert (row["protocol"], row["agent_steps"], row["state"]) == (results.final.protocol, "400", "finished")
+        assert row["updates"] == "75"
     assert not same_weights(*(Path(rows[name, 1]["run_folder"]) for name in ("whole", "no_window")))
     assert rows["no_window", 1]["changed"] == "n_steps:1"
     assert rows["no_double", 1]["changed"].startswith("algo:dqn batch_size:8")
@@ -172,9 +173,9 @@ def test_going_on_does_only_what_is_missing(tmp_path: Path, capsys: pytest.Captu
     out = capsys.readouterr().out
     assert "1 of 4 runs are done already" in out
     assert [line.partition(", about")[0] for line in out.splitlines() if "run " in line[:4]] == [
-        "run 1 of 3: no_window, seed 1",
-        "run 2 of 3: whole, seed 4",
-        "run 3 of 3: no_window, seed 4",
+        "run 2 of 4: no_window, seed 1",
+        "run 3 of 4: whole, seed 4",
+        "run 4 of 4: no_window, seed 4",
     ]
     after = rows_of(tmp_path)  # in the campaign's log folder, though -f was not given
     assert after["no_double", 1] == before["no_double", 1]
@@ -227,6 +228,7 @@ def test_a_nan_is_a_row(small: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
             "--ablate double_dqn --env CartPole-v1",
             "'double_dqn' has no ablations block in its YAML file; there is one for ",
         ),
+        ("--ablate double_dqn --env CartPole-v1", "; --algos compares algorithms"),
         ("--ablate small --env CartPoel-v1", "did you mean 'CartPole-v1'"),
         ("--env CartPole-v1", "--ablate"),
         ("--ablate small --env CartPole-v1 --only no_windo", "no variant 'no_windo'; did you mean 'no_window'"),
@@ -333,6 +335,7 @@ def test_stopped_or_killed_and_gone_on_with(number: signal.Signals, small: Path,
     assert rows["no_window", 1]["run_folder"] == str(second)
     if number is signal.SIGTERM:
         assert process.returncode == 75, output
+        assert "stopping: the runs under way save a checkpoint" in output
         assert rows["no_window", 1]["state"] == "stopped"
         folder = the_campaign(logs).path
         go_on = rf"stopped by SIGTERM; go on with: \S+ -m dqn_zoo_ext.campaign {' '.join(words)} --into {folder}$"

@@ -103,15 +103,23 @@ def test_the_page_in_a_browser(done: Path, capsys: pytest.CaptureFixture[str]) -
     folder = done / "campaigns" / "double-or-not"
     (folder / "report.html").unlink()
     assert campaign(["--report", str(folder), "--json"]) == 0
-    assert last_line(capsys.readouterr().out)["report"] == str(folder / "report.html")
+    out = capsys.readouterr().out
+    assert last_line(out)["report"] == str(folder / "report.html")
+    assert "comparison of dqn, double_dqn on CartPole-v1, Acrobot-v1, 300 agent steps, evaluated by " in out
+    assert "double_dqn over dqn" in out
     with opened(folder / "report.html") as (page, complaints):
         page.wait_for_function("document.querySelectorAll('.plot .main-svg').length >= 3")
         assert page.inner_text("h1") == "double-or-not: comparison of dqn, double_dqn"
         titles = ["Scores", "Who is better", "Over all games", "CartPole-v1", "Acrobot-v1"]
+        titles += ["What is compared", "Runs"]
         assert page.locator("h2").all_inner_texts() == titles
+        bars = page.evaluate("document.querySelectorAll('.plot')[1].data.map(each => each.error_y.arrayminus.length)")
+        assert bars == [1, 1]  # one evaluation each: no band to draw
+        assert page.locator("text=One evaluation each: a smaller eval_freq draws a curve").count() == 2
+        assert page.locator("a").count() == 4 + 8  # to the variants' files and the runs' folders
         names = page.evaluate("document.querySelectorAll('.plot')[1].data.map(each => each.name)")
         assert [name for name in names if "seeds)" in name] == ["dqn (2 seeds)", "double_dqn (2 seeds)"]
-        assert page.locator("text=no game with a published score").count() == 1
+        assert page.locator("text=No game here has a published score").count() == 1
         assert complaints == []
     with opened(folder / "report.html", width=390, height=800) as (page, complaints):
         page.wait_for_selector(".plot .main-svg")
@@ -137,11 +145,11 @@ def test_a_file_grows_and_only_what_is_missing_is_done(tmp_path: Path, capsys: p
     out = capsys.readouterr().out
     assert "1 of 6 runs are done already" in out
     assert runs_said(out) == [
-        "run 1 of 5: dueling_dqn, seed 1",
-        "run 2 of 5: double_dqn, seed 1",
-        "run 3 of 5: dueling_dqn, seed 7",
-        "run 4 of 5: dqn, seed 7",
-        "run 5 of 5: double_dqn, seed 7",
+        "run 2 of 6: dueling_dqn, seed 1",
+        "run 3 of 6: double_dqn, seed 1",
+        "run 4 of 6: dueling_dqn, seed 7",
+        "run 5 of 6: dqn, seed 7",
+        "run 6 of 6: double_dqn, seed 7",
     ]
     after = rows_of(half)
     assert after["dqn", "CartPole-v1", 1] == before["dqn", "CartPole-v1", 1]
@@ -153,6 +161,20 @@ def test_a_file_grows_and_only_what_is_missing_is_done(tmp_path: Path, capsys: p
     # a flag lies over the file: one more seed, of what there is
     assert campaign([*words, "--seeds", "8", "--verbose", "0"]) == 0
     assert len(rows_of(half)) == 9
+
+
+def test_runs_that_never_learn_are_said_before_and_after(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "campaign.yml"
+    file.write_text(CHEAP.replace("learning_starts: 100", "learning_starts: 1000"))
+    assert campaign([str(file), "-f", str(tmp_path / "logs")]) == 0
+    before, first, after = capsys.readouterr().out.partition("run 1 of 2")
+    assert first
+    never = [line for line in before.splitlines() if line.startswith("warning: ")]
+    (line,) = never  # of both algorithms, once
+    assert "a run must be longer than its learning_starts" in line
+    assert "dqn, double_dqn on CartPole-v1: 0 updates: these networks have not learned" in after
+    rows = rows_of(tmp_path / "logs" / "campaigns" / "double-or-not")
+    assert {row["updates"] for row in rows.values()} == {"0"}
 
 
 def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:

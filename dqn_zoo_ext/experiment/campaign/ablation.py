@@ -30,7 +30,8 @@ def plan_ablation(
     if not known:
         having = algorithms_with_ablations()
         there = f"there is one for {', '.join(having)}" if having else "no algorithm has one"
-        raise UserError(f"--ablate: '{algo}' has no ablations block in its YAML file; {there}")
+        way_out = f"{there}; --algos compares algorithms"
+        raise UserError(f"--ablate: '{algo}' has no ablations block in its YAML file; {way_out}")
     for each in only:
         if each not in known:
             raise UserError(f"--only: '{algo}' has no variant '{each}'{nearest(each, known)}")

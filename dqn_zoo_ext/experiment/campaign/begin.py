@@ -1,27 +1,53 @@
 """Before the first run: whether every variant can be trained, and what a campaign that goes on is to be held to."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from dqn_zoo_ext.config.ablations import WHOLE
 from dqn_zoo_ext.config.layers import SEARCH
 from dqn_zoo_ext.config.yaml_source import Source, read_text, to_yaml
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.campaign.plan import Plan, Variant
+from dqn_zoo_ext.experiment.doctor import Diagnosis, brief_lines
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.rehearse import rehearse
 from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Manifest
 from dqn_zoo_ext.storage.results import Versions
 
+_TO_SEE_ALL = "type the command in a run's command.txt, with `doctor` in place of `train`, to see all"
+_NAMES_IN_A_LINE = 3
 
-def check(variant: Variant, options: RunOptions, shown: str) -> None:
-    """UserError, naming the variant as `shown`, if no run of it could begin."""
+
+def check(variant: Variant, options: RunOptions, shown: str) -> Diagnosis:
+    """What the doctor says of the variant. UserError, naming it as `shown`, if no run of it could begin."""
     try:
-        rehearse(variant.configuration, options)
+        return rehearse(variant.configuration, options)
     except UserError as error:
         raise error if shown == WHOLE else UserError(f"variant '{shown}': {error}") from error
 
 
-def write_plan(plan: Plan, folder: CampaignFolder, command: str) -> None:
-    """Write down what is planned, over what was if the campaign has begun. UserError if that was another one."""
+def doctors_lines(looked_at: Sequence[tuple[str, Diagnosis]]) -> list[str]:
+    """The doctor's brief lines of all variants, each line once, with the names of those it is of unless of all."""
+    names: dict[str, list[str]] = {}
+    for shown, found in looked_at:
+        first = looked_at[0][1]  # what is free changes from one look to the next
+        for line in brief_lines(replace(found, memory=first.memory, free_disk=first.free_disk), _TO_SEE_ALL):
+            names.setdefault(line, []).append(shown)
+    return [line if len(of) == len(looked_at) else f"{_listed(of)}: {line}" for line, of in names.items()]
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) <= _NAMES_IN_A_LINE + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:_NAMES_IN_A_LINE])} and {len(names) - _NAMES_IN_A_LINE} more"
+
+
+def write_plan(plan: Plan, folder: CampaignFolder, command: str) -> Manifest:
+    """Write down what is planned, over what was if the campaign has begun. UserError if that was another one.
+
+    What was written: of the whole campaign, earlier plans with it.
+    """
     there = refuse_another(plan, folder) if folder.manifest.is_file() else None
     for variant in plan.variants:
         text = to_yaml(variant.configuration.as_plain_data())
@@ -29,17 +55,17 @@ def write_plan(plan: Plan, folder: CampaignFolder, command: str) -> None:
     changed = {variant.name: dict(variant.changed) for variant in plan.variants}
     earlier = {} if there is None else there.variants
     commands = [command] if there is None else list(dict.fromkeys([*there.command.split("; "), command]))
-    folder.write_manifest(
-        Manifest(
-            kind=plan.kind,
-            of=plan.of,
-            envs=tuple(dict.fromkeys([*plan.envs, *(there.envs if there else ())])),
-            seeds=tuple(dict.fromkeys([*(there.seeds if there else ()), *plan.seeds])),
-            variants={**changed, **{name: each for name, each in earlier.items() if name not in changed}},
-            command="; ".join(commands),
-            versions=Versions.here(),
-        )
+    manifest = Manifest(
+        kind=plan.kind,
+        of=plan.of,
+        envs=tuple(dict.fromkeys([*plan.envs, *(there.envs if there else ())])),
+        seeds=tuple(dict.fromkeys([*(there.seeds if there else ()), *plan.seeds])),
+        variants={**changed, **{name: each for name, each in earlier.items() if name not in changed}},
+        command="; ".join(commands),
+        versions=Versions.here(),
     )
+    folder.write_manifest(manifest)
+    return manifest
 
 
 def refuse_another(plan: Plan, folder: CampaignFolder) -> Manifest:

@@ -1,7 +1,7 @@
 """Carrying out a plan: some runs at a time, each one's row written before and after it, whatever becomes of it."""
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -11,10 +11,10 @@ from statistics import fmean
 from rich.console import Console
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
-from dqn_zoo_ext.experiment.campaign.begin import check, refuse_another, write_plan
+from dqn_zoo_ext.experiment.campaign.begin import check, doctors_lines, refuse_another, write_plan
 from dqn_zoo_ext.experiment.campaign.plan import Plan, PlannedRun
 from dqn_zoo_ext.experiment.campaign.row import row_after
-from dqn_zoo_ext.experiment.campaign.table import Summary, in_order, markdown, summaries
+from dqn_zoo_ext.experiment.campaign.table import Heading, Summary, in_order, markdown, summaries
 from dqn_zoo_ext.experiment.jobs.job import Job, Launcher, Outcome
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
@@ -36,6 +36,7 @@ class Campaign:
     folder: CampaignFolder
     rows: tuple[Row, ...]
     summaries: tuple[Summary, ...]
+    heading: Heading
     stopped_by: signal.Signals | None
 
     @property
@@ -64,21 +65,23 @@ def carry_out(
     """
     there = _begun_earlier(plan, log_folder, into)
     missing = _missing(plan, {row.key: row for row in (there.read_rows() if there is not None else [])})
+    looked_at = []
     for variant in plan.variants:
         if any(run.variant is variant for run in missing):
             options = options_of(PlannedRun(variant, plan.seeds[0]), Path(f"{variant.name}.yml"))
-            check(variant, options, plan.shown(variant))
+            looked_at.append((plan.shown(variant), check(variant, options, plan.shown(variant))))
     folder = there or CampaignFolder.claim(log_folder, plan.name, plan.numbered)
     with locked(folder.path), stop_requests() as stop:
         try:
-            write_plan(plan, folder, command)
-            work = _Work(plan, folder, options_of, means, stop, console, {row.key: row for row in folder.read_rows()})
-            work.do()
+            seeds = write_plan(plan, folder, command).seeds
+            rows = {row.key: row for row in folder.read_rows()}
+            work = _Work(plan, folder, options_of, means, stop, console, rows, seeds)
+            work.do(doctors_lines(looked_at))
         except BaseException:
             if there is None and not folder.rows.exists():
                 folder.discard()
             raise
-    return Campaign(folder, tuple(work.sorted_rows()), tuple(work.summaries()), stop.signal)
+    return Campaign(folder, tuple(work.sorted_rows()), tuple(work.summaries()), work.heading, stop.signal)
 
 
 def _begun_earlier(plan: Plan, log_folder: Path, into: Path | None) -> CampaignFolder | None:
@@ -96,7 +99,7 @@ def _missing(plan: Plan, rows: Mapping[RunKey, Row]) -> list[PlannedRun]:
 
 @dataclass
 class _Work:
-    """The runs under way. rows: all that are known."""
+    """The runs under way. rows: all that are known. seeds: of the whole campaign, of which the plan may be a part."""
 
     plan: Plan
     folder: CampaignFolder
@@ -105,24 +108,30 @@ class _Work:
     stop: StopRequest
     console: Console
     rows: dict[RunKey, Row]
+    seeds: tuple[int, ...]
     _under_way: dict[Future[Outcome], PlannedRun] = field(default_factory=dict)
 
-    def do(self) -> None:
-        """All that is missing; less if it is told to stop."""
+    def do(self, before: Sequence[str] = ()) -> None:
+        """All that is missing; less if it is told to stop. before: lines to print first."""
         runs, missing = len(self.plan.runs()), _missing(self.plan, self.rows)
-        if len(missing) < runs:
-            self._say(f"{runs - len(missing)} of {runs} runs are done already")
-        ahead, stopped = list(enumerate(missing, start=1)), False
+        done = runs - len(missing)
+        if done:
+            self._say(f"{done} of {runs} runs are done already")
+        for line in before:
+            self._say(line)
+        ahead, stopped = list(enumerate(missing, start=done + 1)), False
         with ThreadPoolExecutor(self.means.n_jobs) as pool:
             try:
-                while self._under_way or (ahead and not stopped):
-                    while ahead and len(self._under_way) < self.means.n_jobs and not stopped:
+                while self._under_way or (ahead and not self.stop.asked()):
+                    # asked anew before each: a signal may come between two starts
+                    while ahead and len(self._under_way) < self.means.n_jobs and not self.stop.asked():
                         number, run = ahead.pop(0)
-                        self._begin(run, f"run {number} of {len(missing)}", len(ahead) + 1, pool)
-                    self._end_those_that_are_done()
+                        self._begin(run, f"run {number} of {runs}", len(ahead) + 1, pool)
                     if self.stop.asked() and not stopped:
                         stopped = True
+                        self._say("stopping: the runs under way save a checkpoint")
                         self.means.launch.stop()
+                    self._end_those_that_are_done()
             except BaseException:
                 self.means.launch.stop()
                 raise
@@ -177,7 +186,7 @@ class _Work:
 
     def _write(self) -> None:
         self.folder.write_rows(self.sorted_rows())
-        self.folder.write_table(markdown(self.summaries(), self.plan))
+        self.folder.write_table(markdown(self.summaries(), self.heading))
 
     def _order(self) -> list[tuple[str, str]]:
         """All variants and environments that there are rows of, those of this plan first."""
@@ -185,7 +194,13 @@ class _Work:
 
     def summaries(self) -> list[Summary]:
         """What comes of the rows so far."""
-        return summaries(self.sorted_rows(), self._order(), self.plan.reference)
+        return summaries(self.sorted_rows(), self._order(), self.plan.reference, self.seeds)
+
+    @property
+    def heading(self) -> Heading:
+        """What stands over the table."""
+        lengths = {variant.configuration.hyperparameters.n_timesteps for variant in self.plan.variants}
+        return Heading(self.plan.kind, self.plan.of, self.plan.envs, self.plan.reference, frozenset(lengths))
 
     def sorted_rows(self) -> list[Row]:
         """By seed, then as the variants stand in the plan."""
@@ -206,4 +221,6 @@ def _outcome(row: Row) -> str:
         return f"final {row.final_mean:.1f}, best {row.best_mean:.1f}, {row.seconds:,.0f} s"
     if row.state == "failed":
         return f"failed: {row.reason}"
-    return "stopped" if row.agent_steps is None else f"stopped after {row.agent_steps:,} agent steps"
+    if row.agent_steps is None:
+        return "stopped"
+    return f"stopped after {row.agent_steps:,} agent steps" if row.agent_steps else "stopped before its first step"

@@ -19,7 +19,7 @@ def row_after(row: Row, outcome: Outcome) -> Row:
     row = replace(row, state="stopped")
     if results is None:
         return row
-    row = replace(row, agent_steps=results.agent_steps, seconds=results.seconds)
+    row = replace(row, agent_steps=results.agent_steps, updates=results.updates, seconds=results.seconds)
     if outcome.state != "finished":
         return row
     if results.final is None or results.best is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.campaign.table import in_order
+from dqn_zoo_ext.experiment.campaign.table import Heading, Summary, in_order, summaries
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Manifest, Row
 from dqn_zoo_ext.storage.run_history import RunHistory, read_history
 
@@ -47,6 +47,17 @@ class SoFar:
         runs = {(name, env, seed) for name, env in self.order for seed in self.manifest.seeds}
         return len(runs | {row.key for row in self.rows})
 
+    @property
+    def heading(self) -> Heading:
+        """What stands over the table of scores. The length is that of the runs that have finished."""
+        manifest = self.manifest
+        lengths = {row.agent_steps for row in self.rows if row.state == "finished" and row.agent_steps is not None}
+        return Heading(manifest.kind, manifest.of, manifest.envs, next(iter(manifest.variants)), frozenset(lengths))
+
+    def summaries(self) -> list[Summary]:
+        """What comes of the rows so far."""
+        return summaries(self.rows, self.order, self.heading.reference, self.manifest.seeds)
+
     def scores(self, column: str) -> dict[str, dict[str, dict[int, float]]]:
         """A column of the runs that have finished, by variant, environment and seed."""
         found: dict[str, dict[str, dict[int, float]]] = {name: {} for name in self.variants}
@@ -65,7 +76,7 @@ class SoFar:
                 if (row.variant, row.env, row.state) != (name, env, "finished"):
                     continue
                 try:
-                    found.setdefault(name, []).append(read_history(self._folder_of(row)))
+                    found.setdefault(name, []).append(read_history(self.folder_of(row)))
                 except UserError as error:
                     unreadable.append(str(error))
         notes = []
@@ -74,7 +85,7 @@ class SoFar:
             notes = [f"Left out: {unreadable[0]}{others}"]
         return {name: runs for name, runs in found.items() if runs}, notes
 
-    def _folder_of(self, row: Row) -> Path:
+    def folder_of(self, row: Row) -> Path:
         """Where the run lies: beside the campaigns, which may have been moved since, or else where it was made."""
         beside = self.folder.path.resolve().parent.parent.joinpath(*Path(row.run_folder).parts[-2:])
         return beside if beside.is_dir() else Path(row.run_folder)

@@ -5,17 +5,13 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
-from dqn_zoo_ext.experiment.campaign.plan import Plan
 from dqn_zoo_ext.storage.campaign_folder import Row
 
 NOTHING = "-"
 _ENV, _CHANGED, _HUMAN, _DIFFERENCE = "env", "changed", "human", "difference"
 _COLUMNS = (_ENV, "variant", _CHANGED, "seeds", "final", "best", _HUMAN, _DIFFERENCE, "steps/s")
-_NOT_OF_SEVERAL = (_ENV, _CHANGED, "best", "steps/s")
-"""What a terminal has no room for beside several environments; table.md has it."""
+_TOO_WIDE, _TOO_WIDE_OF_SEVERAL = (_ENV, _CHANGED), (_ENV, _CHANGED, "best", "steps/s")
+"""What a terminal has no room for, the second beside several environments; table.md has it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,8 @@ class Spread:
 class Summary:
     """One variant on one environment. seeds: how many of its runs have finished, of `planned`.
 
+    updates: the most that one of them made; None if unknown.
+
     difference: of the final evaluations to those of the reference, as a mean over the seeds that both have.
     human_normalised: of the final evaluations, 1 at a person's score; None where none is published.
     """
@@ -60,10 +58,29 @@ class Summary:
     human_normalised: Spread | None
     difference: Spread | None
     agent_steps_per_second: float | None
+    updates: int | None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {**asdict(self), "protocols": list(self.protocols)}
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What a table is of. reference: the variant that the others are compared with. agent_steps: the runs' lengths."""
+
+    kind: str
+    of: str
+    envs: Sequence[str]
+    reference: str
+    agent_steps: frozenset[int]
+
+    def title(self, found: Sequence[Summary]) -> str:
+        """A line."""
+        protocols = sorted({protocol for each in found for protocol in each.protocols})
+        steps = f", {next(iter(self.agent_steps)):,} agent steps" if len(self.agent_steps) == 1 else ""
+        by = f", evaluated by {', '.join(protocols)}" if protocols else ""
+        return f"{self.kind} of {self.of} on {', '.join(self.envs)}{steps}{by}"
 
 
 def in_order(planned: Sequence[tuple[str, str]], rows: Iterable[Row]) -> list[tuple[str, str]]:
@@ -73,29 +90,35 @@ def in_order(planned: Sequence[tuple[str, str]], rows: Iterable[Row]) -> list[tu
     return sorted(every, key=lambda each: envs.index(each[1]))
 
 
-def summaries(rows: Sequence[Row], order: Iterable[tuple[str, str]], reference: str) -> list[Summary]:
-    """A summary for each variant and environment in `order`. Runs that have not finished count as planned only."""
-    return [_summary(name, env, rows, reference) for name, env in order]
+def summaries(
+    rows: Sequence[Row], order: Iterable[tuple[str, str]], reference: str, seeds: Collection[int]
+) -> list[Summary]:
+    """A summary for each variant and environment in `order`. Runs that have not finished count as planned only.
+
+    seeds: of the campaign, whether a run with them has begun or not.
+    """
+    return [_summary(name, env, rows, reference, seeds) for name, env in order]
 
 
-def _summary(name: str, env: str, rows: Sequence[Row], reference: str) -> Summary:
-    planned = [row for row in rows if (row.variant, row.env) == (name, env)]
-    done = [row for row in planned if row.state == "finished"]
+def _summary(name: str, env: str, rows: Sequence[Row], reference: str, seeds: Collection[int]) -> Summary:
+    begun = [row for row in rows if (row.variant, row.env) == (name, env)]
+    done = [row for row in begun if row.state == "finished"]
     finals, of_reference = (finals_of(each, env, rows) for each in (name, reference))
     differences = [final - of_reference[seed] for seed, final in finals.items() if seed in of_reference]
     speeds = [row.agent_steps_per_second for row in done if row.agent_steps_per_second is not None]
     return Summary(
         variant=name,
         env=env,
-        changed=planned[0].changed if planned else "",
+        changed=begun[0].changed if begun else "",
         seeds=len(done),
-        planned=len(planned),
+        planned=len({row.seed for row in begun} | set(seeds)),
         protocols=tuple(sorted({row.protocol for row in done})),
         final=Spread.of(list(finals.values())),
         best=Spread.of([row.best_mean for row in done if row.best_mean is not None]),
         human_normalised=Spread.of([row.human_normalised for row in done if row.human_normalised is not None]),
         difference=None if name == reference else Spread.of(differences),
         agent_steps_per_second=fmean(speeds) if speeds else None,
+        updates=max((row.updates for row in done if row.updates is not None), default=None),
     )
 
 
@@ -108,23 +131,30 @@ def finals_of(name: str, env: str, rows: Iterable[Row]) -> dict[int, float]:
     }
 
 
-def for_terminal(found: Sequence[Summary], plan: Plan) -> Table:
-    """The table as it is printed: of several environments a section each, without what makes it too wide."""
-    table = Table(title=_title(found, plan), title_justify="left")
-    envs = list(dict.fromkeys(each.env for each in found))
-    columns = [column for column in _columns(found) if len(envs) == 1 or column not in _NOT_OF_SEVERAL]
-    for column in columns:
-        heading = f"- {plan.reference}" if column == _DIFFERENCE else column
-        table.add_column(heading, overflow="fold", no_wrap=column != _CHANGED)
-    for env in envs:
-        if len(envs) > 1:
-            table.add_section()
-            table.add_row(Text(env, style="bold"))
-        for each in found:
-            if each.env == env:
-                cells = {**_cells(each), _CHANGED: (each.changed or NOTHING).replace(" ", "\n")}  # a line for each word
-                table.add_row(*(Text(cells[column]) for column in columns))  # texts: a list in brackets is no markup
-    return table
+def for_terminal(found: Sequence[Summary], reference: str) -> tuple[list[str], dict[str, list[list[str]]]]:
+    """Head and lines of the table as it is printed, without what makes it too wide: a section for each environment."""
+    several = len({each.env for each in found}) > 1
+    without = _TOO_WIDE_OF_SEVERAL if several else _TOO_WIDE
+    head, *lines = table_of(found, reference, without)
+    sections: dict[str, list[list[str]]] = {}
+    for each, line in zip(found, lines, strict=True):
+        sections.setdefault(each.env if several else "", []).append(line)
+    return head, sections
+
+
+def notes_under(found: Sequence[Summary]) -> list[str]:
+    """Lines for under the printed table: what each variant changes, and which have not learned."""
+    changed = dict.fromkeys((each.variant, each.changed) for each in found if each.changed)
+    return [*(f"{name}: {words}" for name, words in changed), *not_learned(found)]
+
+
+def not_learned(found: Sequence[Summary]) -> list[str]:
+    """A line for each environment on which a variant's runs made no update."""
+    names: dict[str, list[str]] = {}
+    for each in found:
+        if each.updates == 0:
+            names.setdefault(each.env, []).append(each.variant)
+    return [f"{', '.join(of)} on {env}: 0 updates: these networks have not learned" for env, of in names.items()]
 
 
 def table_of(found: Sequence[Summary], reference: str, without: Collection[str] = ()) -> list[list[str]]:
@@ -134,17 +164,18 @@ def table_of(found: Sequence[Summary], reference: str, without: Collection[str] 
     return [head, *([_cells(each)[column] for column in columns] for each in found)]
 
 
-def markdown(found: Sequence[Summary], plan: Plan) -> str:
+def markdown(found: Sequence[Summary], heading: Heading) -> str:
     """The table as a file."""
-    head, *lines = table_of(found, plan.reference)
+    head, *lines = table_of(found, heading.reference)
     body = "\n".join(_line(line) for line in [head, ["---"] * len(head), *lines])
     human = f"{_HUMAN}: the final evaluation, 0 % at random play and 100 % at a person's score.\n"
     return (
-        f"# {_title(found, plan)}\n\n{body}\n\n"
+        f"# {heading.title(found)}\n\n{body}\n\n"
         "final, best: the evaluation of the last agent and the best evaluation of a run; mean +/- standard deviation\n"
         "(of the sample) over the seeds that have finished. steps/s: agent steps in a second.\n"
         f"{human if _HUMAN in head else ''}"
-        f"- {plan.reference}: the difference of the final evaluations, over the seeds that both have.\n"
+        f"- {heading.reference}: the difference of the final evaluations, over the seeds that both have.\n"
+        f"{''.join(f'{line}{chr(10)}' for line in not_learned(found))}"
     )
 
 
@@ -162,14 +193,6 @@ def _columns(found: Sequence[Summary]) -> list[str]:
     if not any(each.changed for each in found):
         silent.add(_CHANGED)
     return [column for column in _COLUMNS if column not in silent]
-
-
-def _title(found: Sequence[Summary], plan: Plan) -> str:
-    protocols = sorted({protocol for each in found for protocol in each.protocols})
-    lengths = {variant.configuration.hyperparameters.n_timesteps for variant in plan.variants}
-    steps = f", {lengths.pop():,} agent steps" if len(lengths) == 1 else ""
-    by = f", evaluated by {', '.join(protocols)}" if protocols else ""
-    return f"{plan.kind} of {plan.of} on {', '.join(plan.envs)}{steps}{by}"
 
 
 def _cells(each: Summary) -> dict[str, str]:

@@ -5,21 +5,20 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import cycle, islice
 
-from rich.table import Table
-from rich.text import Text
-
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.across_games import Improvement, aggregates, games_of_all, improvements
 from dqn_zoo_ext.evaluation.aggregates import Aggregates
 from dqn_zoo_ext.evaluation.published_scores import scores_of
 from dqn_zoo_ext.experiment.campaign.so_far import SoFar
-from dqn_zoo_ext.experiment.campaign.table import summaries, table_of
+from dqn_zoo_ext.experiment.campaign.table import Heading, Summary, not_learned, table_of
+from dqn_zoo_ext.experiment.campaign.tell_runs import failures_cards, runs_card, variants_card
+from dqn_zoo_ext.experiment.campaign.terminal import pair_of
 from dqn_zoo_ext.report.cards import Card, CardsPage
 from dqn_zoo_ext.report.chart import Chart, Level, notes_of
 from dqn_zoo_ext.report.curves import Curve, evaluation_curve, over_seeds
 from dqn_zoo_ext.report.plots import curves_plot, intervals_plot, probabilities_plot
-from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Row
+from dqn_zoo_ext.storage.campaign_folder import CampaignFolder
 from dqn_zoo_ext.version import VERSION
 
 _METRICS = {"median": "median", "iqm": "IQM", "mean": "mean", "optimality_gap": "optimality gap"}
@@ -27,13 +26,15 @@ _METRICS = {"median": "median", "iqm": "IQM", "mean": "mean", "optimality_gap": 
 
 @dataclass(frozen=True)
 class Told:
-    """The page, and what of it is for others too.
+    """The page, and what of it is for others too. summaries, heading: the table of scores.
 
     aggregates: over the games with published levels, by variant. missing: why there are no numbers over games; '' if
     nothing is missing.
     """
 
     page: CardsPage
+    summaries: Sequence[Summary]
+    heading: Heading
     improvements: Sequence[Improvement]
     aggregates: Mapping[str, Aggregates]
     missing: str
@@ -51,11 +52,13 @@ def tell(folder: CampaignFolder) -> Told:
             _improvement_card(better, missing),
             _aggregates_card(campaign, found, missing),
             *(_game_card(campaign, env) for env in campaign.envs),
-            *_failures(campaign.rows),
+            *failures_cards(campaign),
+            variants_card(campaign),
+            runs_card(campaign),
         ],
         made_by=f"Made by python -m dqn_zoo_ext.campaign, version {VERSION}. The page loads nothing from a network.",
     )
-    return Told(page, better, found, missing)
+    return Told(page, campaign.summaries(), campaign.heading, better, found, missing)
 
 
 def _computed(campaign: SoFar) -> tuple[list[Improvement], dict[str, Aggregates], str]:
@@ -69,7 +72,10 @@ def _computed(campaign: SoFar) -> tuple[list[Improvement], dict[str, Aggregates]
 def _facts(campaign: SoFar) -> list[tuple[str, str]]:
     rows = campaign.rows
     finished = sum(row.state == "finished" for row in rows)
+    every = sorted(campaign.heading.agent_steps)
+    lengths = every if len(every) < 2 else [every[0], every[-1]]
     return [
+        *([("agent steps of a run", " to ".join(f"{each:,}" for each in lengths))] if lengths else []),
         ("runs finished", f"{finished}" if finished == campaign.planned else f"{finished} of {campaign.planned}"),
         ("variants", f"{len(campaign.variants)}"),
         ("environments", f"{len(campaign.envs)}"),
@@ -80,8 +86,7 @@ def _facts(campaign: SoFar) -> list[tuple[str, str]]:
 
 
 def _scores_card(campaign: SoFar) -> Card:
-    reference = next(iter(campaign.manifest.variants))
-    found = summaries(campaign.rows, campaign.order, reference)
+    reference, found = campaign.heading.reference, campaign.summaries()
     human = any(each.human_normalised is not None for each in found)
     several = [
         f"{each.variant} on {each.env} was evaluated by {', '.join(each.protocols)}: scores of several protocols are "
@@ -98,6 +103,7 @@ def _scores_card(campaign: SoFar) -> Card:
             *(["human: the final evaluation, 0 % at random play and 100 % at a person's score."] if human else []),
             f"- {reference}: the difference of the final evaluations, over the seeds that both have.",
             *several,
+            *(f"{line}." for line in not_learned(found)),
         ],
     )
 
@@ -112,7 +118,7 @@ def _improvement_card(better: Sequence[Improvement], missing: str) -> Card:
         {f"{each.variant}<br>over {each.over}": each.probability for each in better}, "probability of improvement"
     )
     lines = [
-        (_pair(each), str(each.probability), str(len(each.games)), f"{each.runs} and {each.runs_over}")
+        (pair_of(each), str(each.probability), str(len(each.games)), f"{each.runs} and {each.runs_over}")
         for each in better
     ]
     return Card(
@@ -127,33 +133,14 @@ def _improvement_card(better: Sequence[Improvement], missing: str) -> Card:
     )
 
 
-def improvement_table(better: Sequence[Improvement]) -> Table:
-    """Who is better, as it is printed."""
-    table = Table(title="probability of improvement, with its interval of 95 %", title_justify="left")
-    for column in ("variants", "probability", "games", "runs"):
-        table.add_column(column, overflow="fold")
-    for each in better:
-        cells = (_pair(each), str(each.probability), str(len(each.games)), f"{each.runs} and {each.runs_over}")
-        table.add_row(*map(Text, cells))
-    return table
-
-
-def _pair(each: Improvement) -> str:
-    return f"{each.variant} over {each.over}"
-
-
 def _aggregates_card(campaign: SoFar, found: Mapping[str, Aggregates], missing: str) -> Card:
     title = "Over all games"
     if missing:
         return Card(title, words=[f"There are no aggregates: {missing}"])
     if not found:
-        return Card(
-            title,
-            words=[
-                "There are no aggregates over games: they are of human-normalised scores, and this campaign has no "
-                "game with a published score of random play and of a person that every variant has finished."
-            ],
-        )
+        published = any(_levels(env) for env in campaign.envs)
+        yet = "No game with a published score has been finished by every variant yet."
+        return Card(title, words=[yet if published else "No game here has a published score to measure it by."])
     games = games_of_all(campaign.scores("human_normalised"))
     named = {metric: {name: getattr(each, metric) for name, each in found.items()} for metric in _METRICS}
     lines = [
@@ -188,6 +175,8 @@ def _game_card(campaign: SoFar, env: str) -> Card:
     chart = Chart(env, "agent_steps", list(curves.values()), levels=_levels(env))
     every = list(islice(cycle(chart.colours), len(campaign.variants)))
     colours = [every[campaign.variants.index(name)] for name in curves]  # a variant has one colour on all charts
+    if all(len(curve.x) == 1 for curve in curves.values()):
+        notes.append("One evaluation each: a smaller eval_freq draws a curve.")
     return Card(
         env, plots=[curves_plot(replace(chart, colours=colours))], notes=[*notes_of(list(curves.values())), *notes]
     )
@@ -200,9 +189,3 @@ def _levels(env: str) -> list[Level]:
         return []
     published = scores_of(game) if game is not None else {}
     return [Level(name, published[name].score) for name in ("random", "human") if name in published]
-
-
-def _failures(rows: Sequence[Row]) -> list[Card]:
-    failed = [row for row in rows if row.state == "failed"]
-    lines = [(row.variant, row.env, str(row.seed), row.reason, row.run_folder) for row in failed]
-    return [Card("Runs that failed", table=[("variant", "env", "seed", "reason", "run"), *lines])] if failed else []

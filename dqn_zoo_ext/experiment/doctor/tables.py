@@ -18,8 +18,8 @@ _WARNINGS_IN_BRIEF = 1
 _COLOURS = {"stop": "bold red", "warning": "yellow"}
 
 
-def brief_lines(diagnosis: Diagnosis) -> list[str]:
-    """Two to four lines for the head of a training run."""
+def brief_lines(diagnosis: Diagnosis, to_see_all: str = "type `doctor` in place of `train` to see all") -> list[str]:
+    """Two to four lines for the head of a training run. to_see_all: how to come to the findings left out."""
     run, sizes = diagnosis.run, diagnosis.sizes
     lines = [
         f"{_frames(run.frames_per_agent_step)}, {run.updates_per_agent_step:.3g} updates and "
@@ -30,7 +30,7 @@ def brief_lines(diagnosis: Diagnosis) -> list[str]:
     findings = diagnosis.findings
     lines += [f"{finding.level}: {finding.line}" for finding in findings[:_WARNINGS_IN_BRIEF]]
     if len(findings) > _WARNINGS_IN_BRIEF:
-        lines.append(f"and {len(findings) - _WARNINGS_IN_BRIEF} more: type `doctor` in place of `train` to see all")
+        lines.append(f"and {len(findings) - _WARNINGS_IN_BRIEF} more: {to_see_all}")
     return lines
 
 
