@@ -147,10 +147,15 @@ def _section(history: RunHistory, how: HowToTell) -> RunSection:
     except UserError as error:  # RL-Zoo's run of an algorithm that is none of ours
         return replace(known, no_film=str(error))
     diagnosis = diagnose(configuration, RunOptions(log_folder=run.path, seed=how.seed), measure=False)
+
+    def brief(words: str) -> str:  # the section says where the run lies
+        return words.replace(f"{run.config_folder}/", "")
+
+    sources = configuration.sources
     known = replace(
         known,
-        settings=[(key, str(value), str(configuration.sources[key])) for key, value in configuration.flat().items()],
-        warnings=[finding.line for finding in diagnosis.findings],
+        settings=[(key, str(value), brief(str(sources[key]))) for key, value in configuration.flat().items()],
+        warnings=[brief(finding.line) for finding in diagnosis.findings],
     )
     if how.max_agent_steps == 0:
         return known
@@ -203,8 +208,9 @@ def _scores(history: RunHistory, results: RunResults | None) -> list[Row]:
 
 
 def _measured(game: str | None, name: str, record: EvaluationRecord, note: str) -> Row:
-    games = f"{counted(len(record.episodes), 'game')} by {record.protocol}, after {record.agent_steps:,} agent steps: {note}"
-    return Row(name, f"{record.mean:,.1f} ± {record.std:,.1f}", _normalised(game, record.mean), games, ours=True)
+    games = f"{counted(len(record.episodes), 'game')} by {record.protocol}"
+    said = f"{games}, after {record.agent_steps:,} agent steps: {note}"
+    return Row(name, f"{record.mean:,.1f} ± {record.std:,.1f}", _normalised(game, record.mean), said, ours=True)
 
 
 def _published(game: str | None, record: EvaluationRecord, sticky: float) -> list[Row]:

@@ -30,7 +30,9 @@ def test_it_lies_in_the_runs_folder_unless_told_otherwise(logs: Path, capsys: py
     assert re.search(r"Random actions, from the same seed: [\d.]+ points", html)
     assert "the best of 1 evaluations" not in html
     assert "Points of the evaluations: " in html
-    assert "epsilon must not be at its end before learning starts" in html  # the doctor's warning of this run
+    assert (
+        "a run should be much longer than its learning_starts: it ends after 2,500" in html
+    )  # the doctor's warning of this run
     assert '"names":["left","right"]' in html
 
 
