@@ -117,7 +117,7 @@ def _what_came_of_it(results: RunResults) -> list[str]:
 
 def _shares(seconds: Mapping[str, float]) -> str:
     total = sum(seconds.values()) or 1.0
-    largest_first = sorted(seconds.items(), key=lambda item: -item[1])
+    largest_first = sorted(((name, each) for name, each in seconds.items() if each > 0), key=lambda item: -item[1])
     return ", ".join(f"{activity} {each / total:.0%}" for activity, each in largest_first)
 
 

@@ -139,7 +139,7 @@ def _section(history: RunHistory, how: HowToTell) -> RunSection:
         subtitle=str(run.path),
         facts=_facts(history, results),
         scores=_scores(history, results),
-        shares=[(name, seconds / total) for name, seconds in spent.items()] if total > 0 else [],
+        shares=[(name, seconds / total) for name, seconds in spent.items() if seconds > 0],
         command="" if results is None else results.command,
     )
     try:
