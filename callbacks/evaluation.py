@@ -1,6 +1,7 @@
 """Evaluate the agent during training by a named protocol, and keep the best one."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from dqn_zoo_ext.callbacks.pace import Pace
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
 from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.learning.model import Model
 from dqn_zoo_ext.learning.saved.random_state import random_state, set_random_state
 from dqn_zoo_ext.state import State
 from dqn_zoo_ext.storage.agent_file import write_agent
@@ -90,14 +92,15 @@ class ProtocolEvaluation(BaseCallback):
         try:
             if self._venv is None:  # a run that goes on makes them at another moment, so making them is undone as well
                 self._venv = self._make_venv()
-            evaluation = evaluate(
-                self.model.policy,
-                self._venv,
-                self._protocol,
-                self._episodes,
-                seed=(self._seed + self.num_timesteps) % 2**31,
-                before_step=self._before_step,
-            )
+            with self.model.spending_on("evaluating") if isinstance(self.model, Model) else nullcontext():
+                evaluation = evaluate(
+                    self.model.policy,
+                    self._venv,
+                    self._protocol,
+                    self._episodes,
+                    seed=(self._seed + self.num_timesteps) % 2**31,
+                    before_step=self._before_step,
+                )
         finally:
             self.model.policy.set_training_mode(was_training)
             set_random_state(generators, self.model.device)

@@ -57,9 +57,9 @@ class Parser(argparse.ArgumentParser):
         """One line and exit code 2, without the usage that argparse prints."""
         raise UserError(message)
 
-    def add_agent_options(self) -> None:
-        """Which trained agent: the options of RL-Zoo's ``enjoy``."""
-        self.add_algo_and_env()
+    def add_agent_options(self, also: Sequence[str] = ()) -> None:
+        """Which trained agent: the options of RL-Zoo's ``enjoy``. also: what ``--algo`` may be besides algorithms."""
+        self.add_algo_and_env(also)
         self.add_argument("-f", "--folder", type=Path, default=Path("logs"), help="log folder (default: logs)")
         self.add_argument(
             "--exp-id",
@@ -76,9 +76,11 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
         self.add_plug_in_options()
 
-    def add_algo_and_env(self) -> None:
+    def add_algo_and_env(self, also: Sequence[str] = ()) -> None:
         """``--algo`` and ``--env``, which every verb has."""
-        self.add_argument("--algo", default="dqn", help=f"{', '.join(registry.algorithms.names())} (default: dqn)")
+        names = ", ".join(registry.algorithms.names())
+        untrained = f"; without an agent {', '.join(also)}" if also else ""
+        self.add_argument("--algo", default="dqn", help=f"{names} (default: dqn){untrained}")
         self.add_argument(
             "--env",
             default="SpaceInvadersNoFrameskip-v4",

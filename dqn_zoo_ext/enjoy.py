@@ -13,7 +13,8 @@ from dqn_zoo_ext.command_line import (
     whole_number,
 )
 from dqn_zoo_ext.evaluation.play import Player
-from dqn_zoo_ext.report.window import Window
+from dqn_zoo_ext.report.window import Window, check_display
+from dqn_zoo_ext.words import counted
 
 _DESCRIPTION = "Watch a trained agent play in a window, or without one (--no-render) only see its scores."
 
@@ -49,16 +50,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     agent = find_agent(options)
     protocol = rules_to_play_by(options, agent)
     seed = seed_or_random(options.seed)
+    if not options.no_render:
+        check_display()  # before an environment starts to draw
     venv = agent.venv(protocol, options.n_envs, seed, render_mode=None if options.no_render else "rgb_array")
     player = Player(agent.policy(venv, check_device(options.device)), venv, protocol.epsilon, seed)
     window = None if options.no_render else Window(str(agent.configuration.env.gym_id), agent.pictures_per_second(venv))
     scores: list[float] = []
+    so_far, steps = 0.0, 0
     try:
         for _ in range(options.n_timesteps):
-            for game in player.step():
+            games = player.step()
+            steps += 1
+            so_far = 0.0 if any(game.env_index == 0 for game in games) else so_far + float(player.came.rewards[0])
+            for game in games:
                 scores.append(game.score)
                 if options.verbose > 0:
-                    print(f"game {len(scores)}: score {game.score:g} in {game.agent_steps} agent steps", flush=True)
+                    print(
+                        f"game {len(scores)}: score {game.score:g} in {counted(game.agent_steps, 'agent step')}",
+                        flush=True,
+                    )
             if window is not None and not window.show(venv.get_images()[0]):
                 break
     except KeyboardInterrupt:
@@ -68,8 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if window is not None:
             window.close()
     if options.verbose > 0:
-        mean = f", mean score {sum(scores) / len(scores):.2f}" if scores else f" in {options.n_timesteps} agent steps"
-        print(f"{len(scores)} games ended{mean}")
+        played = counted(steps, "agent step")
+        mean = f"mean score {sum(scores) / len(scores):.2f}" if scores else f"score so far {so_far:g} in {played}"
+        print(f"{counted(len(scores), 'game')} ended, {mean}")
     return 0
 
 

@@ -3,12 +3,11 @@
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from rich.console import Console
-from rich.progress import Progress, TaskID
 
+from dqn_zoo_ext import registry
 from dqn_zoo_ext.command_line import (
     Parser,
     check_device,
@@ -22,7 +21,7 @@ from dqn_zoo_ext.command_line import (
 )
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.envs.ids import EnvId, resolve
-from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.baselines import BASELINES
 from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS, Evaluation
@@ -32,8 +31,10 @@ from dqn_zoo_ext.experiment.agent import Agent
 from dqn_zoo_ext.experiment.baselines import MeasuredBaseline, baseline_of
 from dqn_zoo_ext.experiment.build import protocol_of
 from dqn_zoo_ext.experiment.resumable_evaluation import evaluate_agent
+from dqn_zoo_ext.games_bar import games_bar
 from dqn_zoo_ext.report.score_table import Measured, score_table
 from dqn_zoo_ext.storage.results import Machine, Versions
+from dqn_zoo_ext.words import counted
 
 _DESCRIPTION = """\
 Measure a trained agent, or a baseline: whole games with the game's own score, under the rules of a named protocol."""
@@ -62,12 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare(options)
     if options.algo in (_BOTH, *BASELINES):
         return _measure_baselines(options, command_of("evaluate", arguments))
+    if options.algo not in registry.algorithms and not (options.folder / options.algo).is_dir():
+        known = [*registry.algorithms.names(), *BASELINES, _BOTH]
+        raise UserError(f"unknown algorithm '{options.algo}'{nearest(options.algo, known)}")
     agent = find_agent(options)
     protocol = rules_to_play_by(options, agent)
     episodes, seed = options.episodes or protocol.episodes, seed_or_random(options.seed)
     n_envs = options.n_envs or min(episodes, MOST_ENVS)
-    with _progress(options, "games") as (bar, task):
-        bar.update(task, total=episodes)
+    with games_bar(options, "games") as bar:
+        bar.total(episodes)
         evaluation = evaluate_agent(
             agent,
             protocol,
@@ -75,13 +79,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed,
             n_envs,
             check_device(options.device),
-            on_games=lambda played: bar.update(task, completed=played),
+            on_games=bar.played,
             say=lambda words: print(words, file=sys.stderr) if options.verbose > 0 else None,
         )
     env = agent.configuration.env
     if options.verbose > 0:
         for line in _report(agent, evaluation, protocol) + _context(options, env, evaluation, protocol):
             print(line)
+        if episodes < protocol.episodes:
+            print(_too_few(episodes, protocol))
     facts = {"algo": options.algo, "env": env.gym_id, "agent": str(agent.file)}
     if options.baselines:
         found = _baselines(options, BASELINES, env, protocol, episodes, seed, agent.configuration)
@@ -94,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser = Parser("evaluate", _DESCRIPTION, _EXAMPLES)
-    parser.add_agent_options()
+    parser.add_agent_options(also=(*BASELINES, _BOTH))
     parser.add_argument("--protocol", help="how to measure (default: the one the agent was evaluated by in training)")
     parser.add_argument("--episodes", type=whole_number(1), metavar="GAMES", help="default: the protocol's number")
     parser.add_argument("--n-envs", type=whole_number(1), metavar="N", help="games side by side (default: up to 8)")
@@ -137,20 +143,9 @@ def _baselines(
 ) -> list[MeasuredBaseline]:
     found = []
     for name in names:
-        with _progress(options, name) as (bar, task):
-            found.append(
-                baseline_of(
-                    name,
-                    env,
-                    protocol,
-                    episodes,
-                    seed,
-                    options.n_envs,
-                    configuration,
-                    on_total=lambda games, bar=bar, task=task: bar.update(task, total=games),  # type: ignore[misc]
-                    on_game=lambda *_, bar=bar, task=task: bar.advance(task),
-                )
-            )
+        with games_bar(options, name) as bar:
+            n_envs = options.n_envs
+            found.append(baseline_of(name, env, protocol, episodes, seed, n_envs, configuration, bar.total, bar.game))
     return found
 
 
@@ -162,31 +157,38 @@ def _print_table(
     options: Namespace, env: EnvId, protocol: Protocol, episodes: int, seed: int, players: Sequence[Measured]
 ) -> None:
     if options.verbose > 0:
-        title = f"{env.gym_id}: {episodes} games each by protocol {protocol.name}, seed {seed}"
+        title = f"{env.gym_id}: {counted(episodes, 'game')} each by protocol {protocol.name}, seed {seed}"
         console = Console(width=None if sys.stdout.isatty() else 120)
         console.print(score_table(title, env.game, players, protocol, env.repeat_action_probability))
-
-
-@contextmanager
-def _progress(options: Namespace, what: str) -> Iterator[tuple[Progress, TaskID]]:
-    console = Console(stderr=True, quiet=options.verbose < 1 or not Console(stderr=True).is_terminal)
-    with Progress(console=console, transient=True) as bar:
-        yield bar, bar.add_task(what, total=None)
+        if episodes < protocol.episodes and options.algo in (_BOTH, *BASELINES):  # for an agent it has been said
+            console.print(_too_few(episodes, protocol), highlight=False, soft_wrap=True)
 
 
 def _report(agent: Agent, evaluation: Evaluation, protocol: Protocol) -> list[str]:
     lines = [
         f"{agent.file}",
-        f"{len(evaluation.scores)} games by protocol {evaluation.protocol}, seed {evaluation.seed}: "
+        f"{counted(len(evaluation.scores), 'game')} by protocol {evaluation.protocol}, seed {evaluation.seed}: "
         f"mean {evaluation.mean:.2f} +/- {evaluation.std:.2f} (mean - std: {evaluation.result:.2f})",
     ]
     verdict = protocol.verdict(agent.configuration.env.game, evaluation.result, len(evaluation.scores))
     return lines if verdict is None else [*lines, verdict]
 
 
+def _too_few(episodes: int, protocol: Protocol) -> str:
+    return (
+        f"{counted(episodes, 'game')} of the {protocol.episodes} that {protocol.name} asks for: so few say little, and "
+        "another seed may well turn the order round"
+    )
+
+
 def _context(options: Namespace, env: EnvId, evaluation: Evaluation, protocol: Protocol) -> list[str]:
+    """Published scores beside it; without those if a table with published scores will follow."""
     context = in_context(env.game, evaluation.mean, protocol, env.repeat_action_probability)
-    return [] if context is None else context.lines(None if options.all_published else _MOST_PUBLISHED)
+    if context is None:
+        return []
+    if options.baselines and not options.all_published:
+        return context.lines(0)[:1]
+    return context.lines(None if options.all_published else _MOST_PUBLISHED)
 
 
 def _normalised(env: EnvId, evaluation: Evaluation, protocol: Protocol) -> dict[str, float]:

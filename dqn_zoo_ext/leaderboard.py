@@ -23,6 +23,7 @@ from dqn_zoo_ext.sharing.leaderboard import BoardEntry, Leaderboard, make_leader
 from dqn_zoo_ext.sharing.listing import list_models
 from dqn_zoo_ext.sharing.patience import Patience, client
 from dqn_zoo_ext.storage.atomic import write_atomically
+from dqn_zoo_ext.words import counted
 
 _COLUMNS = ("rank", "repo_id", "algo", "result", "mean", "std", "protocol", "games", "video", "updated", "mine")
 
@@ -63,8 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     api = client()
     listing = list_models([env.gym_id, "reinforcement-learning"], api, Patience(float(options.retry_seconds)), say)
     board = make_leaderboard(env.gym_id, listing, options.mine)
-    with quiet_without_reader(console):
-        console.print(_table(board, options.limit))
+    if board.entries:
+        with quiet_without_reader(console):
+            console.print(_table(board, options.limit))
+    else:
+        say(f"{board.env}: no agent with a score on the Hub")
     for line in _said_below(board, options):
         say(line)
     if options.csv is not None:
@@ -101,7 +105,7 @@ def _parser() -> Parser:
 
 def _table(board: Leaderboard, limit: int) -> Table:
     """The best `limit` (0: all), and one's own wherever they are."""
-    title = f"{board.env}: {len(board.entries):,} agents by mean - std"
+    title = f"{board.env}: {counted(len(board.entries), 'agent')} by mean - std"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("rank", "mean - std", "mean +/- std", "evaluated by", "agent"):
         number = column not in ("evaluated by", "agent")
@@ -121,7 +125,7 @@ def _cells(entry: BoardEntry) -> list[Text]:
 
 def _said_below(board: Leaderboard, options: Namespace) -> list[str]:
     lines = []
-    if options.mine is not None:
+    if options.mine is not None and board.entries:
         best = next(iter(board.mine), None)
         lines.append(
             f"no agent of {options.mine} has a score here"

@@ -48,10 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     patience = Patience(float(options.retry_seconds))
     fetched = fetch(repo_id, options.algo, env, options.folder, client(), patience, say, options.trust)
-    say(f"{repo_id} lies in {fetched.run.path}")
+    same = "" if fetched.same is None else f"; the same agent lies in {fetched.same} already"
+    say(f"{repo_id} lies in {fetched.run.path}{same}")
     if fetched.algo is not None:
         for first, command in zip(("next:", "     "), _next(fetched, options, env), strict=True):
             say(f"{first} {command}")
+        say("enjoy opens a window; without a display type record_video in its place")
     return 0
 
 

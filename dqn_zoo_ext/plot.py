@@ -14,10 +14,12 @@ from dqn_zoo_ext.evaluation.baselines import BASELINES
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.published_scores import PublishedCurve, curves_of, scores_of, sources
 from dqn_zoo_ext.experiment.baselines import baseline_of
+from dqn_zoo_ext.games_bar import games_bar
 from dqn_zoo_ext.report.chart import ENDINGS, Level, check_ending, draw, write_picture
 from dqn_zoo_ext.report.curves import AXES, BANDS
 from dqn_zoo_ext.report.learning_curves import STYLES, What, learning_chart, same_game
 from dqn_zoo_ext.storage.run_history import RunHistory, read_history
+from dqn_zoo_ext.words import counted
 
 _DESCRIPTION = """\
 Draw learning curves: the evaluations of runs, or their training games, over agent steps, frames, games or hours.
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     behind = _published(options, histories, env)
     write_picture(draw(learning_chart(histories, what, style, levels, behind, options.title)), options.output)
     if options.verbose > 0:
-        print(f"{options.output}: {len(histories)} run{'s' if len(histories) > 1 else ''} of {env}")
+        print(f"{options.output}: {counted(len(histories), 'run')} of {env}")
     if options.json:
         runs = [str(each.folder) for each in histories]
         print(json.dumps({"picture": str(options.output), "runs": runs, "left_out": left_out}))
@@ -136,11 +138,13 @@ def _levels(options: Namespace, histories: Sequence[RunHistory], env: str) -> li
     protocol = _protocol(options, histories)
     levels = []
     for name in BASELINES:
-        found = baseline_of(name, resolve_folder(env), protocol)
+        words = name.replace("-", " ")
+        with games_bar(options, name, f"measuring {words}, which is kept for the next time") as bar:
+            found = baseline_of(name, resolve_folder(env), protocol, on_total=bar.total, on_game=bar.game)
         score, games = found.baseline.evaluation.mean, len(found.baseline.evaluation.scores)
         action = f" ({found.action_name})" if found.action_name else ""
-        words = name.replace("-", " ")
-        levels.append(Level(f"{words}{action}: {score:,.1f}, measured, {games} games by {protocol.name}", score, name))
+        measured = f"measured, {counted(games, 'game')} by {protocol.name}"
+        levels.append(Level(f"{words}{action}: {score:,.1f}, {measured}", score, name))
     human = scores_of(histories[0].game or "").get("human")
     if human is not None:
         levels.append(Level(f"human: {human.score:,.10g} ({human.source.cited})", human.score, "human"))

@@ -22,6 +22,7 @@ from dqn_zoo_ext.sharing.package import RESULTS, Package, names_of, zip_name
 from dqn_zoo_ext.sharing.patience import Patience, client
 from dqn_zoo_ext.sharing.scores import read_scores
 from dqn_zoo_ext.sharing.upload import push
+from dqn_zoo_ext.words import counted
 
 _COURSE = "course-unit3"
 
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in _report(agent, package):
         say(line)
     if options.dry_run:
-        say(f"not uploaded (--dry-run): the package lies in {package.path}")
+        say(f"not uploaded (--dry-run): the package lies in {package.path}; the token was not looked at")
         return 0
     try:
         names = names_of(agent.run.algo, agent.run.env)
@@ -115,8 +116,8 @@ def _report(agent: Agent, package: Package) -> list[str]:
     lines = []
     for score in read_scores(package.path / RESULTS):
         line = (
-            f"{len(score.episodes)} games by protocol {score.protocol}, {score.measured}: mean {score.mean:.2f}, "
-            f"std {score.std:.2f}, mean - std {score.result:.2f}"
+            f"{counted(len(score.episodes), 'game')} by protocol {score.protocol}, {score.measured}: "
+            f"mean {score.mean:.2f}, std {score.std:.2f}, mean - std {score.result:.2f}"
         )
         game = agent.configuration.env.game
         verdict = protocols.get(score.protocol).verdict(game, score.result, len(score.episodes))

@@ -24,8 +24,10 @@ from dqn_zoo_ext.experiment.run import Finished, headline, resume, train
 from dqn_zoo_ext.experiment.search.options import SearchOptions
 from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
 from dqn_zoo_ext.search_options import search_and_tell, storage_of, study_options_of
+from dqn_zoo_ext.storage.results import RunResults
 from dqn_zoo_ext.train_options import make_parser, overrides_of, parse_training, run_options_of
 from dqn_zoo_ext.train_resume import AUTO, run_to_resume
+from dqn_zoo_ext.words import counted
 
 _SECONDS_TO_WAIT = 60.0  # a job that was requeued may start while the one before it still saves
 
@@ -67,17 +69,7 @@ def _say(console: Console, line: str) -> None:
 
 def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
     run, results = finished.run, finished.results
-    lines = [
-        f"{results.agent_steps:,} agent steps and {results.updates:,} updates in {results.seconds:,.0f} seconds "
-        f"({results.agent_steps_per_second:,.0f} agent steps per second)"
-    ]
-    if results.seconds_spent:
-        lines.append(f"time spent: {_shares(results.seconds_spent)}")
-    if results.best is not None:
-        lines.append(
-            f"best evaluation: {results.best.mean:.1f} +/- {results.best.std:.1f} after {results.best.agent_steps:,} "
-            f"agent steps ({results.best.protocol})"
-        )
+    lines = [] if finished.was_finished else _what_came_of_it(results)
     number = run.path.name.rpartition("_")[2]
     words = ["--algo", run.algo, "--env", results.env, "-f", str(run.path.parent.parent), "--exp-id", number]
     agent = shlex.join([*words, "--gym-packages", *gym_packages] if gym_packages else words)
@@ -90,7 +82,15 @@ def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
         lines.append(f"stopped by {finished.stopped_by.name}; no checkpoint was made of this moment")
     elif finished.was_finished:
         more = f"-n {2 * results.agent_steps} --allow-change n_timesteps"
-        lines.append(f"the run was finished; more: {python} -m dqn_zoo_ext.train --resume {run_folder} {more}")
+        lines.append(
+            f"the run was finished after {counted(results.agent_steps, 'agent step')}; more: {python} -m "
+            f"dqn_zoo_ext.train --resume {run_folder} {more}"
+        )
+    if results.updates == 0:
+        lines.append(
+            "0 updates: this network has not learned; its scores are those of its first weights and of luck. Train "
+            "for longer than learning_starts (-n)"
+        )
     return [
         *lines,
         f"everything lies in {run.path}",
@@ -99,9 +99,25 @@ def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
     ]
 
 
+def _what_came_of_it(results: RunResults) -> list[str]:
+    lines = [
+        f"{counted(results.agent_steps, 'agent step')} and {counted(results.updates, 'update')} in "
+        f"{counted(round(results.seconds), 'second')} ({results.agent_steps_per_second:,.0f} agent steps per second)"
+    ]
+    if results.seconds_spent:
+        lines.append(f"time spent: {_shares(results.seconds_spent)}")
+    if results.best is not None:
+        which = "best evaluation" if len(results.evaluations) > 1 else "evaluation"
+        lines.append(
+            f"{which}: {results.best.mean:.1f} +/- {results.best.std:.1f} after {results.best.agent_steps:,} "
+            f"agent steps ({results.best.protocol})"
+        )
+    return lines
+
+
 def _shares(seconds: Mapping[str, float]) -> str:
     total = sum(seconds.values()) or 1.0
-    largest_first = sorted(seconds.items(), key=lambda item: -item[1])
+    largest_first = sorted(((name, each) for name, each in seconds.items() if each > 0), key=lambda item: -item[1])
     return ", ".join(f"{activity} {each / total:.0%}" for activity, each in largest_first)
 
 

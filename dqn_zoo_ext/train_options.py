@@ -7,6 +7,7 @@ from pathlib import Path
 from dqn_zoo_ext.command_line import Parser, check_device, key_values, seed_or_random, whole_number
 from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.config.presets import find_preset, preset_files
+from dqn_zoo_ext.config.yaml_source import Source, located
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.search_options import add_search_options
@@ -67,9 +68,9 @@ def overrides_of(options: Namespace) -> dict[str, object]:
     """What the command line itself lays over the files, by dotted key."""
     overrides: dict[str, object] = dict(parse_params(options.hyperparams))
     if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
-        overrides["n_timesteps"] = options.n_timesteps
+        overrides["n_timesteps"] = located(options.n_timesteps, Source("-n"))
     for key, value in key_values(options.env_kwargs, "--env-kwargs").items():
-        overrides[f"env_kwargs.{key}"] = value
+        overrides[f"env_kwargs.{key}"] = located(value, Source("--env-kwargs"))
     return overrides
 
 

@@ -19,6 +19,7 @@ from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.progress_csv import ProgressCsv
 from dqn_zoo_ext.storage.results import EvaluationRecord
 from dqn_zoo_ext.storage.run_folder import RunFolder
+from dqn_zoo_ext.words import counted
 
 
 def assemble(
@@ -98,7 +99,7 @@ def _evaluation(
     def say(record: EvaluationRecord) -> None:
         progress.say(
             f"evaluation after {record.agent_steps:,} agent steps: {record.mean:.1f} +/- {record.std:.1f} "
-            f"({len(record.episodes)} games, {record.protocol})"
+            f"({counted(len(record.episodes), 'game')}, {record.protocol})"
         )
 
     return evaluation_callback(

@@ -7,6 +7,7 @@ from dqn_zoo_ext.report.chart import Chart, as_png, draw, notes_of
 from dqn_zoo_ext.report.curves import Curve
 from dqn_zoo_ext.storage.atomic import write_atomically
 from dqn_zoo_ext.storage.run_history import read_evaluations
+from dqn_zoo_ext.words import counted
 
 
 def draw_curve(evaluations: Path, protocol: str, title: str, target: Path) -> bool:
@@ -27,7 +28,7 @@ def draw_curve(evaluations: Path, protocol: str, title: str, target: Path) -> bo
         label="mean score",
         x=found.agent_steps,
         score=mean,
-        measured=f"evaluations of {found.scores.shape[1]} games by {protocol}",
+        measured=f"evaluations of {counted(found.scores.shape[1], 'game')} by {protocol}",
         low=mean - std,
         high=mean + std,
         band="mean +/- standard deviation of the games",

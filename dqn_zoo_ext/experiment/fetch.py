@@ -1,7 +1,10 @@
 """From a repository of the Hub to a run folder whose agent plays."""
 
+import contextlib
+import filecmp
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,11 +30,15 @@ _MOST_FRAMES = 100
 
 @dataclass(frozen=True)
 class Fetched:
-    """run: where the agent lies. algo, conf: what `train` goes on from it with; None for one that was only kept."""
+    """run: where the agent lies. algo, conf: what `train` goes on from it with; None for one that was only kept.
+
+    same: an older run in the log folder with the same agent.
+    """
 
     run: RunFolder
     algo: str | None = None
     conf: Path | None = None
+    same: Path | None = None
 
 
 def fetch(
@@ -68,8 +75,18 @@ def fetch(
             say(f"{reason}; kept as it is (--trust): no command here plays it, and rl_zoo3.enjoy would run: {listed}")
             keep_as_it_is(downloaded, staged)
             return Fetched(_move(staged, RunFolder.claim(log_folder, algo, env.folder_name)))
+        same = _the_same(staged, RunFolder.all_of(log_folder, algo, env.folder_name))
         run = _move(staged, RunFolder.claim(log_folder, algo, env.folder_name))
-        return Fetched(run, configuration.algo, run.config_folder / conf)
+        return Fetched(run, configuration.algo, run.config_folder / conf, same)
+
+
+def _the_same(staged: RunFolder, others: Sequence[RunFolder]) -> Path | None:
+    """The newest of the other runs that has this very agent."""
+    for other in others:
+        with contextlib.suppress(OSError):
+            if filecmp.cmp(staged.final_model, other.final_model, shallow=False):
+                return other.path
+    return None
 
 
 def _conf_to_train_with(configuration: Configuration, run: RunFolder) -> str:

@@ -1,14 +1,13 @@
 """An agent's game on film, with what it expected in each step, for the report page."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from dqn_zoo_ext.evaluation.protocols import Protocol
-from dqn_zoo_ext.evaluation.recording import record_game
 from dqn_zoo_ext.evaluation.screens import Picture
 from dqn_zoo_ext.evaluation.watch import Moment, watch
 from dqn_zoo_ext.experiment.agent import Agent
@@ -38,18 +37,18 @@ def film_game(agent: Agent, protocol: Protocol, seed: int, device: str, max_agen
     venv.close()
     at_random = agent.venv(protocol, 1, seed, render_mode=agent.film_mode)
     random_play = replace(protocol, epsilon=1.0)
-    random_video = _encoded(record_game(policy, at_random, random_play, seed, 1, max_agent_steps), fps)
+    of_random: list[Moment] = []
+    seen = _noting(watch(policy, at_random, random_play, seed, agent.learned, max_agent_steps), of_random)
+    random_video = _encoded(filmed(seen, policy, "screen"), fps)
     at_random.close()
     values = [moment.values.tolist() for moment in moments]
     surprise = [moment.surprise for moment in moments]
-    score = sum(moment.reward for moment in moments)
     return FilmedGame(
         video=video,
         random_video=random_video,
         steps_per_second=fps / max(1, len(moments[0].pictures)),  # of the last step there may be fewer
-        caption=_caption(agent, protocol, seed, score, moments, attention),
-        random_caption="Random actions, from the same seed",
-        attention=attention,
+        caption=_caption(agent, protocol, seed, moments, attention),
+        random_caption=f"Random actions, from the same seed: {_score(of_random)}.",
         mood=mood_plot(values, surprise, [moment.reward for moment in moments]),
         values=values,
         surprise=surprise,
@@ -66,11 +65,16 @@ def _noting(moments: Iterable[Moment], noted: list[Moment]) -> Iterator[Moment]:
         yield moment
 
 
-def _caption(agent: Agent, protocol: Protocol, seed: int, score: float, moments: list[Moment], attention: bool) -> str:
+def _caption(agent: Agent, protocol: Protocol, seed: int, moments: list[Moment], attention: bool) -> str:
     how = f"by {protocol.name} (epsilon {protocol.epsilon:g}), seed {seed}"
-    end = "" if moments[-1].over else f" in its first {len(moments):,} agent steps"
     glow = ". On the right what the network sees; it glows where the network looks" if attention else ""
-    return f"{agent.file.name} {how}: {score:g} points{end}{glow}."
+    return f"{agent.file.name} {how}: {_score(moments)}{glow}."
+
+
+def _score(moments: Sequence[Moment]) -> str:
+    score = sum(moment.reward for moment in moments)
+    points = "1 point" if score == 1 else f"{score:g} points"
+    return points if moments[-1].over else f"{points} in its first {len(moments):,} agent steps"
 
 
 def _encoded(pictures: Iterable[Picture], fps: float) -> bytes:

@@ -28,6 +28,7 @@ from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
 from dqn_zoo_ext.storage.results import RunResults, read_results
 from dqn_zoo_ext.storage.video_file import write_mp4
 from dqn_zoo_ext.version import VERSION
+from dqn_zoo_ext.words import counted
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _made_from(agent: Agent, namespace: str, repo_name: str, options: PackOption
 def _measure(agent: Agent, name: str, options: PackOptions, say: Callable[[str], None]) -> Score:
     protocol = protocols.get(name)
     episodes = options.episodes or protocol.episodes
-    say(f"playing {episodes} games by protocol {name}")
+    say(f"playing {counted(episodes, 'game')} by protocol {name}")
     venv = agent.venv(protocol, options.n_envs or min(episodes, MOST_ENVS), options.seed)
     try:
         return Score.now(evaluate(agent.policy(venv, options.device), venv, protocol, episodes, options.seed))

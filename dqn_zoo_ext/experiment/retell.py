@@ -18,6 +18,7 @@ from dqn_zoo_ext.experiment.doctor import diagnose
 from dqn_zoo_ext.experiment.filming import film_game
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.report.chart import Chart, Level, notes_of
+from dqn_zoo_ext.report.curves import Curve
 from dqn_zoo_ext.report.learning_curves import What, alike_but_for_the_seed, as_curve, curves_of_runs, cut, same_game
 from dqn_zoo_ext.report.page import Page, Row, RunSection
 from dqn_zoo_ext.report.plots import curves_plot
@@ -25,6 +26,7 @@ from dqn_zoo_ext.storage.results import EvaluationRecord, RunResults, read_resul
 from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.storage.run_history import RunHistory, read_history
 from dqn_zoo_ext.version import VERSION
+from dqn_zoo_ext.words import counted
 
 _FIRST_PUBLISHED_FRAMES = 1e6  # no published curve has an earlier point
 _NEAREST = 6  # published scores on the page, those nearest to ours
@@ -92,7 +94,14 @@ def _chart(env: str, histories: Sequence[RunHistory]) -> Chart:
     long_enough = end * frames_per_agent_step >= _FIRST_PUBLISHED_FRAMES
     others = curves_of(game, {each.algo for each in histories}) if long_enough else ()
     behind = [cut(as_curve(each, "agent_steps", frames_per_agent_step), end) for each in others]
-    return Chart(env, "agent_steps", curves, behind, levels, notes_of(curves))
+    return Chart(env, "agent_steps", curves, behind, levels, _notes(evaluated, trained))
+
+
+def _notes(evaluated: Sequence[Curve], trained: Sequence[Curve]) -> list[str]:
+    found = []
+    for curves, what in ((evaluated, "evaluations"), (trained, "training games")):
+        found += [note.replace("Points:", f"Points of the {what}:", 1) for note in notes_of(curves)]
+    return list(dict.fromkeys(found))
 
 
 def _aggregates(histories: Sequence[RunHistory]) -> Sequence[tuple[str, ...]]:
@@ -101,17 +110,23 @@ def _aggregates(histories: Sequence[RunHistory]) -> Sequence[tuple[str, ...]]:
     groups = alike_but_for_the_seed(evaluated)
     if all(len(runs) == 1 for runs in groups.values()):
         return []
-    table = [("algorithm", "runs", "mean of the last evaluations", "interquartile mean")]
+    table = [("algorithm", "runs", "after agent steps", "mean of the last evaluations", "interquartile mean")]
     for name, runs in groups.items():
         last = [float(each.evaluations.scores[-1].mean()) for each in runs if each.evaluations is not None]
         found = aggregate(score_matrix({"": last}))
-        table.append((name, str(len(runs)), _estimated(found.mean), _estimated(found.iqm)))
+        steps = [int(each.evaluations.agent_steps[-1]) for each in runs if each.evaluations is not None]
+        table.append((name, str(len(runs)), _range(steps), _estimated(found.mean), _estimated(found.iqm)))
     return table
 
 
 def _estimated(number: Estimate) -> str:
     interval = "" if number.low is None else f" [{number.low:,.1f}, {number.high:,.1f}]"
     return f"{number.value:,.1f}{interval}"
+
+
+def _range(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _section(history: RunHistory, how: HowToTell) -> RunSection:
@@ -124,7 +139,7 @@ def _section(history: RunHistory, how: HowToTell) -> RunSection:
         subtitle=str(run.path),
         facts=_facts(history, results),
         scores=_scores(history, results),
-        shares=[(name, seconds / total) for name, seconds in spent.items()] if total > 0 else [],
+        shares=[(name, seconds / total) for name, seconds in spent.items() if seconds > 0],
         command="" if results is None else results.command,
     )
     try:
@@ -132,10 +147,15 @@ def _section(history: RunHistory, how: HowToTell) -> RunSection:
     except UserError as error:  # RL-Zoo's run of an algorithm that is none of ours
         return replace(known, no_film=str(error))
     diagnosis = diagnose(configuration, RunOptions(log_folder=run.path, seed=how.seed), measure=False)
+
+    def brief(words: str) -> str:  # the section says where the run lies
+        return words.replace(f"{run.config_folder}/", "")
+
+    sources = configuration.sources
     known = replace(
         known,
-        settings=[(key, str(value), str(configuration.sources[key])) for key, value in configuration.flat().items()],
-        warnings=[finding.line for finding in diagnosis.findings],
+        settings=[(key, str(value), brief(str(sources[key]))) for key, value in configuration.flat().items()],
+        warnings=[brief(finding.line) for finding in diagnosis.findings],
     )
     if how.max_agent_steps == 0:
         return known
@@ -158,7 +178,7 @@ def _facts(history: RunHistory, results: RunResults | None) -> list[tuple[str, s
         ("of training", _duration(results.seconds)),
         ("agent steps per second", f"{results.agent_steps_per_second:,.0f}"),
         ("seed", str(results.seed)),
-        (f"{machine.cores} cores", machine.gpu or machine.cpu),
+        (counted(machine.cores, "core"), machine.gpu or machine.cpu),
     ]
 
 
@@ -172,7 +192,12 @@ def _scores(history: RunHistory, results: RunResults | None) -> list[Row]:
         return []
     rows = []
     if results.best is not None:
-        chosen = f"the best of {len(results.evaluations)} evaluations, so luckier than a fresh one"
+        evaluations = len(results.evaluations)
+        chosen = (
+            "the only evaluation"
+            if evaluations == 1
+            else f"the best of {evaluations} evaluations, so luckier than a fresh one"
+        )
         rows.append(_measured(history.game, "the best network", results.best, chosen))
     if results.final is not None:
         rows.append(_measured(history.game, "the last network", results.final, "after the training"))
@@ -183,8 +208,9 @@ def _scores(history: RunHistory, results: RunResults | None) -> list[Row]:
 
 
 def _measured(game: str | None, name: str, record: EvaluationRecord, note: str) -> Row:
-    games = f"{len(record.episodes)} games by {record.protocol}, after {record.agent_steps:,} agent steps: {note}"
-    return Row(name, f"{record.mean:,.1f} ± {record.std:,.1f}", _normalised(game, record.mean), games, ours=True)
+    games = f"{counted(len(record.episodes), 'game')} by {record.protocol}"
+    said = f"{games}, after {record.agent_steps:,} agent steps: {note}"
+    return Row(name, f"{record.mean:,.1f} ± {record.std:,.1f}", _normalised(game, record.mean), said, ours=True)
 
 
 def _published(game: str | None, record: EvaluationRecord, sticky: float) -> list[Row]:

@@ -10,6 +10,7 @@ follow the step that made them due, as in Stable-Baselines3.
 """
 
 from abc import abstractmethod
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecEnvWrapper
 
 from dqn_zoo_ext.learning.replay import FrameRing
-from dqn_zoo_ext.learning.time_spent import TimeSpent
+from dqn_zoo_ext.learning.time_spent import Activity, TimeSpent
 
 SelfLoop = TypeVar("SelfLoop", bound="TrainingLoop")
 
@@ -90,6 +91,10 @@ class TrainingLoop(SB3DQN):
     def seconds_spent(self) -> dict[str, float]:
         """On what the time of all trainings of this object went."""
         return dict(self.time_spent.seconds)
+
+    def spending_on(self, activity: Activity) -> AbstractContextManager[None]:
+        """The block's time is spent on this."""
+        return self.time_spent.on(activity)
 
     def dump_logs(self) -> None:
         """Write the log, with what the time since the last line was spent on."""

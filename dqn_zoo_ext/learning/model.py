@@ -1,9 +1,12 @@
 """``Model``: what the machinery of a run asks of an algorithm, be it ours or one of Stable-Baselines3's own."""
 
 from abc import abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from torch import nn
+
+from dqn_zoo_ext.learning.time_spent import Activity
 
 
 class Model(OffPolicyAlgorithm):
@@ -28,6 +31,10 @@ class Model(OffPolicyAlgorithm):
     def seconds_spent(self) -> dict[str, float]:
         """On what the training's time went, where that is known (``time_spent``)."""
         return {}
+
+    def spending_on(self, _: Activity) -> AbstractContextManager[None]:
+        """What is done in this block counts as such, where it is known on what the time goes."""
+        return nullcontext()
 
     def why_not_resumable(self) -> str | None:
         """Why no checkpoint can hold all of this model, in words; None if one can."""

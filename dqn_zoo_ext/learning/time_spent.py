@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from torch.profiler import record_function
 
-Activity = Literal["acting", "learning", "emulating", "storing", "callbacks"]
+Activity = Literal["acting", "learning", "emulating", "storing", "callbacks", "evaluating"]
 
 
 class TimeSpent:
@@ -17,7 +17,8 @@ class TimeSpent:
     - learning: updates, with their draws from the replay.
     - emulating: waiting for the environments. Those that work in the background do so during the learning too.
     - storing: putting what was seen into the replay, and copying it to where that lies.
-    - callbacks: evaluations, checkpoints, logs, the progress bar.
+    - evaluating: games played to measure what has been learned so far.
+    - callbacks: all else that a run does besides: checkpoints, logs, the progress bar.
 
     A GPU works in the background as well: the time in which the program waits for it is spent on acting, where the
     actions come back. In a trace of PyTorch's profiler the activities stand under these names.
@@ -26,16 +27,19 @@ class TimeSpent:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = dict.fromkeys(get_args(Activity), 0.0)
         self._when_last_read = dict(self.seconds)
+        self._inside = 0.0  # seconds of blocks within the present one, which count for themselves alone
 
     @contextlib.contextmanager
     def on(self, activity: Activity) -> Iterator[None]:
-        """The block's time is spent on this."""
-        began = time.perf_counter()
+        """The block's time is spent on this, but for that of blocks inside it."""
+        began, inside_before, self._inside = time.perf_counter(), self._inside, 0.0
         try:
             with record_function(activity):
                 yield
         finally:
-            self.seconds[activity] += time.perf_counter() - began
+            seconds = time.perf_counter() - began
+            self.seconds[activity] += seconds - self._inside
+            self._inside = inside_before + seconds
 
     def add(self, before: Mapping[str, float]) -> None:
         """Count on from what an earlier process has spent."""

@@ -97,7 +97,7 @@ def draw(chart: Chart) -> Figure:
 
 
 def notes_of(curves: Sequence[Curve]) -> list[str]:
-    """What must be said of the curves: what a point is, of which curve if they differ, and what a band."""
+    """What must be said of the curves: what a point is, of which curves if they differ, and what a band."""
     of_points: dict[str, list[str]] = {}
     for curve in curves:
         of_points.setdefault(curve.measured, []).append(curve.label)
@@ -106,7 +106,7 @@ def notes_of(curves: Sequence[Curve]) -> list[str]:
     )
     alike = len(of_points) == 1
     points = [
-        f"Points: {words}." if alike else f"Points of {', '.join(labels)}: {words}."
+        f"Points: {words}." if alike else f"Points of {'; '.join(labels)}: {words}."
         for words, labels in of_points.items()
     ]
     return [*points, *bands]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.storage.run_history import Numbers, RunHistory
+from dqn_zoo_ext.words import counted
 
 Axis: TypeAlias = Literal["agent_steps", "frames", "games", "hours"]
 Band: TypeAlias = Literal["min-max", "standard-error"]
@@ -54,7 +55,7 @@ def evaluation_curve(history: RunHistory, axis: Axis = "agent_steps", label: str
         label=label or history.algo,
         x=along(history, history.evaluations.agent_steps, axis),
         score=scores.mean(axis=1),
-        measured=f"evaluations of {scores.shape[1]} games by {by}",
+        measured=f"evaluations of {counted(scores.shape[1], 'game')} by {by}",
     )
 
 

@@ -34,7 +34,6 @@ class FilmedGame:
     steps_per_second: float
     caption: str
     random_caption: str
-    attention: bool
     mood: Plot
     values: Sequence[Sequence[float]]
     surprise: Sequence[float]
@@ -88,11 +87,13 @@ def _as_video(content: bytes) -> str:
 
 
 def _moments(film: FilmedGame) -> dict[str, Any]:
+    """low, high: the range that all bars share, from the rounded values that the page has, and with 0 in it."""
+    values = [[round(value, 3) for value in of_step] for of_step in film.values]
     return {
         "pace": film.steps_per_second,
-        "low": min(map(min, film.values)),
-        "high": max(map(max, film.values)),
-        "values": [[round(value, 3) for value in of_step] for of_step in film.values],
+        "low": min(0.0, *map(min, values)),
+        "high": max(0.0, *map(max, values)),
+        "values": values,
         "surprise": [round(value, 3) for value in film.surprise],
         "actions": list(film.actions),
         "names": list(film.action_names),

@@ -13,7 +13,10 @@ from dqn_zoo_ext.evaluation.scores import human_normalised_of
 
 _NOTHING = "-"
 _OTHER_RULES = "~"
-FOOTNOTE = f"{_OTHER_RULES} by other rules, or by rules that are not stated: not to be compared"
+FOOTNOTE = (
+    f"{_OTHER_RULES} before a published score: measured by other rules than these (starts, sticky actions, cap), or by "
+    "rules that are not stated; not to be compared"
+)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,13 @@ from dqn_zoo_ext.errors import UserError
 _SMALLEST_HEIGHT = 420
 
 
+def check_display() -> None:
+    """UserError if there is no display. Asked before SDL, which would complain in lines of its own."""
+    variables = ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY")
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in variables):
+        raise UserError("no window can be opened without a display; use --no-render, or record_video for a file")
+
+
 class Window:
     """Opens at the first picture; enlarges small ones by a whole factor. UserError if there is no display."""
 
@@ -44,9 +51,7 @@ class Window:
         self._pygame.quit()
 
     def _open(self, size: tuple[int, int]) -> None:
-        variables = ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY")
-        if sys.platform == "linux" and not any(os.environ.get(name) for name in variables):
-            raise UserError("no window can be opened without a display; use --no-render, or record_video for a file")
+        check_display()
         try:
             self._pygame.display.init()
             self._screen = self._pygame.display.set_mode(size)

@@ -8,6 +8,7 @@ from dqn_zoo_ext.envs.ids import ATARI
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.sharing.scores import Score
 from dqn_zoo_ext.storage.results import RunResults
+from dqn_zoo_ext.words import counted
 
 MEAN_REWARD = "mean_reward"
 PROTOCOL, GAMES = "protocol", "games"
@@ -68,8 +69,8 @@ class Card:
         return (
             f"# {self.algo} playing {self.env}\n\n"
             f"An agent of the algorithm `{self.algo}`, trained for {self.agent_steps:,} agent steps with dqn_zoo_ext "
-            f"and Stable-Baselines3. Mean score {first.text} over {len(first.episodes)} games by the protocol "
-            f"`{first.protocol}`; mean - std is {first.result:.2f}.\n{video}"
+            f"and Stable-Baselines3. Mean score {first.text} over {counted(len(first.episodes), 'game')} by the "
+            f"protocol `{first.protocol}`; mean - std is {first.result:.2f}.\n{video}"
         )
 
     def _scores(self) -> str:
@@ -95,6 +96,8 @@ class Card:
             f"python -m dqn_zoo_ext.enjoy {agent}\n"
             f"python -m dqn_zoo_ext.evaluate {agent} --protocol {self.protocol.name}\n"
             "```\n\n"
+            "`enjoy` opens a window; on a machine without a display, `record_video` with the same words makes a "
+            "film.\n\n"
             f"`{self.zip_name}` is in Stable-Baselines3's format, which unpickles what it loads; `model.safetensors` "
             "is the same policy as plain tensors. `manifest.json` has the SHA-256 of each file.\n"
         )
@@ -112,7 +115,7 @@ class Card:
             f"- command: `{run.command}`",
             f"- {run.agent_steps:,} agent steps ({run.frames:,} frames), {run.updates:,} updates, seed {run.seed}",
             f"- time: {_duration(run.seconds)} ({run.agent_steps_per_second:,.0f} agent steps per second)",
-            f"- hardware: {where}{machine.cpu}, {machine.cores} cores",
+            f"- hardware: {where}{machine.cpu}, {counted(machine.cores, 'core')}",
             f"- versions: dqn_zoo_ext {versions.dqn_zoo_ext}, torch {versions.torch}, stable-baselines3 "
             f"{versions.stable_baselines3}, gymnasium {versions.gymnasium}, ale-py {versions.ale_py}, Python "
             f"{versions.python}",

@@ -17,6 +17,7 @@ from dqn_zoo_ext.keywords import one_line
 from dqn_zoo_ext.sharing.card import GAMES, MEAN_REWARD, PROTOCOL
 from dqn_zoo_ext.sharing.listing import Listing
 from dqn_zoo_ext.sharing.package import VIDEO
+from dqn_zoo_ext.words import counted
 
 NOT_STATED = "not stated"
 _REPO_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}")
@@ -63,7 +64,7 @@ class BoardEntry:
     @property
     def evaluated(self) -> str:
         """How, in a few words."""
-        return self.protocol if self.games is None else f"{self.protocol}, {self.games:,} games"
+        return self.protocol if self.games is None else f"{self.protocol}, {counted(self.games, 'game')}"
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,9 @@ class RunFolder:
         name = _RUN.fullmatch(path.name)
         run = cls(path, path.parent.name, name[1] if name else path.name)
         if name is None or not run.config_folder.is_dir():
-            raise UserError(f"{str(path)!r} is not the folder of a run, such as logs/dqn/PongNoFrameskip-v4_1")
+            inside = [str(folder) for folder in _runs_in(path)]
+            such = f"; in it lie {_listed(inside)}" if inside else ", such as logs/dqn/PongNoFrameskip-v4_1"
+            raise UserError(f"{str(path)!r} is not the folder of a run{such}")
         return run
 
     @classmethod
@@ -262,15 +264,25 @@ def _what_lies_in(log_folder: Path, algo: str, env: str, exp_id: int) -> str:
     """The tail of an error line: the nearest runs there are, or else the nearest environment or algorithm with runs."""
     if not log_folder.is_dir():
         return ": there is no such folder"
-    algos = [folder.name for folder in log_folder.iterdir() if folder.is_dir()]
-    if algo not in algos:
-        return f"{nearest(algo, algos)}, or train it first" if algos else ": the folder is empty"
+    if not (log_folder / algo).is_dir():
+        algos = [folder.name for folder in log_folder.iterdir() if _runs_in(folder) or any(folder.glob("*.zip"))]
+        if not algos:
+            return "; there are no runs in it"
+        near = nearest(algo, algos)
+        return f"{near} Or train it first" if near.endswith("?") else f"{near}, or train it first"
     numbers = {run.number for run in _numbered(log_folder / algo, env) if run.path.is_dir()}
     if numbers:
         by_distance = sorted(numbers, key=lambda number: (abs(number - exp_id), number))
         return f"; there are runs {_listed(by_distance)}"
     others = {folder.name.rpartition("_")[0] for folder in (log_folder / algo).iterdir() if folder.is_dir()}
     return nearest(env, others - {""}) or f"; '{algo}' has no runs there, train it first"
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """The folders of runs in `folder`, by name."""
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    named = ((each, _RUN.fullmatch(each.name)) for each in inside)
+    return [each for each, name in named if name is not None and (each / name[1]).is_dir()]
 
 
 def _listed(names: Sequence[int | str]) -> str:

@@ -69,8 +69,8 @@ def test_a_run_that_was_good_enough_is_finished(tmp_path: Path, capsys: pytest.C
         capsys.readouterr()
         assert train(words) == 0
         printed = capsys.readouterr().out
-        assert "the run was finished; more: " in printed
-        assert f"\n{ended_at:,} agent steps and " in f"\n{printed}"
+        assert f"the run was finished after {ended_at:,} agent steps; more: " in printed
+        assert "updates in" not in printed
         assert "going on after" not in printed
     assert {path: path.read_bytes() for path in before} == before
     assert the_run(tmp_path) == run

@@ -146,7 +146,18 @@ def test_all_of_the_time_is_spent_on_something() -> None:
     spent = model.seconds_spent()
     assert 0.8 * seconds < sum(spent.values()) <= seconds
     assert spent["callbacks"] >= 50 * 0.01
+    assert spent.pop("evaluating") == 0
     assert all(spent.values())
+
+
+def test_a_block_in_another_counts_for_itself_alone() -> None:
+    spent = TimeSpent()
+    with spent.on("callbacks"):
+        time.sleep(0.01)
+        with spent.on("evaluating"):
+            time.sleep(0.05)
+    assert spent.seconds["evaluating"] >= 0.05
+    assert 0.01 <= spent.seconds["callbacks"] < 0.05
 
 
 def test_shares_are_of_the_time_since_the_last_reading() -> None:
@@ -163,5 +174,5 @@ def test_it_counts_on_from_what_an_earlier_process_spent() -> None:
     spent = TimeSpent()
     spent.add({"acting": 5.0, "of another version": 1.0})
     assert spent.seconds["acting"] == 5.0
-    assert set(spent.seconds) == {"acting", "learning", "emulating", "storing", "callbacks"}
+    assert set(spent.seconds) == {"acting", "learning", "emulating", "storing", "callbacks", "evaluating"}
     assert spent.read_shares() == {}

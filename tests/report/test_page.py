@@ -17,7 +17,6 @@ FILM = FilmedGame(
     steps_per_second=15.0,
     caption="a game",
     random_caption="",
-    attention=True,
     mood=mood_plot([[1.0, 2.0]], [0.5], [0.0]),
     values=[[1.0, 2.00049]],
     surprise=[0.5],

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from browser import opened
 from playwright.sync_api import Page
-from test_page import HOSTILE, PAGE, RUN
+from test_page import FILM, HOSTILE, PAGE, RUN
 
 from dqn_zoo_ext.report.__main__ import main as report
 from dqn_zoo_ext.report.page import write_page
 
 FILMED = 60  # agent steps, 4 seconds
+FILMS = ("agent", "random")
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,49 @@ def test_it_is_readable_on_a_phone(report_of_pong: Path) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert float(page.evaluate("document.querySelector('#curves .plot-container').clientWidth")) > 300
         assert complaints == []
+
+
+def bars(page: Page) -> list[tuple[float, float]]:
+    """Where each begins and how wide it is, in percent of the whole."""
+    styles = "[...document.querySelectorAll('.weighs i')].map(bar => [bar.style.marginLeft, bar.style.width])"
+    return [(float(left.strip("%")), float(width.strip("%"))) for left, width in page.evaluate(styles)]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.0000049, 1.0, 2.0], [(0, 0), (0, 50), (0, 100)]),  # the lowest is rounded to below itself
+        ([-1.0, 0.5, 3.0], [(0, 25), (25, 12.5), (25, 75)]),  # below 0: to the left
+        ([-2.0, -1.0, -0.5], [(0, 100), (50, 50), (75, 25)]),
+        ([0.0, 0.0, 0.0], [(0, 0), (0, 0), (0, 0)]),
+    ],
+)
+def test_bars_of_action_values_begin_at_0(
+    values: list[float], expected: list[tuple[float, float]], tmp_path: Path
+) -> None:
+    film = replace(FILM, values=[values], actions=[1], action_names=["NOOP", "FIRE", "LEFT"])
+    write_page(replace(PAGE, runs=[replace(RUN, film=film)]), tmp_path / "page.html")
+    with opened(tmp_path / "page.html") as (page, _):
+        page.wait_for_function("document.querySelector('.weighs .chosen')")
+        assert bars(page) == [pytest.approx(each, abs=0.02) for each in expected]
+
+
+def test_both_films_are_as_high_as_each_other(report_of_pong: Path) -> None:
+    with opened(report_of_pong) as (page, _):
+        until_drawn(page)
+        page.wait_for_function("document.querySelector('video.random').readyState >= 2")
+        heights = [float(page.evaluate(f"document.querySelector('video.{name}').clientHeight")) for name in FILMS]
+        assert heights[0] == pytest.approx(heights[1], abs=2)
+        assert heights[0] > 300
+
+
+def test_a_long_title_does_not_widen_a_phone(tmp_path: Path) -> None:
+    long = "data_efficient_rainbow on " + "SpaceInvadersNoFrameskip-v4" * 3
+    run = replace(RUN, title=long, subtitle=f"/{long}", film=None)
+    write_page(replace(PAGE, title=long, notes=[long], runs=[run]), tmp_path / "page.html")
+    with opened(tmp_path / "page.html", width=390, height=800) as (page, _):
+        page.wait_for_selector("#curves .main-svg")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:

@@ -72,6 +72,12 @@ def test_nothing_of_a_card_reaches_the_terminal_as_it_is(cards: Cards, capsys: p
     assert "\u202e" not in printed
 
 
+def test_a_game_without_agents_is_a_line(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    assert leaderboard([*BOARD, "--mine", "ann"]) == 0
+    assert capsys.readouterr().out == f"{GAME}: no agent with a score on the Hub\n"
+    assert hub.requests("GET", "/api/models")
+
+
 def test_nothing_private_is_listed(hub: Hub, tmp_path: Path) -> None:
     hub.store.put("ann/secret", {"README.md": readme(card("900.00 +/- 1.00"))}, private=True)
     hub.store.put("ann/open", {"README.md": readme(card("300.00 +/- 1.00"))})

@@ -155,7 +155,7 @@ def test_a_dry_run_says_the_score_and_speaks_to_nobody(
     assert push(packed, "--dry-run") == 0
     said = capsys.readouterr().out
     assert re.search(r"^2 games by protocol course-unit3, for this package: mean [\d.]+, std [\d.]+,", said, re.M)
-    assert f"the package lies in {package_of(packed)}" in said
+    assert f"the package lies in {package_of(packed)}; the token was not looked at" in said
 
 
 def test_the_package_is_made_anew_when_the_agent_changed(packed: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,11 +190,16 @@ def test_no_video_and_no_curve(packed: Path) -> None:
     assert "learning_curve" not in card
 
 
-def test_the_same_agent_once_more_is_the_next_run(packed: Path, hub: Hub, tmp_path: Path) -> None:
+def test_the_same_agent_once_more_is_the_next_run(
+    packed: Path, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert push(packed) == 0
     logs = tmp_path / "elsewhere"
+    capsys.readouterr()
     assert load(logs) == 0
+    assert "already" not in capsys.readouterr().out
     assert load(logs) == 0
+    assert f"; the same agent lies in {logs}/dqn/CartPole-v1_1 already" in capsys.readouterr().out
     assert {path.name for path in (logs / "dqn").iterdir()} == {"CartPole-v1_1", "CartPole-v1_2"}
     assert torch.equal(q_values(logs), q_values(packed))
     assert hub.requests("GET", "/resolve/")

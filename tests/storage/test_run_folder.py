@@ -114,14 +114,25 @@ def test_an_absent_run_is_answered_with_what_lies_there(tmp_path: Path) -> None:
 
     missing = tmp_path / "none"
     assert answer("dqn", PONG, folder=missing) == f"no run of 'dqn' on '{PONG}' in '{missing}': there is no such folder"
-    assert answer("dqn", PONG).endswith(": the folder is empty")
+    assert answer("dqn", PONG).endswith("; there are no runs in it")
     for number in range(1, 14):
-        (tmp_path / "dqn" / f"{PONG}_{number}").mkdir(parents=True)
+        (tmp_path / "dqn" / f"{PONG}_{number}" / PONG).mkdir(parents=True)
+    (tmp_path / "studies" / "dqn2").mkdir(parents=True)  # of no algorithm
     assert answer("dqn", PONG, 99) == (
         f"no run 99 of 'dqn' on '{PONG}' in '{tmp_path}'; there are runs 13, 12, 11, 10, 9, 8, 7, 6, 5, 4 and 3 more"
     )
     assert answer("dqn", "PongNoFrameskip-v5").endswith(f"; did you mean '{PONG}'?")
-    assert answer("double_dqn", PONG, -1).endswith("; choose one of dqn, or train it first")
+    assert answer("rainbow", PONG, -1).endswith("; choose one of dqn, or train it first")
+    assert answer("dqm", PONG).endswith("; did you mean 'dqn'? Or train it first")
+
+
+def test_a_folder_above_those_of_runs_is_answered_with_them(tmp_path: Path) -> None:
+    for number in (2, 1):
+        (tmp_path / "dqn" / f"{PONG}_{number}" / PONG).mkdir(parents=True)
+    with pytest.raises(UserError) as caught:
+        RunFolder.at(tmp_path / "dqn")
+    both = f"{tmp_path}/dqn/{PONG}_1, {tmp_path}/dqn/{PONG}_2"
+    assert str(caught.value) == f"'{tmp_path}/dqn' is not the folder of a run; in it lie {both}"
 
 
 def test_an_absent_agent_is_answered_with_the_agents_there(tmp_path: Path) -> None:

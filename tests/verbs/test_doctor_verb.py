@@ -80,7 +80,7 @@ def test_the_report_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("--env Pong -params buffer_size:1000000000", "-params: the replay must fit into the memory that is free"),
+        ("--env Pong -params buffer_size:1000000000", "error: the replay must fit into the memory that is free: "),
         ("--env Pong --eval-env-kwargs full_action_space:true", "full_action_space is False in training and True"),
         ("--env Pong -params preprocessing_kwargs.frame_skip:16", "here it is 16"),
         ("--env Pong -n 20000", "learning starts after 50,000 agent steps"),
@@ -99,7 +99,9 @@ def test_a_stop_is_reported_in_full_and_then_in_one_line(
     found = json.loads(captured.out.splitlines()[-1])
     stops = [each for each in found["findings"] if each["level"] == "stop"]
     assert len(stops) == 1
-    assert line == f"error: {stops[0]['where']}: {stops[0]['rule']}; {stops[0]['value']}; {stops[0]['suggestion']}"
+    rule, value, where, change = (stops[0][name] for name in ("rule", "value", "where", "suggestion"))
+    assert line == f"error: {rule}: {value} ({where}). Change: {change}"
+    assert ("(-n" in line) == ("-n" in words.split())
     assert found["measured"] is None  # nobody waits for the time of a run that will not start
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dqn_zoo_ext.enjoy import main as enjoy
+from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluate import main as evaluate
 from dqn_zoo_ext.record_video import main as record_video
 
@@ -54,6 +55,36 @@ def test_enjoy_without_a_window(logs: Path, capsys: pytest.CaptureFixture[str]) 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("game 1: score ")
     assert "games ended, mean score " in lines[-1]
+
+
+def test_enjoy_for_less_than_a_game(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert enjoy([*CART_POLE, "-f", str(logs), "--no-render", "-n", "5"]) == 0
+    assert capsys.readouterr().out == "0 games ended, score so far 5 in 5 agent steps\n"
+
+
+def test_few_games_are_said_to_say_little(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate([*CART_POLE, "-f", str(logs), "--episodes", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "1 game by protocol greedy" in out
+    assert "1 game of the 20 that greedy asks for: so few say little" in out
+    assert evaluate([*CART_POLE, "-f", str(logs), "--episodes", "20"]) == 0
+    assert "say little" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("algo", "expected"), [("rndom", "'random'"), ("baseline", "'baselines'"), ("ranbow", "'rainbow'")]
+)
+def test_evaluate_an_algorithm_that_is_none(algo: str, expected: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        evaluate(["--algo", algo, "--env", "CartPole-v1", "-f", str(tmp_path)])
+    assert str(caught.value) == f"unknown algorithm '{algo}'; did you mean {expected}?"
+
+
+def test_the_help_of_evaluate_names_the_baselines(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        evaluate(["--help"])
+    unbroken = "".join(capsys.readouterr().out.split())
+    assert "withoutanagentrandom,best-constant-action,baselines" in unbroken
 
 
 @pytest.mark.parametrize("agent", [CART_POLE, PONG])

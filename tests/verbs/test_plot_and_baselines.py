@@ -1,6 +1,7 @@
 """`plot` and the baselines of `evaluate` on what `train` left."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -27,13 +28,19 @@ def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_run_with_baselines(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, picture = logs / "double_dqn" / "CartPole-v1_1", tmp_path / "c.svg"
     assert plot([str(run), "-o", str(picture), "--baselines", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    said = capsys.readouterr()
+    found = json.loads(said.out.splitlines()[-1])
+    first, second = said.err.splitlines()
+    assert re.fullmatch(r"measuring random, which is kept for the next time: \d+ games", first)
+    assert re.fullmatch(r"measuring best constant action, which is kept for the next time: \d+ games", second)
     assert found == {"picture": str(picture), "runs": [str(run)], "left_out": []}
     text = picture.read_text()
     for words in ("CartPole-v1", "agent steps", "double_dqn", "by greedy."):
         assert words in text
     assert ">random: 2" in text
     assert "best constant action" in text
+    assert plot([str(run), "-o", str(picture), "--baselines"]) == 0
+    assert capsys.readouterr().err == ""  # nothing is measured twice
 
 
 def test_training_games_of_an_atari_run_with_published_curves(logs: Path, tmp_path: Path) -> None:

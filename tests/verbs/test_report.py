@@ -1,5 +1,6 @@
 """`report` on what `train` left."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -26,7 +27,12 @@ def test_it_lies_in_the_runs_folder_unless_told_otherwise(logs: Path, capsys: py
     page.unlink()
     assert html.count("data:video/mp4;base64,") == 2  # the agent's game, and the random one
     assert "the best network" in html
-    assert "epsilon must not be at its end before learning starts" in html  # the doctor's warning of this run
+    assert re.search(r"Random actions, from the same seed: [\d.]+ points", html)
+    assert "the best of 1 evaluations" not in html
+    assert "Points of the evaluations: " in html
+    assert (
+        "a run should be much longer than its learning_starts: it ends after 2,500" in html
+    )  # the doctor's warning of this run
     assert '"names":["left","right"]' in html
 
 
@@ -58,8 +64,8 @@ def test_runs_that_differ_in_more_than_the_seed_are_not_put_together(logs: Path,
     assert other.read_text(encoding="utf-8") != text
     assert report([*map(str, runs), "-o", str(tmp_path / "page.html"), "--film-steps", "0"]) == 0
     html = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "<td>double_dqn, runs 1, 2</td><td>2</td>" in html
-    assert "<td>double_dqn, run 3</td><td>1</td>" in html
+    assert "<td>double_dqn, runs 1, 2</td><td>2</td><td>2,500</td>" in html
+    assert "<td>double_dqn, run 3</td><td>1</td><td>2,500</td>" in html
 
 
 def test_a_run_that_cannot_be_read_or_played_does_not_keep_the_others_from_the_page(logs: Path, tmp_path: Path) -> None:

@@ -100,6 +100,9 @@ def test_it_says_how_far_it_is_and_where_everything_lies(tmp_path: Path, capsys:
     out = capsys.readouterr().out
     assert re.search(r"600 / 600 agent steps .*\d+/s, score [\d.]+, epsilon 0\.\d+, 0:00:00 left", out)
     assert "evaluation after 600 agent steps" in out
+    assert "0 updates: this network has not learned" in out  # learning_starts is 1,000
+    assert re.search(r"\nevaluation: [\d.]+ ", out)  # the only one is no best one
+    assert re.search(r"evaluating \d+%", out)
     assert f"everything lies in {tmp_path / 'dqn' / 'CartPole-v1_1'}" in out
     assert re.search(r"next: \S+ -m dqn_zoo_ext.evaluate --algo dqn --env CartPole-v1 -f \S+ --exp-id 1", out)
 

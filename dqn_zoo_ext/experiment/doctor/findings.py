@@ -30,7 +30,7 @@ class Finding:
     @property
     def line(self) -> str:
         """All of it in one line."""
-        return f"{self.where}: {self.rule}; {self.value}; {self.suggestion}"
+        return f"{self.rule}: {self.value} ({self.where}). Change: {self.suggestion}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -38,13 +38,14 @@ class Finding:
 
 
 def where(configuration: Configuration, *keys: str) -> str:
-    """The file and line that each of these keys stands in; of one that holds others, the first line in each file."""
-    found: dict[str, None] = {}
+    """The file and lines that these keys stand in; of a key that holds others, the first line in each file."""
+    lines: dict[str, dict[str, None]] = {}
     for key in keys:
         sources = [source for name, source in configuration.sources.items() if f"{name}.".startswith(f"{key}.")]
-        first_in_file = {source.file: source for source in reversed(sources)}
-        found |= dict.fromkeys(str(source) for source in sources if first_in_file[source.file] == source)
-    return ", ".join(found) or "default"
+        for source in {source.file: source for source in reversed(sources)}.values():
+            lines.setdefault(source.file, {}).update({} if source.line is None else {str(source.line): None})
+    places = (f"{file}:{' and '.join(numbers)}" if numbers else file for file, numbers in lines.items())
+    return ", ".join(places) or "default"
 
 
 def can_have(configuration: Configuration, **changes: Any) -> bool:

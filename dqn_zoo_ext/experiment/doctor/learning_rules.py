@@ -125,7 +125,18 @@ def _epsilon_before_learning(case: _Case, span: float) -> Iterator[Finding]:
         return (epsilon(agent_steps) - run.epsilon_end) / span
 
     over = left(int(begins * _LATE)) < 1e-3
-    if over or left(begins) < _NEARLY_DONE:
+    is_trial = stop_unless_trial(run.agent_steps) == "warning"
+    if over and is_trial and "fraction" in case.configuration.hyperparameters.exploration.arguments:
+        yield Finding(
+            "warning",
+            "epsilon_before_learning",
+            "a run should be much longer than its learning_starts",
+            f"it ends after {run.last_step:,} agent steps, learning starts after {begins:,}, and epsilon, which falls "
+            f"in a part of the run, is {run.epsilon_learning_begins:.3g} by then",
+            where(case.configuration, "n_timesteps", "learning_starts"),
+            "a longer run (-n), unless this one only tries the machinery out",
+        )
+    elif over or left(begins) < _NEARLY_DONE:
         yield Finding(
             stop_unless_trial(run.agent_steps) if over else "warning",
             "epsilon_before_learning",

@@ -113,7 +113,7 @@ def test_the_courses_file_is_not_stopped_unless_it_is_shortened(tmp_path: Path) 
     # its epsilon ends in the very step in which learning starts
     whole = doctor.diagnose(configured(INVADERS, conf=file), options(), measure=False)
     assert [(each.level, each.name) for each in whole.findings] == [("warning", "epsilon_before_learning")]
-    assert f"{file}:14, {file}:10" in whole.findings[0].line
+    assert f"({file}:14 and 10). Change: " in whole.findings[0].line
     shorter = doctor.diagnose(configured(INVADERS, "n_timesteps:500000", conf=file), options(), measure=False)
     assert [each.name for each in shorter.stops] == ["epsilon_before_learning"]
     shortest = doctor.diagnose(configured(INVADERS, "n_timesteps:100000", conf=file), options(), measure=False)
