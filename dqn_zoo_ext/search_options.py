@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def add_search_options(parser: Parser) -> None:
     """The options of RL-Zoo's ``train`` that make it a search."""
-    add_study_options(parser)
+    add_study_options(parser, default_pruner="median")
     group = parser.add_argument_group("instead of one training, a search")
     group.add_argument("-optimize", "--optimize-hyperparameters", action="store_true", help="search")
     group.add_argument(
@@ -51,8 +51,11 @@ def add_search_options(parser: Parser) -> None:
     add_sharing_options(parser, default_jobs=1)
 
 
-def add_study_options(parser: Parser) -> None:
-    """How values are chosen, which trials are given up, and where it is all kept: RL-Zoo's options and more."""
+def add_study_options(parser: Parser, default_pruner: str | None) -> None:
+    """How values are chosen, which trials are given up, and where it is all kept: RL-Zoo's options and more.
+
+    default_pruner: None for one that suits the number of objectives.
+    """
     group = parser.add_argument_group(
         "search for hyperparameters",
         "Many trainings with values from the configuration's search: block; what -params gives is not searched for.",
@@ -66,6 +69,7 @@ def add_study_options(parser: Parser) -> None:
     group.add_argument(
         "--pruner",
         choices=PRUNERS,
+        default=default_pruner,
         help="which trainings are given up early (default: median; none for several objectives)",
     )
     group.add_argument(

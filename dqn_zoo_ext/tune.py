@@ -94,7 +94,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
         "-params", "--hyperparams", nargs="+", default=[], metavar="KEY:VALUE", help="as in train; not searched for"
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
-    add_study_options(parser)
+    add_study_options(parser, default_pruner=None)
     add_sharing_options(parser, default_jobs=-1)
     parser.add_plug_in_options()
     return parser.parse(arguments)

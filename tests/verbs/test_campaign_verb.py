@@ -324,7 +324,7 @@ def wait_for_second_run(logs: Path, process: "subprocess.Popen[str]") -> Path:
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_stopped_or_killed_and_gone_on_with(number: signal.Signals, small: Path, tmp_path: Path) -> None:
     logs = tmp_path / "logs"
-    words = [word.replace("400", "3000") for word in WORDS]
+    words = [word.replace("400", "1500") for word in WORDS]
     words += ["--seeds", "1", "--only", "no_window", "--n-jobs", "1", "-f", str(logs)]
     process = start(small, *words)
     second = wait_for_second_run(logs, process)
@@ -352,6 +352,6 @@ def test_stopped_or_killed_and_gone_on_with(number: signal.Signals, small: Path,
     assert after["whole", 1] == rows["whole", 1]
     assert after["no_window", 1]["run_folder"] == str(second)  # gone on with, from its checkpoint
     assert {row["state"] for row in after.values()} == {"finished"}
-    alone = ["--algo", "small", "--env", "CartPole-v1", "-n", "3000", "--seed", "1", "-f", str(tmp_path / "alone")]
+    alone = ["--algo", "small", "--env", "CartPole-v1", "-n", "1500", "--seed", "1", "-f", str(tmp_path / "alone")]
     assert train([*alone, "--verbose", "0", "-params", *LEARN, "n_steps:1"]) == 0
     assert same_weights(tmp_path / "alone" / "small" / "CartPole-v1_1", second)
