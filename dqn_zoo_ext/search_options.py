@@ -93,6 +93,11 @@ def add_study_options(parser: Parser, default_pruner: str | None) -> None:
         metavar="N",
         help="of hyperband and halving: one training in so many goes on at a rung (default: 4)",
     )
+    _add_keeping_options(parser)
+
+
+def _add_keeping_options(parser: Parser) -> None:
+    group = parser.add_argument_group("what is kept of the search")
     group.add_argument(
         "--confirm-seeds",
         type=whole_number(0),
