@@ -112,6 +112,7 @@ def test_the_median_pruner_gives_up_what_lags(place: Place) -> None:
         assert not (place.run(trial.number) / "checkpoints").exists()  # nobody needs them any more
 
 
+@pytest.mark.slow
 def test_each_trials_runs_are_kept(place: Place) -> None:
     place.conf.write_text(
         f"{SMALL}search: {{policy_kwargs.net_arch: {{type: categorical, choices: [[8], [16, 4]]}}}}\n"
@@ -134,6 +135,7 @@ def test_each_trials_runs_are_kept(place: Place) -> None:
     assert widths == {8, 16}
 
 
+@pytest.mark.slow
 def test_several_games_and_seeds_go_from_rung_to_rung_together(place: Place) -> None:
     place.conf.write_text("n_timesteps: 300\nlearning_starts: 50\neval_episodes: 1\npolicy_kwargs: {net_arch: [8]}\n")
     assert place.tune("--seeds 3 4 --n-trials 2 --n-evaluations 3 --sampler random --pruner median --verbose 0") == 0
