@@ -28,7 +28,7 @@ def test_equal_configurations_are_seeds_of_one_curve() -> None:
     assert chart.curves[0].score.tolist() == [15, 16]
     assert chart.curves[0].x.tolist() == [4e6, 8e6]
     assert chart.axis == "frames"
-    assert list(chart.notes) == ["Points: evaluations of 1 games by greedy.", "Bands: lowest to highest seed."]
+    assert list(chart.notes) == ["Points: evaluations of 1 game by greedy.", "Bands: lowest to highest seed."]
 
 
 def test_other_configurations_of_an_algorithm_are_told_apart_by_their_runs() -> None:

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
+from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.results import read_results
 from dqn_zoo_ext.train import main as train
 
@@ -210,7 +211,7 @@ def test_a_trial_that_is_stopped_goes_on_from_its_checkpoint(place: Place, capsy
     words = "--max-total-trials 4 --study-name cart --n-jobs 1 --gym-packages faults_of_trials --sampler random "
     assert place.optimize(f"{words} --pruner none") == 75
     assert [trial.state for trial in place.study.trials] == [TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING]
-    steps = int(next((place.run(1) / "checkpoints").glob("agent_steps_*")).name.rpartition("_")[2])
+    steps = max(CheckpointFolder(place.run(1) / "checkpoints").unchecked())
     assert 0 < steps < 200
     assert "the same command with --study-name cart goes on" in capsys.readouterr().out
     assert place.optimize(f"{words} --pruner none") == 0
