@@ -75,7 +75,7 @@ def seconds_of_training(folder: Path) -> float:
 def measure(arguments: Namespace) -> dict[str, Any]:
     """Ratios and seconds, by part."""
     ways: dict[str, Callable[[Namespace, Path], float]] = {"train": by_train, "campaign": by_campaign, "tune": by_tune}
-    if CORES > 1:
+    if CORES > 1 and not arguments.only_overhead:
         ways["one at a time, all cores"] = lambda given, folder: by_campaign(given, folder, 1, CORES)
         ways["one for each core"] = lambda given, folder: by_campaign(given, folder, CORES, 1)
     whole: dict[str, list[float]] = {name: [] for name in ways}
@@ -94,7 +94,9 @@ def measure(arguments: Namespace) -> dict[str, Any]:
             name: {"whole": _ratio(whole[name], whole["train"]), "training": _ratio(training[name], training["train"])}
             for name in ("campaign", "tune")
         },
-        "side_by_side": _ratio(whole["one at a time, all cores"], whole["one for each core"]) if CORES > 1 else None,
+        "side_by_side": _ratio(whole["one at a time, all cores"], whole["one for each core"])
+        if CORES > 1 and not arguments.only_overhead
+        else None,
     }
 
 
@@ -109,6 +111,7 @@ def main() -> None:
     parser.add_argument("--agent-steps", type=whole_number(1), default=4_000, help="of each (default: 4000)")
     parser.add_argument("--rounds", type=whole_number(1), default=3, help="repetitions (default: 3)")
     parser.add_argument("--env", default="CartPole-v1", help="default: CartPole-v1")
+    parser.add_argument("--only-overhead", action="store_true", help="leave side_by_side out")
     arguments = parser.parse_args()
     found = measure(arguments)
     publish("many_runs", {"env": arguments.env, "runs": arguments.runs, **found}, arguments.output)
