@@ -69,7 +69,8 @@ def wait_until_under_way(storage: str, process: "subprocess.Popen[str]", ended: 
     raise AssertionError("no trial got under way")
 
 
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_worker_is_killed_midway(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     storage = f"sqlite:///{tmp_path}/study.db" if kind == "sqlite" else request.getfixturevalue("database")
     (tmp_path / "mine.yml").write_text(CONF)
