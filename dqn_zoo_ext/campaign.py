@@ -43,10 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check_device(options.device)
     plan = plan_of(options)
 
-    first = plan.runs()[0]
-    launch, side = launcher_of(
-        options, len(plan.runs()), first.variant.configuration, _run_options(first, Path(), log_folder, options, 0)
-    )
+    first = _run_options(plan.runs()[0], Path(), log_folder, options, 0)
+    configurations = [variant.configuration for variant in plan.variants]
+    launch, side = launcher_of(options, len(plan.runs()), configurations, first)
 
     def options_of(run: PlannedRun, conf_file: Path) -> RunOptions:
         return _run_options(run, conf_file, log_folder, options, side.threads)

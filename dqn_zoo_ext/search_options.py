@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from dqn_zoo_ext.experiment.search.search import Searched
 
 
+FIRST_SEED = 1
+"""Of a search that is given none: the same command, typed again or on another machine, is to go on with its study."""
+
+
 def add_search_options(parser: Parser) -> None:
     """The options of RL-Zoo's ``train`` that make it a search."""
     add_study_options(parser, default_pruner="median")
@@ -169,8 +173,7 @@ def search_and_tell(
         modules=tuple(options.gym_packages),
     )
     trials = how.max_total_trials or how.n_trials
-    configuration = problem.configurations({})[0]
-    launch, side = launcher_of(options, trials, configuration, run_options)
+    launch, side = launcher_of(options, trials, problem.configurations({}), run_options)
     problem, how = replace(problem, threads=side.threads), replace(how, n_jobs=side.jobs)
     at_once = f"{side.jobs} at a time, {side.threads} threads each" if side.jobs > 1 else f"{side.threads} threads"
     _say(console, f"searching: {options.algo} on {', '.join(env.gym_id for env in envs)}, {at_once}")

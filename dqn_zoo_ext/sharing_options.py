@@ -1,6 +1,7 @@
 """Where many runs are carried out, on the command line: side by side on this machine, or on a Ray cluster."""
 
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dqn_zoo_ext.command_line import Parser
@@ -37,7 +38,7 @@ def add_sharing_options(parser: Parser, default_jobs: int) -> None:
 
 
 def launcher_of(
-    options: Namespace, runs: int, configuration: Configuration, run_options: RunOptions
+    options: Namespace, runs: int, configurations: Sequence[Configuration], run_options: RunOptions
 ) -> "tuple[Launcher, SideBySide]":
     """What carries the runs out, and how they share the machine.
 
@@ -48,10 +49,10 @@ def launcher_of(
     if options.ray is None:
         from dqn_zoo_ext.experiment.jobs.local import LocalProcesses
 
-        return LocalProcesses(), side_by_side(options.n_jobs, runs, configuration, run_options, options.num_threads)
+        return LocalProcesses(), side_by_side(options.n_jobs, runs, configurations, run_options, options.num_threads)
     from dqn_zoo_ext.experiment.jobs.ray_cluster import RayCluster, Share
 
-    alone = side_by_side(1, 1, configuration, run_options, options.num_threads)
+    alone = side_by_side(1, 1, configurations, run_options, options.num_threads)
     cluster = RayCluster(options.ray, Share(cpus=options.ray_cpus, gpus=options.ray_gpus, memory=alone.memory))
     threads = options.num_threads if options.num_threads > 0 else max(1, int(options.ray_cpus))
     jobs = options.n_jobs if options.n_jobs > 0 else cluster.slots()

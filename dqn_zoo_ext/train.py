@@ -4,6 +4,7 @@ import contextlib
 import shlex
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from rich.console import Console
@@ -20,10 +21,10 @@ from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
-from dqn_zoo_ext.experiment.run import Finished, headline, resume, train
+from dqn_zoo_ext.experiment.run import Finished, resume, train
 from dqn_zoo_ext.experiment.search.options import SearchOptions
 from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
-from dqn_zoo_ext.search_options import search_and_tell, storage_of, study_options_of
+from dqn_zoo_ext.search_options import FIRST_SEED, search_and_tell, storage_of, study_options_of
 from dqn_zoo_ext.storage.results import RunResults
 from dqn_zoo_ext.train_options import make_parser, overrides_of, parse_training, run_options_of
 from dqn_zoo_ext.train_resume import AUTO, run_to_resume
@@ -46,7 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(quiet=options.verbose < 1)
     with tracked(configuration, run_options.seed, _tracking(options)) if options.track else contextlib.nullcontext():
         if options.optimize_hyperparameters:
-            _say(console, headline(configuration, run_options.seed))
             return _search(options, overrides, run_options, console)
         if run is None:
             if options.resume is not None:
@@ -152,8 +152,9 @@ def _search(options: Namespace, overrides: dict[str, object], run_options: RunOp
         heartbeat=options.heartbeat,
         study=study_options_of(options),
     )
-    env = resolve(options.env)
-    return search_and_tell(options, [env], [run_options.seed], overrides, run_options, how, console)
+    seed = run_options.seed if options.seed >= 0 else FIRST_SEED
+    given = replace(run_options, seed=seed)
+    return search_and_tell(options, [resolve(options.env)], [seed], overrides, given, how, console)
 
 
 def _refuse_what_does_not_go_together(options: Namespace) -> None:

@@ -12,7 +12,6 @@ from dqn_zoo_ext.command_line import (
     command_of,
     prepare,
     run_verb,
-    seed_or_random,
     whole_number,
 )
 from dqn_zoo_ext.config.overrides import parse_params
@@ -20,7 +19,7 @@ from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.search.options import SearchOptions
-from dqn_zoo_ext.search_options import add_study_options, search_and_tell, study_options_of
+from dqn_zoo_ext.search_options import FIRST_SEED, add_study_options, search_and_tell, study_options_of
 from dqn_zoo_ext.sharing_options import add_sharing_options
 
 _DESCRIPTION = """\
@@ -72,7 +71,14 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "--env", nargs="+", default=["SpaceInvadersNoFrameskip-v4"], help="one game, or several, to do well in them all"
     )
-    parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="of every trial (default: a random one)")
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=int,
+        default=[FIRST_SEED],
+        metavar="SEED",
+        help=f"of every trial (default: {FIRST_SEED})",
+    )
     parser.add_argument(
         "--n-trials", type=whole_number(1), default=100, metavar="N", help="of the study in all (default: 100)"
     )
@@ -101,8 +107,6 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
 
 
 def _seeds(options: Namespace) -> list[int]:
-    if options.seeds is None:
-        return [seed_or_random(-1)]
     for seed in options.seeds:
         if not 0 <= seed < 2**31:
             raise UserError(f"--seeds: must be from 0 to 2**31 - 1, not {seed}")

@@ -4,6 +4,7 @@
 own with the runs of a trial, ``confirm/`` one with the runs that compare the winner with what it began from.
 """
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,3 +56,9 @@ class StudyFolder:
     def confirmation(self) -> Path:
         """The log folder of the runs that confirm the winner."""
         return self.path / "confirm"
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Of all runs beneath `folder`: they have ended for good, and a replay may take gigabytes."""
+    for checkpoints in folder.rglob("checkpoints"):
+        shutil.rmtree(checkpoints, ignore_errors=True)

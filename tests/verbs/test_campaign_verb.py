@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from campaign_complaint import complaint
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.campaign import main as campaign
-from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder
 from dqn_zoo_ext.storage.results import read_results
@@ -250,16 +250,6 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
 ) -> None:
     assert expected in complaint([*words.split(), "-f", str(tmp_path / "logs")], capsys)
     assert list(tmp_path.iterdir()) == []
-
-
-def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit) as ended:
-        run_verb(campaign, words)
-    captured = capsys.readouterr()
-    assert ended.value.code == 2, captured
-    (line,) = captured.err.splitlines()
-    assert line.startswith("error: ")
-    return line.removeprefix("error: ")
 
 
 @pytest.mark.parametrize(

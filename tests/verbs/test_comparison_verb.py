@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from browser import opened
+from campaign_complaint import complaint
 
 from dqn_zoo_ext.campaign import main as campaign
-from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder
 from dqn_zoo_ext.storage.results import read_results
 from dqn_zoo_ext.train import main as train
@@ -175,16 +175,6 @@ def test_runs_that_never_learn_are_said_before_and_after(tmp_path: Path, capsys:
     assert "dqn, double_dqn on CartPole-v1: 0 updates: these networks have not learned" in after
     rows = rows_of(tmp_path / "logs" / "campaigns" / "double-or-not")
     assert {row["updates"] for row in rows.values()} == {"0"}
-
-
-def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit) as ended:
-        run_verb(campaign, words)
-    captured = capsys.readouterr()
-    assert ended.value.code == 2, captured
-    (line,) = captured.err.splitlines()
-    assert line.startswith("error: ")
-    return line.removeprefix("error: ")
 
 
 def test_a_changed_plan_is_named(done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,22 +1,16 @@
 """Before the first run: whether every variant can be trained, and what a campaign that goes on is to be held to."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 from dqn_zoo_ext.config.ablations import WHOLE
 from dqn_zoo_ext.config.layers import SEARCH
 from dqn_zoo_ext.config.yaml_source import Source, read_text, to_yaml
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.campaign.plan import Plan, Variant
-from dqn_zoo_ext.experiment.doctor import Diagnosis, brief_lines
+from dqn_zoo_ext.experiment.doctor import Diagnosis
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.rehearse import rehearse
 from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Manifest
 from dqn_zoo_ext.storage.results import Versions
-
-_TO_SEE_ALL = "type the command in a run's command.txt, with `doctor` in place of `train`, to see all"
-_NAMES_IN_A_LINE = 3
 
 
 def check(variant: Variant, options: RunOptions, shown: str) -> Diagnosis:
@@ -25,22 +19,6 @@ def check(variant: Variant, options: RunOptions, shown: str) -> Diagnosis:
         return rehearse(variant.configuration, options)
     except UserError as error:
         raise error if shown == WHOLE else UserError(f"variant '{shown}': {error}") from error
-
-
-def doctors_lines(looked_at: Sequence[tuple[str, Diagnosis]]) -> list[str]:
-    """The doctor's brief lines of all variants, each line once, with the names of those it is of unless of all."""
-    names: dict[str, list[str]] = {}
-    for shown, found in looked_at:
-        first = looked_at[0][1]  # what is free changes from one look to the next
-        for line in brief_lines(replace(found, memory=first.memory, free_disk=first.free_disk), _TO_SEE_ALL):
-            names.setdefault(line, []).append(shown)
-    return [line if len(of) == len(looked_at) else f"{_listed(of)}: {line}" for line, of in names.items()]
-
-
-def _listed(names: Sequence[str]) -> str:
-    if len(names) <= _NAMES_IN_A_LINE + 1:
-        return ", ".join(names)
-    return f"{', '.join(names[:_NAMES_IN_A_LINE])} and {len(names) - _NAMES_IN_A_LINE} more"
 
 
 def write_plan(plan: Plan, folder: CampaignFolder, command: str) -> Manifest:

@@ -11,12 +11,13 @@ from statistics import fmean
 from rich.console import Console
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
-from dqn_zoo_ext.experiment.campaign.begin import check, doctors_lines, refuse_another, write_plan
+from dqn_zoo_ext.experiment.campaign.begin import check, refuse_another, write_plan
 from dqn_zoo_ext.experiment.campaign.plan import Plan, PlannedRun
 from dqn_zoo_ext.experiment.campaign.row import row_after
 from dqn_zoo_ext.experiment.campaign.table import Heading, Summary, in_order, markdown, summaries
 from dqn_zoo_ext.experiment.jobs.job import Job, Launcher, Outcome
 from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.experiment.rehearse import doctors_lines
 from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
 from dqn_zoo_ext.storage.campaign_folder import CAMPAIGNS, CampaignFolder, Row, RunKey, nothing_begun
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder

@@ -1,6 +1,7 @@
 """How the runs of one machine share it: how many at a time, and with how many threads each."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dqn_zoo_ext.config.load import Configuration
@@ -26,20 +27,23 @@ class SideBySide:
     memory: int
 
 
-def side_by_side(asked: int, runs: int, configuration: Configuration, options: RunOptions, threads: int) -> SideBySide:
+def side_by_side(
+    asked: int, runs: int, configurations: Sequence[Configuration], options: RunOptions, threads: int
+) -> SideBySide:
     """`asked` runs at a time, never more than there are `runs`; -1 for as many as there are cores, or one on a GPU.
 
     threads: what the user asked for, below 1 for nothing: then the cores are divided evenly. UserError if so many runs
-    do not fit into the free memory together; with -1 there are only as many as fit.
+    do not fit into the free memory together, each as large as the largest of `configurations`; with -1 there are only
+    as many as fit.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     gpu = gpu_memory(options.device)
     most = cores if gpu is None else 1  # how runs share a GPU has not been measured
     jobs = max(1, min(runs, most if asked < 1 else asked))
-    found = diagnose(configuration, options, measure=False)
-    replay = found.sizes.replay_filled or 0
+    looked_at = [diagnose(each, options, measure=False) for each in configurations]
+    replay = max(found.sizes.replay_filled or 0 for found in looked_at)
     needed = _PROCESS + (replay if gpu is None else 0)
-    for memory, of_a_run in ((found.memory, needed), (gpu, _ON_A_GPU + replay)):
+    for memory, of_a_run in ((looked_at[0].memory, needed), (gpu, _ON_A_GPU + replay)):
         if memory is None:
             continue
         fit = max(1, int(memory.free * _PART_OF_FREE // of_a_run))

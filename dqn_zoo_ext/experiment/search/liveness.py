@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -110,12 +111,18 @@ def queue_again(study: optuna.Study, trial: FrozenTrial, deaths: int = 0) -> boo
 
 
 def _this_process() -> dict[str, Any]:
-    return {"host": platform.node(), "process": os.getpid()}
+    return {**_here(), "process": os.getpid()}
+
+
+def _here() -> dict[str, Any]:
+    """Where process numbers mean the same: containers may share a host's name, but not its numbers."""
+    namespace = Path("/proc/self/ns/pid")
+    return {"host": platform.node(), "numbers": str(namespace.readlink()) if namespace.is_symlink() else ""}
 
 
 def _is_gone(worker: Any) -> bool:
     """Whether the process is one of this machine, and not there any more."""
-    if not isinstance(worker, dict) or worker.get("host") != platform.node():
+    if not isinstance(worker, dict) or not _here().items() <= worker.items():
         return False
     try:
         os.kill(int(worker["process"]), 0)

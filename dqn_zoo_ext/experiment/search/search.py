@@ -12,7 +12,7 @@ from dqn_zoo_ext.callbacks.progress import quiet_without_reader
 from dqn_zoo_ext.config.brought import makes_checkpoints
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.jobs.job import Launcher
-from dqn_zoo_ext.experiment.rehearse import rehearse
+from dqn_zoo_ext.experiment.rehearse import doctors_lines, rehearse
 from dqn_zoo_ext.experiment.search.confirm import Confirmation, confirm, fresh_seeds
 from dqn_zoo_ext.experiment.search.options import SearchOptions
 from dqn_zoo_ext.experiment.search.problem import Problem
@@ -20,12 +20,12 @@ from dqn_zoo_ext.experiment.search.pruners import rungs_of
 from dqn_zoo_ext.experiment.search.space import search_space
 from dqn_zoo_ext.experiment.search.study import best_of, open_study
 from dqn_zoo_ext.experiment.search.sweep import Sweep
-from dqn_zoo_ext.experiment.search.trial_runs import Stopped
+from dqn_zoo_ext.experiment.search.trial_runs import Failed, Stopped
 from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
 from dqn_zoo_ext.report.study_attributes import REASON
 from dqn_zoo_ext.report.trials import TrialsReport
 from dqn_zoo_ext.storage.run_lock import locked
-from dqn_zoo_ext.storage.study_folder import StudyFolder
+from dqn_zoo_ext.storage.study_folder import StudyFolder, remove_checkpoints
 
 _CONFIRMED = "confirmed"
 """A study's user attribute: which trial was trained with fresh seeds, and what came of it."""
@@ -55,8 +55,7 @@ def search(
     configurations = problem.configurations({})
     spaces = [search_space(load, problem.overrides) for load in problem.loads]  # the same; each game allows its ends
     rungs = _rungs(problem, how)
-    for configuration in configurations:
-        rehearse(configuration, replace(problem.options, seed=problem.seeds[0]))
+    looked_at = [(each.env.gym_id, rehearse(each, problem.options)) for each in configurations]
     folder = claim()
     try:
         study = open_study(
@@ -73,7 +72,8 @@ def search(
         raise
     names = tuple(configuration.env.folder_name for configuration in configurations)
     telling = _Telling(study, problem, how, TrialsReport(folder.path, names), console)
-    telling.say(f"study '{folder.name}', {folder.path}")
+    for line in [f"study '{folder.name}', {folder.path}", *doctors_lines(looked_at)]:
+        telling.say(line)
     telling.write()
     with stop_requests() as stop:
         sweep = Sweep(study, spaces[0], problem, rungs, how, launch, how.log_path or folder.trials, telling.told)
@@ -119,6 +119,10 @@ def _confirmed(
             found = confirm(problem, best.params, seeds, place, launch, how.n_jobs, say, stop)
         except Stopped:
             return None
+        except Failed as error:
+            say(f"the best trial cannot be confirmed: {error}")
+            return None
+        remove_checkpoints(place)
         study.set_user_attr(
             _CONFIRMED,
             {"trial": best.number, "seeds": list(seeds), "best": list(found.best), "untuned": list(found.untuned)},

@@ -20,11 +20,6 @@ _ATTEMPTS = 10
 _MADE_BY_ANOTHER = ("already exists", "duplicate key", "UNIQUE constraint")
 
 
-def default_storage(folder: Path) -> str:
-    """The URL of the SQLite file in a study's folder."""
-    return f"sqlite:///{folder / 'study.db'}"
-
-
 def open_storage(storage: str | None) -> BaseStorage:
     """What `storage` names: a database's URL, or the path of a journal (``.log``); None is the memory of this process.
 

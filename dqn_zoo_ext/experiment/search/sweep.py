@@ -1,6 +1,5 @@
 """A search for hyperparameters at work: an Optuna study whose trials are trainings, each in a process of its own."""
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from dqn_zoo_ext.experiment.search.space import Space
 from dqn_zoo_ext.experiment.search.trial_runs import Failed, Pruned, Stopped, TrialRuns
 from dqn_zoo_ext.experiment.signals import StopRequest
 from dqn_zoo_ext.report.study_attributes import CONFIGURATION, INTERRUPTED, REASON
+from dqn_zoo_ext.storage.study_folder import remove_checkpoints
 
 _COUNTED = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED, TrialState.WAITING)
 _SECONDS_BETWEEN_LOOKS = 0.2
@@ -131,7 +131,7 @@ class Sweep:
                 reason = str(error) if isinstance(error, Failed) else reason_of(error)
             with self._lock:
                 self._tell(trial, values, state, reason, time.monotonic() - started)
-        _remove_checkpoints(folder)
+        remove_checkpoints(folder)
 
     def _train(self, trial: Trial, folder: Path) -> list[float]:
         jobs = self.problem.jobs(trial.params, folder)
@@ -167,8 +167,3 @@ class Sweep:
         with suppress(ValueError, UpdateFinishedTrialError):  # another process thought this one dead
             told = self.study.tell(trial, values, state)
             self.on_change(told, seconds)
-
-
-def _remove_checkpoints(folder: Path) -> None:
-    for checkpoints in folder.glob("*/*/checkpoints"):
-        shutil.rmtree(checkpoints, ignore_errors=True)

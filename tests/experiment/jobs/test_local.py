@@ -11,15 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from job_of_cart_pole import job
 
 from dqn_zoo_ext.experiment.jobs.job import Job, Outcome
 from dqn_zoo_ext.experiment.jobs.local import LocalProcesses
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.results import EvaluationRecord
-
-sys.path.insert(0, str(Path(__file__).parent))
-from job_of_cart_pole import job
 
 
 @pytest.fixture(scope="module")

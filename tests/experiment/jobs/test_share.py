@@ -16,6 +16,7 @@ from dqn_zoo_ext.experiment.options import RunOptions
 
 GIGABYTE = 2**30
 ATARI = load("dqn", resolve("Pong"))  # a replay of 7 GB
+SMALL = replace(ATARI, hyperparameters=replace(ATARI.hyperparameters, buffer_size=10_000))
 OPTIONS = RunOptions(log_folder=Path("logs"), seed=1, device="cpu")
 
 
@@ -36,16 +37,15 @@ def _eight_cores_and_forty_gigabytes(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_cores_and_memory_are_divided(asked: int, runs: int, threads: int, expected: tuple[int, int]) -> None:
-    found = side_by_side(asked, runs, ATARI, OPTIONS, threads)
+    found = side_by_side(asked, runs, [SMALL, ATARI], OPTIONS, threads)
     assert (found.jobs, found.threads) == expected
     assert 7 * GIGABYTE < found.memory < 8 * GIGABYTE
 
 
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(UserError, match=r"--n-jobs: 8 runs of [\d.]+ GB each do not fit into the 42.9 GB .* at most 5"):
-        side_by_side(8, 8, ATARI, OPTIONS, 0)
+        side_by_side(8, 8, [ATARI], OPTIONS, 0)
 
 
 def test_a_small_replay_is_no_limit() -> None:
-    small = replace(ATARI, hyperparameters=replace(ATARI.hyperparameters, buffer_size=10_000))
-    assert side_by_side(-1, 100, small, OPTIONS, 0).jobs == 8
+    assert side_by_side(-1, 100, [SMALL], OPTIONS, 0).jobs == 8

@@ -1,7 +1,5 @@
 """Whose trials are whose: a dead process's trial is queued again once, and not for ever."""
 
-import os
-import platform
 import subprocess
 import sys
 import time
@@ -12,7 +10,7 @@ import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import TrialState
 
-from dqn_zoo_ext.experiment.search.liveness import ALIVE, CONTINUES, DEATHS, WORKER, Pulse, queue_again
+from dqn_zoo_ext.experiment.search.liveness import ALIVE, CONTINUES, DEATHS, WORKER, Pulse, _this_process, queue_again
 
 SPACE: Mapping[str, BaseDistribution] = {"rate": FloatDistribution(0.0, 1.0)}
 
@@ -36,7 +34,7 @@ def dead_process() -> int:
 
 
 def test_a_process_that_is_gone_from_this_machine_is_dead_at_once(study: optuna.Study) -> None:
-    trial = begun_by(study, {"host": platform.node(), "process": dead_process()}, time.time())
+    trial = begun_by(study, {**_this_process(), "process": dead_process()}, time.time())
     trial.report(3.0, 100)
     assert [each.number for each in Pulse(study, every=60.0).revive()] == [0]
     old, new = study.trials
@@ -52,7 +50,8 @@ def test_a_process_that_is_gone_from_this_machine_is_dead_at_once(study: optuna.
 @pytest.mark.parametrize(
     ("worker", "silent_for", "lost"),
     [
-        ({"host": platform.node(), "process": os.getpid()}, 0.0, False),
+        (_this_process(), 0.0, False),
+        ({**_this_process(), "process": 2**22, "numbers": "a container"}, 0.0, False),
         ({"host": "elsewhere", "process": 1}, 0.0, False),
         ({"host": "elsewhere", "process": 1}, 119.0, False),
         ({"host": "elsewhere", "process": 1}, 121.0, True),
@@ -70,7 +69,7 @@ def test_a_trial_that_is_silent_is_lost(
 
 
 def test_of_two_that_find_it_dead_one_queues_it(study: optuna.Study) -> None:
-    trial = begun_by(study, {"host": platform.node(), "process": dead_process()}, time.time())
+    trial = begun_by(study, {**_this_process(), "process": dead_process()}, time.time())
     seen = study.trials[trial.number]
     assert queue_again(study, seen, deaths=1)
     assert not queue_again(study, seen, deaths=1)
@@ -78,7 +77,7 @@ def test_of_two_that_find_it_dead_one_queues_it(study: optuna.Study) -> None:
 
 
 def test_a_trial_that_kills_its_processes_is_given_up(study: optuna.Study) -> None:
-    gone = {"host": platform.node(), "process": dead_process()}
+    gone = {**_this_process(), "process": dead_process()}
     begun_by(study, gone, time.time())
     for _ in range(9):
         Pulse(study, every=60.0).revive()

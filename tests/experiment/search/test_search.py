@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import optuna
 import pytest
 import yaml
 from optuna.trial import TrialState
+from small_searches import SMALL, Place
 
 from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.errors import UserError
@@ -19,9 +19,7 @@ from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.results import read_results
 from dqn_zoo_ext.train import main as train
-
-sys.path.insert(0, str(Path(__file__).parent))
-from small_searches import SMALL, Place
+from dqn_zoo_ext.tune import main as tune
 
 RANDOM = "--sampler random --pruner none --verbose 0"
 
@@ -86,6 +84,39 @@ def test_a_total_counts_the_sessions_before(place: Place) -> None:
     for _ in range(2):
         assert place.optimize(f"--max-total-trials 2 --n-trials 9 {RANDOM} --study-name cart") == 0
         assert len(place.study.trials) == 2
+
+
+@pytest.mark.parametrize("by", ["tune", "train -optimize"])
+def test_the_same_command_goes_on_with_its_study(by: str, place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    words = f"--env CartPole-v1 -conf {place.conf} -f {place.logs} --study-name cart --confirm-seeds 0 --pruner none"
+    for number in (1, 2):  # no seed is given
+        if by == "tune":
+            assert tune([*words.split(), "--n-trials", str(number)]) == 0
+        else:
+            assert train([*words.split(), "-optimize", "--n-trials", "1"]) == 0
+        assert len(place.study.trials) == number
+        out = capsys.readouterr().out
+        assert "updates and" in out  # the doctor's look
+        assert "study 'cart' has" in out
+    values = {trial.params["learning_rate"] for trial in place.study.trials}
+    assert len(values) == 2
+
+
+def test_a_search_of_networks_that_never_learn_says_so(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    assert place.tune("--n-trials 1 --pruner none -params learning_starts:5000") == 0
+    assert "a run must be longer than its learning_starts" in capsys.readouterr().out
+
+
+def test_a_confirmation_that_fails_leaves_the_search_as_it_is(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    marks = place.folder / "marks"
+    marks.mkdir()
+    place.conf.write_text(
+        f"{SMALL}callback: [{{fault_of_a_trial: {{kind: mistake, marks: '{marks}', after: 1, trials: 9}}}}]\n"
+    )
+    words = "--n-trials 1 --pruner none --gym-packages faults_of_trials --confirm-seeds 1"
+    assert place.tune(words) == 0
+    assert "the best trial cannot be confirmed: ZeroDivisionError: a mistake" in capsys.readouterr().out
+    assert "# Not trained again with fresh seeds." in (place.path / "winner.yml").read_text()
 
 
 def test_a_journal(place: Place) -> None:

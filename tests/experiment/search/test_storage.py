@@ -10,9 +10,10 @@ from postgres_fixtures import Postgres
 
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.search.options import StudyOptions
-from dqn_zoo_ext.experiment.search.storage import cannot_open, default_storage, open_storage
+from dqn_zoo_ext.experiment.search.storage import cannot_open, open_storage
 from dqn_zoo_ext.experiment.search.study import best_of, open_study, stored_study, trial_values
 from dqn_zoo_ext.storage.database_url import without_password
+from dqn_zoo_ext.storage.study_folder import StudyFolder
 
 SPACE = {"x": FloatDistribution(0.0, 1.0)}
 
@@ -42,7 +43,7 @@ def test_postgresql(postgres: Postgres, database: str) -> None:
 
 @pytest.mark.parametrize("kind", ["postgresql", "sqlite", "journal"])
 def test_processes_share_a_storage(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    files = {"sqlite": default_storage(tmp_path), "journal": str(tmp_path / "study.log")}
+    files = {"sqlite": StudyFolder(tmp_path).database, "journal": str(tmp_path / "study.log")}
     storage = files.get(kind) or request.getfixturevalue("database")
     program = (
         "import sys\n"
@@ -63,7 +64,7 @@ def test_processes_share_a_storage(kind: str, tmp_path: Path, request: pytest.Fi
 
 @pytest.mark.parametrize("kind", ["db", "log"])
 def test_files(kind: str, tmp_path: Path) -> None:
-    storage = default_storage(tmp_path / "new" / "folder")
+    storage = StudyFolder(tmp_path / "new" / "folder").database
     storage = storage if kind == "db" else str(tmp_path / "new" / "folder" / "study.log")
     assert search(storage) == 2
     assert search(storage) == 4
