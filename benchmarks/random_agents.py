@@ -61,7 +61,7 @@ def main() -> None:
     rows = kept(arguments.output, arguments.games)
     for name in arguments.env or every_game():
         env = resolve(name)
-        key = env.config_name
+        key = env.game or env.gym_id
         if key not in rows:
             rows[key] = measured(name, arguments.games)
             print(f"{key}: {rows[key]['mean']:g} +- {rows[key]['std']:g} in {rows[key]['seconds']:g} s", flush=True)

@@ -42,14 +42,16 @@ ALGORITHMS = (
 )
 YARDSTICKS = ("sb3_dqn", "sb3_qrdqn")
 FOR_IMAGES = {"impala_dqn"}
+IMAGES = {"atari", "minatar"}
 PLAYGROUND = {"CartPole-v1", "Acrobot-v1", "MountainCar-v0", "LunarLander-v3"}
+MINATARS = {"asterix", "breakout", "freeway", "seaquest", "space_invaders"}
 SAMPLE = ("space_invaders", "pong", "surround")
 """Atari's files hold facts and no value, so that all 104 are loaded by DQN, and these three by every algorithm."""
 PAIRS = [
-    pytest.param(algo, path, id=f"{algo}-{path.stem}")
+    pytest.param(algo, path, id=f"{algo}-{path.parent.name}-{path.stem}")
     for algo in (*ALGORITHMS, *YARDSTICKS)
     for path in GAME_FILES
-    if (algo not in FOR_IMAGES or path.parent.name == "atari") and (path.stem in SAMPLE or path.parent.name != "atari")
+    if (algo not in FOR_IMAGES or path.parent.name in IMAGES) and (path.stem in SAMPLE or path.parent.name != "atari")
 ]
 SEARCHED = [
     (algo, name)
@@ -75,7 +77,8 @@ def values(path: Path) -> dict[str, Located]:
 
 def test_the_promised_games_are_there() -> None:
     assert {path.stem for path in ATARI_FILES} == set(single_player_games())
-    assert {path.stem for path in GAME_FILES} - {path.stem for path in ATARI_FILES} == PLAYGROUND
+    assert {path.stem for path in GAME_FILES if path.parent.name not in IMAGES} == PLAYGROUND
+    assert {path.stem for path in (ROOT / "minatar").glob("*.yml")} == MINATARS
     assert {path.stem for path in (ROOT / "families").glob("*.yml")} == {*FAMILIES, "rl_zoo"}
     assert {path.stem for path in (ROOT / "algorithms").glob("*.yml")} == {*ALGORITHMS, *YARDSTICKS}
 
