@@ -19,7 +19,7 @@ from dqn_zoo_ext.registry import register_preprocessing
 Observation = npt.NDArray[np.int8]
 
 
-class Cells(gymnasium.Wrapper[Observation, np.int64, npt.NDArray[np.bool_], np.int64]):
+class Cells(gymnasium.Wrapper[Observation, np.int64, Any, np.int64]):
     """Observations (channels, 10, 10) of 0 and 1, as convolutions expect them.
 
     Of type int8: uint8 would mean an image to Stable-Baselines3, which is divided by 255, and a stack of frames to the
@@ -48,7 +48,7 @@ class Cells(gymnasium.Wrapper[Observation, np.int64, npt.NDArray[np.bool_], np.i
         return _channels_first(cells), float(reward), bool(terminated), truncated, info
 
 
-def _channels_first(cells: npt.NDArray[np.bool_]) -> Observation:
+def _channels_first(cells: npt.NDArray[Any]) -> Observation:
     """(10, 10, channels) of bools to (channels, 10, 10) of 0 and 1."""
     return np.ascontiguousarray(cells.transpose(2, 0, 1)).view(np.int8)
 

@@ -1,5 +1,6 @@
 """MinAtar: ids without --gym-packages, cells as the agent sees them, exact replays, and a line where it is missing."""
 
+import importlib
 from typing import Any
 
 import gymnasium
@@ -92,7 +93,7 @@ def test_a_game_without_end_is_truncated() -> None:
 def test_the_network_is_young_and_tians() -> None:
     configuration = load("dqn", named("MinAtar/Breakout-v1"), overrides={"buffer_size": 100})
     model = build_model(configuration, build_venv(configuration, 1, 1), 1, "cpu")
-    shapes = [tuple(weight.shape) for weight in model.policy.q_net.parameters()]  # type: ignore[operator,union-attr]
+    shapes = [tuple(weight.shape) for weight in model.policy.q_net.parameters()]  # type: ignore[union-attr]
     assert shapes == [(16, 4, 3, 3), (16,), (128, 16 * 8 * 8), (128,), (3, 128), (3,)]
 
 
@@ -106,7 +107,7 @@ def test_where_the_package_is_missing_a_line_says_how_to_install_it(monkeypatch:
     def missing(name: str) -> Any:
         raise ImportError(f"No module named '{name}'")
 
-    monkeypatch.setattr(minatar_ids.importlib, "import_module", missing)
+    monkeypatch.setattr(importlib, "import_module", missing)
     monkeypatch.setattr(gymnasium, "registry", {})
     with pytest.raises(UserError) as raised:
         minatar_ids.make_known("MinAtar/Breakout-v1")
