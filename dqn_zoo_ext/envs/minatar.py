@@ -17,6 +17,8 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.registry import register_preprocessing
 
 Observation = npt.NDArray[np.int8]
+_PIXELS, _FRAMES_A_SECOND = 16, 10
+"""Of a cell in a picture, each way; of a video."""
 
 
 class Cells(gymnasium.Wrapper[Observation, np.int64, Any, np.int64]):
@@ -32,6 +34,7 @@ class Cells(gymnasium.Wrapper[Observation, np.int64, Any, np.int64]):
     def __init__(self, env: GymEnv) -> None:
         super().__init__(env)
         height, width, channels = env.observation_space.shape or ()
+        self.metadata = {**env.metadata, "render_fps": _FRAMES_A_SECOND}
         self.observation_space = spaces.Box(0, 1, (channels, height, width), np.int8)
 
     def reset(
@@ -46,6 +49,13 @@ class Cells(gymnasium.Wrapper[Observation, np.int64, Any, np.int64]):
         """One frame: MinAtar skips none."""
         cells, reward, terminated, truncated, info = self.env.step(action)
         return _channels_first(cells), float(reward), bool(terminated), truncated, info
+
+    def render(self) -> Any:
+        """With ``rgb_array`` a picture to look at, 160 x 160 of uint8; MinAtar's own is 10 x 10 of floats."""
+        picture = self.env.render()
+        if self.render_mode != "rgb_array" or not isinstance(picture, np.ndarray):
+            return picture
+        return np.kron(np.round(255 * picture), np.ones((_PIXELS, _PIXELS, 1))).astype(np.uint8)
 
 
 def _channels_first(cells: npt.NDArray[Any]) -> Observation:
@@ -68,6 +78,7 @@ class MinAtar:
         """A Dummy- or SubprocVecEnv; in a VecFrameStack if `frame_stack` is above 1. UserError for other families."""
         if request.env.family != MINATAR:
             raise UserError(f"preprocessing 'minatar' is for MinAtar, not for '{request.env.gym_id}'; use 'none'")
-        kwargs = {**request.env_kwargs, "max_episode_steps": self.max_agent_steps_per_game}
-        venv = make_gym_vector(request, kwargs, Cells)
+        limit = {"max_episode_steps": self.max_agent_steps_per_game}
+        # gymnasium's checker has nothing to say that Cells does not mend
+        venv = make_gym_vector(request, {**request.env_kwargs, **limit, "disable_env_checker": True}, Cells)
         return VecFrameStack(venv, request.frame_stack) if request.frame_stack > 1 else venv

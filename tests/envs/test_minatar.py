@@ -45,6 +45,17 @@ def test_the_agent_sees_the_games_cells_channels_first(title: str) -> None:
     check_env(wrapped, skip_render_check=True)
 
 
+def test_a_picture_shows_each_cell_as_a_square() -> None:
+    env = gymnasium.make(named("MinAtar/Breakout-v1").gym_id, render_mode="rgb_array")
+    cells = Cells(env)
+    seen, _ = cells.reset(seed=1)
+    picture = cells.render()
+    assert (picture.shape, picture.dtype) == ((160, 160, 3), np.uint8)
+    lit = picture.reshape(10, 16, 10, 16, 3).any(axis=(1, 3, 4))
+    assert (lit == seen.any(axis=0)).all()
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) >= 3
+
+
 def test_ids_versions_and_folders() -> None:
     env = named("MinAtar/SpaceInvaders-v0")
     assert (env.family, env.game, env.config_name) == ("minatar", None, "space_invaders")
