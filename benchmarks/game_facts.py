@@ -5,8 +5,8 @@ Nobody types these facts: a game's file is written from them, and the tests hold
 ids: the game's ids in gymnasium that ``--env`` takes. actions: the minimal set, in the emulator's order.
 lives: half a second after the start, as in three games the emulator counts others before. screen: height, width.
 black_agent_steps: for how many agent steps of NOOP the screen is black all over, at the start of a game without no-ops.
-fire_starts: whether the screen stands still for 10 seconds of NOOP, and moves once FIRE is held down for one; a game
-that stands still without that (a turn of the player's, say) is no such game.
+fire_starts: whether the screen stands still for 10 seconds of NOOP and moves once FIRE is held down for one, while none
+of UP, RIGHT, LEFT and DOWN, each held down for a second, sets anything going that moves by itself.
 fire_after_life: the same 10 seconds of NOOP, beginning 10 seconds after a life that random play has lost (by then the
 scene of the loss is over); null where no life was lost within 5 minutes of random play.
 moves: whether anything moves within 10 seconds of NOOP at all.
@@ -55,13 +55,27 @@ def stands_still(emulator: ale_py.ALEInterface, frames: int = 10 * SECOND) -> bo
 
 
 def waits_for_fire(emulator: ale_py.ALEInterface) -> bool:
-    """Whether the screen stands still for 10 seconds of NOOP, and moves once FIRE is held down for a second."""
+    """Whether the screen stands still until FIRE is held down for a second, and nothing else sets it going."""
     if not stands_still(emulator):
         return False
-    before = emulator.getScreen()
+    beginning, before = emulator.cloneState(), emulator.getScreen()
+    hold(emulator, FIRE)
+    if (emulator.getScreen() == before).all():
+        return False
+    for action in (ale_py.Action.UP, ale_py.Action.RIGHT, ale_py.Action.LEFT, ale_py.Action.DOWN):
+        if action in emulator.getMinimalActionSet():
+            emulator.restoreState(beginning)
+            hold(emulator, action)
+            hold(emulator, NOOP)
+            if not stands_still(emulator):
+                return False
+    return True
+
+
+def hold(emulator: ale_py.ALEInterface, action: ale_py.Action) -> None:
+    """For a second."""
     for _ in range(SECOND):
-        emulator.act(FIRE)
-    return bool((emulator.getScreen() != before).any())
+        emulator.act(action)
 
 
 def waits_after_a_lost_life(rom: str) -> bool | None:
