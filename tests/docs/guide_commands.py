@@ -16,7 +16,7 @@ _FENCED = re.compile(r"^( *)```[^\n]*\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`([^`]+)`")
 _SCRIPT = re.compile(r"^ *```sh\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"`([\w-]+\.(?:yml|py))`:\n\n```\w+\n(.*?)```", re.DOTALL)
-_ENDS = {"|", "||", "&", "&&", ";", ">", ">>", "2", "(", ")"}
+_ENDS = {"|", "||", "&", "&&", ";", ">", ">>", "(", ")"}
 
 
 @dataclass(frozen=True)

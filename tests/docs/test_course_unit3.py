@@ -80,7 +80,7 @@ def test_every_command_of_the_page_works(
     assert not list(tmp_path.rglob("dqn.yml"))
 
 
-def test_the_notebook_has_the_script_of(PAGE) -> None:
+def test_the_notebook_has_the_commands_of_the_page() -> None:
     page = [words for words in script_of(PAGE) if words[2] != "dqn_zoo_ext.doctor" and "--resume" not in words]
     assert commands_of_the_notebook() == page
 
