@@ -25,7 +25,7 @@ def help_of(verb: str) -> str:
     from dqn_zoo_ext.__main__ import main
 
     printed = io.StringIO()
-    os.environ["COLUMNS"] = "100"
+    os.environ["COLUMNS"] = "88"  # as many as a page is wide
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         main([verb, "--help"])
     if not printed.getvalue():

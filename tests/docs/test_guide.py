@@ -20,7 +20,7 @@ _OF_ATTRIBUTE = re.compile(r"\b(href|src)=\"?([^\"\s>]+)\"?")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As `make docs` builds it, in another folder."""
     folder = tmp_path_factory.mktemp("guide") / "site"
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(folder)]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(folder)]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
