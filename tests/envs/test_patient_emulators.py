@@ -82,7 +82,7 @@ def test_a_restored_vector_goes_on_as_the_one_that_never_stopped(name: str) -> N
     venv, other = made(1), made(1)
     actions = np.random.default_rng(0).integers(0, 4, (180, 2))
     np.testing.assert_array_equal(venv.reset(), other.reset())
-    played, states = [], {}
+    played, states = [], dict[int, dict[str, Any]]()
     for t, row in enumerate(actions):
         played.append(fingerprint(venv.step(row)))
         state = venv.state()

@@ -141,6 +141,7 @@ def test_a_model_tells_its_ring_and_one_that_is_loaded_does_so_again(tmp_path: P
         assert (loaded.replay_buffer.planes, loaded.replay_buffer.stack_start) == (3, "repeat")
         assert np.array_equal(loaded.predict(obs, deterministic=True)[0], model.predict(obs, deterministic=True)[0])
     loaded.load_replay_buffer(tmp_path / "replay.pkl")
+    assert isinstance(loaded.replay_buffer, FrameRing)
     assert torch.equal(loaded.replay_buffer.frames, model.replay_buffer.frames)
     assert with_stacking(loaded.replay_buffer_kwargs, made()).keys().isdisjoint(Stacking._fields)
 
