@@ -6,7 +6,8 @@ import pytest
 from conftest import COURSE as DQN_YML
 
 from dqn_zoo_ext.config.load import load
-from dqn_zoo_ext.config.presets import find_preset, preset_files
+from dqn_zoo_ext.config.presets import find_preset
+from dqn_zoo_ext.config.shipped_files import preset_files
 from dqn_zoo_ext.config.yaml_source import Source, read_text
 from dqn_zoo_ext.doctor import main as doctor
 from dqn_zoo_ext.envs.ids import resolve

@@ -14,8 +14,8 @@ from stable_baselines3.common.atari_wrappers import AtariWrapper
 
 import dqn_zoo_ext.algorithms  # noqa: F401  # registers what the configurations name
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.config.layers import shipped
 from dqn_zoo_ext.config.load import Configuration, load
+from dqn_zoo_ext.config.shipped_files import shipped
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment import doctor
