@@ -70,7 +70,7 @@ def read_campaign_file(path: Path) -> CampaignFile:
     if _ABLATE in document and _VARIANTS in document:
         at = document[_VARIANTS].source
         raise UserError(f"{at}: {_VARIANTS}: not beside {_ABLATE}, whose variants stand in the algorithm's YAML file")
-    for key in (_VARIANTS, _CONF):
+    for key in (_CONF, _VARIANTS):
         if _PRESETS in document and key in document:
             raise UserError(f"{document[key].source}: {key}: not beside {_PRESETS}, each of which is a file of its own")
     return CampaignFile(

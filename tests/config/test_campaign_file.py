@@ -43,6 +43,9 @@ def test_presets_bring_their_own_games(tmp_path: Path) -> None:
     path.write_text("presets: [nature_2015, nips-2013]\nparams: {n_timesteps: 10}\n")
     found = read_campaign_file(path)
     assert (found.presets, found.algos, found.envs) == (["nature-2015", "nips-2013"], (), ())
+    path.write_text("params: {}\npresets: [natur-2015]\n")
+    with pytest.raises(UserError, match=r"file.yml:2: presets: there is none called 'natur-2015'"):
+        read_campaign_file(path)
 
 
 def test_the_least_of_it(tmp_path: Path) -> None:
@@ -89,7 +92,6 @@ def test_the_least_of_it(tmp_path: Path) -> None:
         ("double-or-not", "../up", "{file}:1: name: a folder is called so: it must be of letters, digits"),
         ("double-or-not", "7", "{file}:1: name: a folder is called so"),
         ("algos: [dqn, double_dqn]\n", "", "{file}: must say what to compare: either algos, ablate or presets"),
-        ("algos: [dqn, double_dqn]", "presets: [natur-2015]", "{file}:2: presets: there is none called 'natur-2015'"),
         ("algos: [dqn, double_dqn]", "presets: [nature-2015]", "{file}:5: conf: not beside presets"),
         ("name: double-or-not", "ablate: rainbow", "{file}: must say what to compare: either algos, ablate or presets"),
         ("algos: [dqn, double_dqn]", "ablate: rainbow", "{file}:7: variants: not beside ablate"),
