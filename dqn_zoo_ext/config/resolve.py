@@ -39,7 +39,7 @@ _MACHINE = {
     "distribution": {"features_dim"},
     "replay buffer": {
         *{"buffer_size", "observation_space", "action_space", "device", "n_envs", "optimize_memory_usage"},
-        *{"n_steps", "gamma"},
+        *{"n_steps", "gamma", "planes", "stack_start"},
     },
     "policy": {
         *{"observation_space", "action_space", "lr_schedule", "activation_fn", "use_sde"},

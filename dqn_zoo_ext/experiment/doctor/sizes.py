@@ -24,10 +24,11 @@ _ACTIONS_OF_THE_JOYSTICK = 18
 
 @dataclass(frozen=True)
 class Spaces:
-    """What the agent sees and does."""
+    """What the agent sees and does. planes: of each frame in an observation."""
 
     observation: spaces.Space[Any]
     action: spaces.Space[Any]
+    planes: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +82,11 @@ def spaces_of(configuration: Configuration) -> Spaces:
         venv = build_venv(configuration, 1, seed=0)
         venv.close()
         return Spaces(venv.observation_space, venv.action_space)
-    shape = (configuration.hyperparameters.frame_stack, rules.screen_size, rules.screen_size)
+    planes, height, width = rules.picture_shape
+    shape = (planes * configuration.hyperparameters.frame_stack, height, width)
     minimal = len(configuration.game.get("actions", ())) or _ACTIONS_OF_THE_JOYSTICK
     n_actions = _ACTIONS_OF_THE_JOYSTICK if rules.full_action_space else minimal
-    return Spaces(spaces.Box(0, 255, shape, np.uint8), spaces.Discrete(n_actions))
+    return Spaces(spaces.Box(0, 255, shape, np.uint8), spaces.Discrete(n_actions), planes)
 
 
 def replay_bytes(configuration: Configuration, seen: Spaces, transitions: int) -> int | None:
@@ -99,6 +101,7 @@ def replay_bytes(configuration: Configuration, seen: Spaces, transitions: int) -
             seen.observation,
             parameters.n_envs,
             parameters.n_steps,
+            planes=seen.planes,
             **parameters.replay_buffer_kwargs,
         )
     if buffer is ReplayBuffer:

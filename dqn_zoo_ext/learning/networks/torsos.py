@@ -26,8 +26,13 @@ Padding = Annotated[int, Field(ge=0)]
 Initialization = Literal["pytorch", "glorot", "he"]
 Normalization = Literal["none", "batch"]
 
+
 torsos.add("flatten", FlattenExtractor)
 torsos.add("combined", CombinedExtractor)
+
+
+class TooSmall(UserError):  # noqa: N818  # it says what is wrong
+    """A screen leaves nothing for a torso's layers to look at."""
 
 
 @register_torso("mlp")
@@ -103,9 +108,10 @@ class ScreenTorso(BaseFeaturesExtractor):
         return channels, height, width
 
     @classmethod
-    def too_small(cls, observation_space: spaces.Box) -> UserError:
-        """The error to raise for a screen that leaves nothing for the layers to look at."""
-        return UserError(f"a screen of {observation_space.shape[1:]} is too small for {cls.__name__}")
+    def too_small(cls, observation_space: spaces.Box, least: int | None = None) -> TooSmall:
+        """The error to raise for a screen that leaves nothing for the layers to look at. least: pixels of a side."""
+        advice = "" if least is None else f", which needs {least} x {least} pixels or more"
+        return TooSmall(f"a screen of {observation_space.shape[1:]} is too small for {cls.__name__}{advice}")
 
 
 class ConvolutionalTorso(ScreenTorso):
@@ -133,11 +139,19 @@ class ConvolutionalTorso(ScreenTorso):
             pad = padding if index == 0 else 0
             height, width = ((size + 2 * pad - kernel) // stride + 1 for size in (height, width))
             if height < 1 or width < 1:
-                raise self.too_small(observation_space)
+                raise self.too_small(observation_space, self._least_side(padding))
             layers += [nn.Conv2d(channels, out_channels, kernel, stride, padding=pad), self.activation()]
             channels = out_channels
         super().__init__(observation_space, layers, (channels, height, width), features_dim)
         _initialize(self, initialization, bias)
+
+    @classmethod
+    def _least_side(cls, padding: int) -> int:
+        """Of a screen that leaves maps of one number."""
+        side = 1
+        for _, kernel, stride in reversed(cls.convolutions):
+            side = (side - 1) * stride + kernel
+        return max(side - 2 * padding, 1)
 
 
 @register_torso("nature")

@@ -16,6 +16,7 @@ from dqn_zoo_ext.registry import register_replay_buffer, replay_buffers
 
 replay_buffers.add("sb3", ReplayBuffer)
 
+_BEFORE_THE_FIRST = {"zeros": "zero", "repeat": "the first one repeated"}
 _ROWS_CHECKED = 32  # how many of the first rows are compared with the stacks they came from
 
 
@@ -37,11 +38,11 @@ class FrameRing(Rows):
     - ``cut``: the next row does not follow (a time limit, or the environments were reset from outside). Its successor
       was never stored, so no window starts here; a longer window stops before it and bootstraps from its state.
     - ``age``: rows since the stack was last cleared, up to the stack's length; older frames of a stack are zero, as
-      ``VecFrameStack`` and the emulators have them after a reset.
+      ``VecFrameStack`` and the emulators have them after a reset, or the episode's first frame again.
 
-    Observations of shape (stack, height, width) and type uint8 are stacks with the newest frame last; any others are
-    kept whole. Draws are uniform over all cells whose stack and window lie inside the ring, unless `end_copies` is
-    above 1: then each that is an end has so many times the chance of any other, as if it had been stored so often::
+    Observations of shape (planes * stack, height, width) and type uint8 are stacks with the newest frame last; any
+    others are kept whole. Draws are uniform over all cells whose stack and window lie inside the ring, unless
+    `end_copies` is above 1: then each end has so many times the chance of any other, as if stored so often::
 
         P(end) = end_copies / (N + (end_copies - 1) E)    P(other) = 1 / (N + (end_copies - 1) E)
 
@@ -49,7 +50,8 @@ class FrameRing(Rows):
 
     buffer_size: capacity in transitions over all environments. n_steps: length of the TD window. gamma: discount of one
     step. device: of the batches. storage: where the rows lie, ``device`` or ``main_memory``; ``auto`` is on a GPU if
-    four fifths of what is free there are enough for them, and else in main memory, with a warning.
+    four fifths of what is free there are enough for them, and else in main memory, with a warning. planes, stack_start:
+    the environments' ``Stacking``.
     """
 
     def __init__(self, *arguments: Any, end_copies: Annotated[int, Field(ge=1)] = 1, **keywords: Any) -> None:
@@ -74,7 +76,7 @@ class FrameRing(Rows):
         """
         self._forget_overwritten()
         cells = slice(self.pos * self.n_envs, (self.pos + 1) * self.n_envs)
-        newest = obs[:, -1] if self.stack > 1 else obs
+        newest = obs[:, -self.planes :] if self.stack > 1 else obs
         self.frames[cells] = self._brought(newest) if self._shown is None else self._shown
         self._shown = None
         self.actions_taken[cells] = torch.from_numpy(np.asarray(action, dtype=np.int32).reshape(self.n_envs))
@@ -132,17 +134,18 @@ class FrameRing(Rows):
 
         The frames before lie in the rows; the ``add`` that follows brings the row of `obs`, and sends none again.
         """
-        newest = obs[:, -1] if self.stack > 1 else obs
+        newest = obs[:, -self.planes :] if self.stack > 1 else obs
         self._shown = self._brought(newest)
         shown = self._shown.view(self.n_envs, 1, -1)
         if self.stack == 1:
             return shown.view(self.n_envs, *self.obs_shape)
         now = torch.arange(self.n_envs, device=self.storage) + self.rows_added * self.n_envs
         back = torch.arange(self.stack - 1, 0, -1, device=self.storage)
-        places = self._place(now.unsqueeze(1) - back * self.n_envs)
         ages = torch.from_numpy(self._age).to(self.storage, non_blocking=True)
-        places = places.masked_fill(back > ages.unsqueeze(1), len(self.frames) - 1)
+        places = self._places_of_stack(now, back, ages)
         older = self.frames.index_select(0, places.flatten()).view(self.n_envs, self.stack - 1, -1)
+        if self.stack_start == "repeat":  # an episode's first frame is not in a row yet
+            older = torch.where((ages == 0).view(-1, 1, 1), shown, older)
         return torch.cat([older, shown], dim=1).view(self.n_envs, *self.obs_shape)
 
     @property
@@ -244,12 +247,17 @@ class FrameRing(Rows):
         return first_row * self.n_envs, (rows_added - self.n_steps) * self.n_envs
 
     def _observations(self, cells: Tensor) -> Tensor:
-        """(B, *observation shape): the stacks whose newest frames lie in `cells`, missing frames zero."""
+        """(B, *observation shape): the stacks whose newest frames lie in `cells`; missing frames as told."""
         back = torch.arange(self.stack - 1, -1, -1, device=cells.device)
-        places = self._place(cells.unsqueeze(1) - back * self.n_envs)
-        missing = back > self.ages[self._place(cells)].unsqueeze(1)
-        places = places.masked_fill(missing, len(self.frames) - 1)
+        places = self._places_of_stack(cells, back, self.ages[self._place(cells)])
         return self.frames.index_select(0, places.flatten()).view(len(cells), *self.obs_shape)
+
+    def _places_of_stack(self, cells: Tensor, back: Tensor, ages: Tensor) -> Tensor:
+        """(B, len(back)): where the frames `back` rows before `cells`, (B,), lie, or what stands in for them."""
+        if self.stack_start == "repeat":
+            return self._place(cells.unsqueeze(1) - torch.minimum(back, ages.unsqueeze(1).long()) * self.n_envs)
+        places = self._place(cells.unsqueeze(1) - back * self.n_envs)
+        return places.masked_fill(back > ages.unsqueeze(1), len(self.frames) - 1)
 
     def _brought(self, frames: np.ndarray) -> Tensor:
         """(n_envs, numbers of a frame): what `frames` show, ready to be put into a row."""
@@ -277,8 +285,9 @@ class FrameRing(Rows):
         newest = torch.arange(self.n_envs, device=self.storage) + self.rows_added * self.n_envs
         if not np.array_equal(self._observations(newest).cpu().numpy(), obs):
             raise ValueError(
-                "FrameRing needs observations that stack consecutive frames, newest last and zero before an episode's "
-                f"first; these of shape {obs.shape[1:]} are not such stacks (replay_buffer_class: sb3 keeps any)"
+                "FrameRing needs observations that stack consecutive frames, newest last and "
+                f"{_BEFORE_THE_FIRST[self.stack_start]} before an episode's first; these of shape {obs.shape[1:]} are "
+                "not such stacks (replay_buffer_class: sb3 keeps any)"
             )
 
 

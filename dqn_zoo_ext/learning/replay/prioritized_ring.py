@@ -81,12 +81,13 @@ class PrioritizedRing(FrameRing):
         observation_space: spaces.Box,
         n_envs: int = 1,
         n_steps: int = 1,
+        planes: int = 1,
         law: str = "proportional",
         **keywords: Any,
     ) -> int:
-        cells = cls.cells_needed(buffer_size, observation_space, n_envs, n_steps)
+        cells = cls.cells_needed(buffer_size, observation_space, n_envs, n_steps, planes)
         beside = Masses.bytes_needed(cells) + cells * law_of(law).bytes_per_cell
-        return super().bytes_needed(buffer_size, observation_space, n_envs, n_steps, **keywords) + beside
+        return super().bytes_needed(buffer_size, observation_space, n_envs, n_steps, planes, **keywords) + beside
 
     @property
     def generators(self) -> list[torch.Generator]:  # noqa: D102
