@@ -35,13 +35,13 @@ def _whole(given: Any) -> bool:
 
 
 def _size(given: Any) -> Any:
-    """A `screen_size` as it is; ValueError for what is none."""
+    """A `screen_size`, a list as a tuple; ValueError for what is none."""
     sides = given if isinstance(given, list | tuple) else [given, given]
     if given is not None and (len(sides) != 2 or not all(map(_whole, sides))):
         raise ValueError(f"must be a whole number, [height, width] or null, not {shown(given)}")
     if given is not None and not all(1 <= side <= LARGEST for side in sides):
         raise ValueError(f"must be 1 to {LARGEST} pixels a side, not {shown(given)}")
-    return given
+    return tuple(given) if isinstance(given, list) else given
 
 
 def _span(of: int, what: str) -> Callable[[Any], Any]:
@@ -58,7 +58,7 @@ def _span(of: int, what: str) -> Callable[[Any], Any]:
                 f"a screen has {what} 0 to {of}, and 'from' must be below 'until', not {shown(list(given))}; "
                 f"did you mean {shown(better)}?"
             )
-        return given
+        return first, until
 
     return within
 
