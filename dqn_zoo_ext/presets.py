@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, look up, print."""
     parser = Parser("presets", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("name", nargs="?", metavar="NAME", help="of the one to show (default: a list of all)")
+    parser.add_argument("--markdown", action="store_true", help="print it as a part of a page, as in docs/presets.md")
     parser.add_argument("--json", action="store_true", help="print it as JSON, in the last line")
     options = parser.parse(arguments)
     asked = list(preset_files()) if options.name is None else [options.name]
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         said = [_as_data(each) for each in found]
         print(json.dumps(said if options.name is None else said[0]))
+        return 0
+    if options.markdown:
+        print("\n".join(map(_as_markdown, found)), end="")
         return 0
     console = Console()
     with quiet_without_reader(console):
@@ -111,6 +115,20 @@ def _as_data(preset: Preset) -> dict[str, Any]:
         "file": _shown_file(preset),
         "command": _train(preset),
     }
+
+
+def _as_markdown(preset: Preset) -> str:
+    """A section of a page."""
+    head, file = preset.head, preset.path.name
+    said: dict[str, str | Sequence[str]] = {**_in_short(preset), "kept": head.kept, "corrected": head.corrected}
+    said["trains"] = f"`{head.algo}` on `{head.env}`" + (f", and {', '.join(head.games)}" if head.games else "")
+    if head.beneath is not None:
+        said["lies over"] = f"[{head.beneath}](#{head.beneath})"
+    if preset.faithful:
+        said["`--faithful`"] = ", ".join(f"`{key}: {value}`" for key, value in _plain(preset.faithful).items())
+    lines = [f"## {preset.name}", "", f"[{file}](../{_shown_file(preset)})", ""]
+    lines += [f"- {word}: {each if isinstance(each, str) else '; '.join(each)}" for word, each in said.items() if each]
+    return "\n".join([*lines, ""])
 
 
 def _plain(layer: Mapping[str, Located]) -> dict[str, Any]:

@@ -19,7 +19,10 @@ from dqn_zoo_ext.train import main as train
 from dqn_zoo_ext.tune import _parse as parse_tune
 
 BRIEFLY = "-n 200 --seed 1 --eval-freq -1 --verbose 0 -params learning_starts:100 buffer_size:1000 train_freq:16"
-SHORT_GAMES = "preprocessing_kwargs.max_frames_per_game:240"
+GAMES_OF_FOUR_SECONDS = [
+    "preprocessing_kwargs.max_frames_per_game:240",
+    "callback:[{video: {every: episode, max_agent_steps: 20}}, {episode_files: {keep: 50}}]",
+]
 QUICK = ("space-invaders-2016", "pong-2019", "nips-2013")
 """Those whose inputs, networks and schedules differ most from each other's."""
 
@@ -93,7 +96,7 @@ def test_the_verbs_that_take_one(capsys: pytest.CaptureFixture[str]) -> None:
 
 def _train(name: str, folder: Path, *words: str) -> RunFolder:
     head = find_preset(name).head
-    given = [*BRIEFLY.split(), SHORT_GAMES, *words]
+    given = [*BRIEFLY.split(), *words]
     assert train(["--preset", name, "-f", str(folder), *given]) == 0
     return RunFolder.find(folder, head.algo, head.env)
 
@@ -117,13 +120,13 @@ def test_the_others_train(name: str, tmp_path: Path) -> None:
 
 
 def test_a_faithful_training_says_so_in_its_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = _train("pong-2019", tmp_path, "--faithful", "--log-interval", "1")
+    run = _train("pong-2019", tmp_path, *GAMES_OF_FOUR_SECONDS, "--faithful", "--log-interval", "1")
     config = read_text(run.config.read_text(), Source("config.yml")).plain()
     assert config["policy_kwargs"]["head"] == "softmax"
     assert "faithful" not in config
     assert "--preset pong-2019" in run.command.read_text()
     assert "--faithful" in run.command.read_text()
-    # games of 60 agent steps: each leaves its weights and a film
+    # games of 60 agent steps, four seconds: each leaves its weights and a film
     assert run.checkpoints() == (60, 120, 180)
     assert len(list((run.path / "videos").glob("*.mp4"))) == 3
     words = f"--algo dqn --env PongNoFrameskip-v4 -f {tmp_path} --load-checkpoint 120 --episodes 1 --json"

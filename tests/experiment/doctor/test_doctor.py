@@ -12,7 +12,8 @@ from conftest import COURSE, SMALL_ATARI
 from gymnasium import spaces
 from stable_baselines3.common.atari_wrappers import AtariWrapper
 
-import dqn_zoo_ext.algorithms  # noqa: F401  # registers what the configurations name
+import dqn_zoo_ext.algorithms
+import dqn_zoo_ext.callbacks  # noqa: F401  # registers what the configurations name
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.presets import find_preset
@@ -75,7 +76,7 @@ def test_every_shipped_configuration_is_healthy(name: str, algo: str) -> None:
     assert names(found) == (["evaluation_sticky_actions"] if name.startswith("ALE/") else [])
 
 
-FINDINGS: dict[str, list[str]] = {}
+FINDINGS = {"nips-2013": ["frame_skip", "target_follows_at_once"], "rl-zoo-dqn": ["no_checkpoints"]}
 """What there is to say of a preset: its document has it so."""
 
 
