@@ -30,11 +30,10 @@ def plan_presets(
         first: Configuration | None = None
         for preset in presets:
             found = replace(beneath, conf_file=preset.path).load_variant(preset.name, preset.head.algo, env, {})
-            changed = {} if first is None else _differences(first, found)
-            if first is not None and not changed:
+            if first is not None and _values(first) == _values(found):
                 raise UserError(f"presets: '{preset.name}' is the same as '{presets[0].name}': every value is")
             first = first or found
-            planned.append(Variant(preset.name, found, changed, preset=preset.name))
+            planned.append(Variant(preset.name, found, _changed(first, found), preset=preset.name))
     on = one_or_many([env.folder_name for env in envs], "envs")
     return Plan(
         "comparison",
@@ -46,7 +45,11 @@ def plan_presets(
     )
 
 
-def _differences(first: Configuration, other: Configuration) -> dict[str, object]:
-    """What `other` has otherwise, by dotted key; a value that only `first` has is null."""
-    there, here = ({"algo": each.algo, **each.flat()} for each in (first, other))
-    return {key: here.get(key) for key in {**here, **there} if there.get(key) != here.get(key)}
+def _changed(first: Configuration, other: Configuration) -> dict[str, object]:
+    """What `other` has otherwise, by dotted key; what it does without is left to whoever reads both files."""
+    there = _values(first)
+    return {key: value for key, value in _values(other).items() if key not in there or there[key] != value}
+
+
+def _values(configuration: Configuration) -> dict[str, object]:
+    return {"algo": configuration.algo, **configuration.flat()}
