@@ -52,7 +52,7 @@ from dqn_zoo_ext.learning.parts import (
 from dqn_zoo_ext.learning.policies import CnnPolicy, MlpPolicy, MultiInputPolicy, QNetwork
 from dqn_zoo_ext.learning.precision import Precision
 from dqn_zoo_ext.learning.replay import FrameRing
-from dqn_zoo_ext.learning.replay.stacking_of import with_stacking
+from dqn_zoo_ext.learning.replay.told_by_env import with_stacking
 from dqn_zoo_ext.learning.schedules import AsProgress, Delayed, Linear, Schedule, as_schedule
 
 _EXPLORATION = {"exploration_fraction", "exploration_initial_eps", "exploration_final_eps"}

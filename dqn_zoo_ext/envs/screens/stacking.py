@@ -29,6 +29,12 @@ class Stacking(NamedTuple):
             stack[:planes] = np.tile(first, (missing, 1, 1))
 
 
+def stacking_of(env: object) -> Stacking:
+    """What an environment, or a wrapper around one, says as ``stacking``; the default where it says nothing."""
+    found = getattr(env, "stacking", None)
+    return found if isinstance(found, Stacking) else Stacking()
+
+
 class YoungStacks:
     """Episodes that began with a lost life: the emulators' stacks still hold frames of the life before."""
 

@@ -109,4 +109,5 @@ def between(old: int, new: int) -> list[tuple[int, int]]:
 def nearest(plane: Picture, height: int, width: int) -> Picture:
     rows = [math.floor(y * plane.shape[0] / height) for y in range(height)]
     columns = [math.floor(x * plane.shape[1] / width) for x in range(width)]
-    return np.array([[plane[row, column] for column in columns] for row in rows])
+    picture: Picture = np.array([[plane[row, column] for column in columns] for row in rows], dtype=np.uint8)
+    return picture

@@ -70,7 +70,8 @@ def rules_cut(game: str) -> int:
 def test_every_choice_equals_the_slow_console(name: str) -> None:
     lives = CHOICES[name][0] == "breakout"
     skip = CHOICES[name][1].get("frame_skip", 4)
-    seen = frames_seen(name, frame_stack=3 if skip == 1 else 4, agent_steps=(320 if skip == 1 else 190) if lives else 90)
+    agent_steps = (320 if skip == 1 else 190) if lives else 90
+    seen = frames_seen(name, frame_stack=3 if skip == 1 else 4, agent_steps=agent_steps)
     assert seen >= ({"life"} if skip == 1 else {"life", "over"} if lives else {"cut"})
 
 
@@ -83,12 +84,12 @@ def test_a_picture_by_hand() -> None:
         return shades
 
     assert column(crop_rows=[100, 110], subsample=3, screen_size=None) == [100, 103, 106, 109]
-    assert column(crop_rows=[100, 104], screen_size=[2, 80]) == [101, 103]  # 100.5 and 102.5, rounded half up
-    assert column(crop_rows=[100, 104], resize="nearest", screen_size=[2, 80]) == [100, 102]
+    assert column(crop_rows=[100, 104], screen_size=(2, 80)) == [101, 103]  # 100.5 and 102.5, rounded half up
+    assert column(crop_rows=[100, 104], resize="nearest", screen_size=(2, 80)) == [100, 102]
     assert column(crop_rows=[126, 130], screen_size=None, colour="luminance_int8") == [254, 255, 0, 1]
     coloured = np.broadcast_to(np.array([10, 20, 31], dtype=np.uint8), (1, 210, 160, 3))
     assert pictures_of(coloured, AtariRules(colour="mean", screen_size=None))[0, 0, 7, 9] == 20  # 20.33
-    assert pictures_of(coloured, AtariRules(colour="rgb", screen_size=[50, 40]))[0, :, 7, 9].tolist() == [10, 20, 31]
+    assert pictures_of(coloured, AtariRules(colour="rgb", screen_size=(50, 40)))[0, :, 7, 9].tolist() == [10, 20, 31]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -116,7 +117,7 @@ def test_random_rules_on_random_screens(seed: int) -> None:
 def test_the_emulators_alone_do_what_they_can() -> None:
     """The default is the same vector as ever, and so are other sizes and unpooled frames."""
     for choices in ({}, {"screen_size": [60, 100]}, {"max_pool": False}, {"end_frame": "blank"}, {"screen_size": None}):
-        made = make_emulators("pong", 1, AtariRules(**choices), frame_stack=4, num_threads=1)  # type: ignore[arg-type]
+        made = make_emulators("pong", 1, AtariRules(**choices), frame_stack=4, num_threads=1)
         assert not isinstance(made, PicturedEmulators)
     repeated = make_emulators("pong", 1, AtariRules(stack_start="repeat"), frame_stack=4, num_threads=1)
     assert isinstance(repeated, PicturedEmulators)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dqn_zoo_ext.envs.screens.stacking import Stacking
+from dqn_zoo_ext.envs.screens.stacking import Stacking, stacking_of
 
 
 def with_stacking(keywords: Mapping[str, Any], env: object) -> dict[str, Any]:
@@ -11,6 +11,6 @@ def with_stacking(keywords: Mapping[str, Any], env: object) -> dict[str, Any]:
 
     What they said of the environments of a former model is left out.
     """
-    stacking = getattr(env, "stacking", Stacking())
+    stacking = stacking_of(env)
     own = {name: value for name, value in keywords.items() if name not in Stacking._fields}
     return own if stacking == Stacking() else {**own, **stacking._asdict()}
