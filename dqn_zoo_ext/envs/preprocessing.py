@@ -58,6 +58,8 @@ class Atari(AtariRules):
     def for_request(self, request: EnvRequest) -> Self:
         """These rules with what env_kwargs, the evaluation protocol and the id add, the id coming last."""
         rules = self._with_env_kwargs(request.env_kwargs)
+        if request.wants_raw_rewards:
+            rules = replace(rules, clip_reward=False)
         if request.evaluation is not None:
             rules = rules.for_evaluation(request.evaluation)
         if rules.repeat_action_probability is None:

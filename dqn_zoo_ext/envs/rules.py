@@ -31,7 +31,8 @@ class AtariRules(ScreenRules):
     noop_max: a game starts with 0 to `noop_max` frames of doing nothing, drawn uniformly.
     frame_skip: frames per agent step.
     terminal_on_life_loss: a lost life ends the episode for the agent; the game itself goes on.
-    clip_reward: the agent gets the sign of the reward; scores are always the game's own.
+    clip_reward: the agent gets the sign of the reward; scores are always the game's own. Where a configuration has a
+        `reward`, that alone says what becomes of rewards.
     fire_on_reset: a new game begins with one frame of FIRE, if the game has that action. After a lost life FIRE is
         left to the agent: in Breakout nothing moves until the agent presses it. SB3's wrapper presses it there too.
     max_frames_per_game: the game is truncated after so many frames (108000: half an hour of play).

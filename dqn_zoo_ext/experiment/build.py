@@ -87,6 +87,7 @@ def build_venv(
         vec_env=vec_env,
         render_mode=render_mode,
         evaluation=evaluation,
+        reward=parameters.reward,
     )
 
 

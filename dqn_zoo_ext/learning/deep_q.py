@@ -167,6 +167,8 @@ class DeepQ(TrainingLoop, Model):
             for each in (network, self.q_net_target):
                 assert isinstance(each, QNetwork)
                 each.precision = self.precision
+        if self.batch_size == 1 and any(isinstance(part, nn.BatchNorm1d) for part in network.modules()):
+            raise ValueError("batch_size must be at least 2 with batch normalisation, which one transition has none of")
         if self.device.type == "cuda":
             optimizer = self.policy.optimizer
             keep_on_device(optimizer, self.device)  # before any state is loaded into it

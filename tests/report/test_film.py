@@ -13,7 +13,7 @@ from dqn_zoo_ext.evaluation.watch import Learned, Moment, watch
 from dqn_zoo_ext.report.film import VIEWS, filmed, sees_screens, side_by_side
 from dqn_zoo_ext.report.pictures import whole_stack
 
-AS_PLAYED = Learned(gamma=0.99, clip_reward=False, life_loss_ends=False)
+AS_PLAYED = Learned(gamma=0.99, rewards=(), life_loss_ends=False)
 STEPS = 6
 
 

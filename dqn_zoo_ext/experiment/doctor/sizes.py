@@ -16,6 +16,7 @@ from dqn_zoo_ext.experiment.doctor.comparison import atari_rules
 from dqn_zoo_ext.experiment.doctor.forecast import Forecast
 from dqn_zoo_ext.experiment.options import RunOptions, default_save_freq
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.replay.repeating import RepeatingBuffer
 
 _IN_A_CHECKPOINT = 2  # agents: the one that learns, and a copy of the best one
 _AT_THE_END = 2  # agents: the last one and the best one
@@ -104,7 +105,7 @@ def replay_bytes(configuration: Configuration, seen: Spaces, transitions: int) -
             planes=seen.planes,
             **parameters.replay_buffer_kwargs,
         )
-    if buffer is ReplayBuffer:
+    if buffer in (ReplayBuffer, RepeatingBuffer):
         rows = max(transitions // parameters.n_envs, 1)
         once = getattr(configuration.settings, "optimize_memory_usage", False)
         return rows * parameters.n_envs * _bytes_of_a_transition(seen, observations=1 if once else 2)
@@ -114,15 +115,17 @@ def replay_bytes(configuration: Configuration, seen: Spaces, transitions: int) -
 def sizes(configuration: Configuration, options: RunOptions, seen: Spaces, run: Forecast) -> Sizes:
     """What a run needs, without making the network; `agents` is then unknown."""
     parameters = configuration.hyperparameters
-    filled = min(parameters.buffer_size, run.last_step)
+    buffer = registry.replay_buffers.get(parameters.replay_buffer_class)
+    copies = int(parameters.replay_buffer_kwargs.get("copies", 1)) if buffer is RepeatingBuffer else 1
+    filled = min(parameters.buffer_size, run.last_step * copies)
     replay_filled = replay_bytes(configuration, seen, filled)
     every, checkpoints = checkpoint_interval(configuration, options), 0
     if every > 0:
-        fresh = replay_bytes(configuration, seen, min(every * options.keep_checkpoints, filled))
+        fresh = replay_bytes(configuration, seen, min(every * options.keep_checkpoints * copies, filled))
         checkpoints = (replay_filled or 0) + (fresh or 0)
     agent_files = run.agent_steps // options.save_freq if options.save_freq and options.save_freq > 0 else 0
     whole = replay_bytes(configuration, seen, parameters.buffer_size)
-    arrays = 2 if parameters.replay_buffer_class == "sb3" else 1  # Stable-Baselines3 keeps the next observations apart
+    arrays = 1 if issubclass(buffer, FrameRing) else 2  # Stable-Baselines3 keeps the next observations apart
     return Sizes(
         replay=whole,
         replay_at_once=None if whole is None else whole // arrays,

@@ -1,9 +1,10 @@
 """Experience replay. ``FrameRing`` keeps every frame once: a million Atari transitions in 7.1 GB instead of 56.4."""
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
+from pydantic import Field
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
@@ -40,13 +41,24 @@ class FrameRing(Rows):
       ``VecFrameStack`` and the emulators have them after a reset, or the episode's first frame again.
 
     Observations of shape (planes * stack, height, width) and type uint8 are stacks with the newest frame last; any
-    others are kept whole. Draws are uniform over all cells whose stack and window lie inside the ring.
+    others are kept whole. Draws are uniform over all cells whose stack and window lie inside the ring, unless
+    `end_copies` is above 1: then each end has so many times the chance of any other, as if stored so often::
+
+        P(end) = end_copies / (N + (end_copies - 1) E)    P(other) = 1 / (N + (end_copies - 1) E)
+
+    for N cells that can be drawn, E of them ends.
 
     buffer_size: capacity in transitions over all environments. n_steps: length of the TD window. gamma: discount of one
     step. device: of the batches. storage: where the rows lie, ``device`` or ``main_memory``; ``auto`` is on a GPU if
     four fifths of what is free there are enough for them, and else in main memory, with a warning. planes, stack_start:
     the environments' ``Stacking``.
     """
+
+    def __init__(self, *arguments: Any, end_copies: Annotated[int, Field(ge=1)] = 1, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.end_copies = end_copies
+        self._end_cells = np.zeros(0, dtype=np.int64)
+        """Ends that are there still, counted from the first row ever added, ascending; kept if `end_copies` asks."""
 
     def add(
         self,
@@ -62,7 +74,7 @@ class FrameRing(Rows):
         obs: (n_envs, *observation shape); action, reward, done: (n_envs,). A done with ``TimeLimit.truncated`` in its
         info is a cut, any other an end. ValueError if the observations are not stacks of consecutive frames.
         """
-        self._forget_overwritten_cuts()
+        self._forget_overwritten()
         cells = slice(self.pos * self.n_envs, (self.pos + 1) * self.n_envs)
         newest = obs[:, -self.planes :] if self.stack > 1 else obs
         self.frames[cells] = self._brought(newest) if self._shown is None else self._shown
@@ -73,11 +85,14 @@ class FrameRing(Rows):
         truncated = np.zeros(self.n_envs, dtype=bool)
         for env in np.flatnonzero(done):
             truncated[env] = infos[env].get("TimeLimit.truncated", False)
-        self.ends[cells] = torch.from_numpy(np.asarray(done, dtype=bool) & ~truncated)
+        ended = np.asarray(done, dtype=bool) & ~truncated
+        self.ends[cells] = torch.from_numpy(ended)
         self.cuts[cells] = torch.from_numpy(truncated)
         if self.stack > 1 and self.rows_added < _ROWS_CHECKED:
             self._check_stacks(obs)
         self._note_cuts(self.rows_added, np.flatnonzero(truncated))
+        if self.end_copies > 1 and ended.any():
+            self._end_cells = np.append(self._end_cells, self.rows_added * self.n_envs + np.flatnonzero(ended))
         self._age = np.where(done, 0, np.minimum(self._age + 1, self.stack - 1)).astype(np.uint8)
         self.rows_added += 1
         self.pos = self.rows_added % self.rows
@@ -194,12 +209,22 @@ class FrameRing(Rows):
         )
 
     def _draw_cells(self, batch_size: int) -> Tensor:
-        """Uniform over all cells between the oldest whole stack and the newest whole window, the cut ones left out."""
+        """Over all cells between the oldest whole stack and the newest whole window, the cut ones left out.
+
+        Ranks beyond the last of them stand for the further copies of ends, one after the other.
+        """
         self._need_something_to_draw()
         first, last = self._drawable_range()
         cuts = self._cuts_between(first, last)
-        drawn = torch.randint(first, last - len(cuts), (batch_size,), generator=self.generator)
-        return _step_over(torch.from_numpy(cuts), drawn)
+        beyond = last - len(cuts)
+        copied = _between(self._end_cells, first, last)
+        further = (self.end_copies - 1) * len(copied)
+        drawn = torch.randint(first, beyond + further, (batch_size,), generator=self.generator)
+        cells = _step_over(torch.from_numpy(cuts), drawn)
+        if further == 0:
+            return cells
+        of_copy = torch.from_numpy(copied)[(drawn - beyond).clamp(min=0) % len(copied)]
+        return torch.where(drawn < beyond, cells, of_copy)
 
     def _need_something_to_draw(self) -> None:
         if not self.can_sample:
@@ -209,7 +234,7 @@ class FrameRing(Rows):
             )
 
     def _cuts_between(self, first: int, last: int) -> np.ndarray:
-        return self._cut_cells[np.searchsorted(self._cut_cells, first) : np.searchsorted(self._cut_cells, last)]
+        return _between(self._cut_cells, first, last)
 
     def _drawable_range(self, rows_added: int | None = None) -> tuple[int, int]:
         """First and last (exclusive) cell whose stack and window lie inside the ring, cut cells still among them.
@@ -243,10 +268,18 @@ class FrameRing(Rows):
         if len(envs):
             self._cut_cells = np.union1d(self._cut_cells, row * self.n_envs + envs)
 
-    def _forget_overwritten_cuts(self) -> None:
+    def _forget_overwritten(self) -> None:
         oldest_cell = (self.rows_added + 1 - self.rows) * self.n_envs
         if len(self._cut_cells) and self._cut_cells[0] < oldest_cell:
             self._cut_cells = self._cut_cells[np.searchsorted(self._cut_cells, oldest_cell) :]
+        if len(self._end_cells) and self._end_cells[0] < oldest_cell:
+            self._end_cells = self._end_cells[np.searchsorted(self._end_cells, oldest_cell) :]
+
+    def _take_rest(self, rest: dict[str, Tensor], rows_added: int, generator: torch.Generator) -> None:
+        super()._take_rest(rest, rows_added, generator)
+        if self.end_copies > 1:  # they stand in the rows, which are there; so another `end_copies` may take them over
+            cells = torch.arange(max(0, rows_added - self.rows) * self.n_envs, rows_added * self.n_envs)
+            self._end_cells = cells[self.ends[self._place(cells).to(self.storage)].cpu()].numpy()
 
     def _check_stacks(self, obs: np.ndarray) -> None:
         newest = torch.arange(self.n_envs, device=self.storage) + self.rows_added * self.n_envs
@@ -256,6 +289,11 @@ class FrameRing(Rows):
                 f"{_BEFORE_THE_FIRST[self.stack_start]} before an episode's first; these of shape {obs.shape[1:]} are "
                 "not such stacks (replay_buffer_class: sb3 keeps any)"
             )
+
+
+def _between(cells: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Those of ascending `cells` from `first` on, before `last`."""
+    return cells[np.searchsorted(cells, first) : np.searchsorted(cells, last)]
 
 
 def _step_over(cuts: Tensor, ranks: Tensor) -> Tensor:

@@ -54,6 +54,7 @@ class PrioritizedRing(FrameRing):
         updates_per_sorting: Annotated[int, Field(ge=1)] = 1000,
         **keywords: Any,
     ) -> None:
+        self.check_keywords(**keywords)
         super().__init__(*arguments, **keywords)
         self.home = torch.device("cpu") if self.device.type == "mps" else self.device
         self.uniform_share = uniform_share
@@ -66,6 +67,12 @@ class PrioritizedRing(FrameRing):
         self._draws = self.generator
         if self.home.type != "cpu":  # a device draws from a generator of its own
             self._draws = torch.Generator(self.home).manual_seed(self.generator.initial_seed())
+
+    @staticmethod
+    def check_keywords(**keywords: Any) -> None:
+        """ValueError for what the uniform ring can do and this one cannot."""
+        if "end_copies" in keywords:
+            raise ValueError("end_copies is for frame_ring: prioritized_ring draws by priority, a law of its own")
 
     @classmethod
     def bytes_needed(  # noqa: D102

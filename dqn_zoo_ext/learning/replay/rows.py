@@ -26,6 +26,9 @@ class Rows(ReplayBuffer):
     ``FrameRing`` says what is in a cell, and what the arguments mean.
     """
 
+    rows_at_once = 1
+    """Rows that one vector step adds."""
+
     def __init__(
         self,
         buffer_size: int,

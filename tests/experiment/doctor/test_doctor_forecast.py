@@ -107,6 +107,7 @@ def test_replay_bytes_of_priorities_depend_on_their_law() -> None:
         ("Pong", "buffer_size:500 policy_kwargs.torso:nips"),
         ("Pong", "buffer_size:500 replay_buffer_class:sb3 policy_kwargs.torso:nips"),
         (CART_POLE, "buffer_size:500"),
+        (CART_POLE, "buffer_size:500 replay_buffer_class:repeating replay_buffer_kwargs.copies:2"),
         (CART_POLE, "buffer_size:500 n_steps:3"),
         (CART_POLE, "buffer_size:500 n_steps:3 replay_buffer_class:frame_ring"),
         (CART_POLE, "buffer_size:2 replay_buffer_class:frame_ring"),
