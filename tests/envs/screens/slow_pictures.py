@@ -46,7 +46,7 @@ def area(plane: Picture, height: int, width: int) -> Picture:
     """
     if plane.shape == (2 * height, 2 * width):
         four = plane.reshape(height, 2, width, 2).astype(int).sum(axis=(1, 3))
-        return ((four + 2) // 4).astype(np.uint8)
+        return np.asarray((four + 2) // 4, dtype=np.uint8)
     across = []
     for weights in covered(plane.shape[1], width):
         total = np.zeros(len(plane), dtype=np.float32)
