@@ -104,7 +104,8 @@ def _train(name: str, folder: Path, *words: str) -> RunFolder:
 def _trains(name: str, folder: Path) -> None:
     run = _train(name, folder)
     results = read_results(run.results)
-    assert (results.preset, results.agent_steps) == (name, 200)
+    assert results.preset == name
+    assert 200 <= results.agent_steps <= 208  # a whole round of 16
     assert results.updates > 0
 
 
