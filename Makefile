@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 GAME := SpaceInvadersNoFrameskip-v4
 AGENT := --algo dqn --env $(GAME) -f logs
 
-.PHONY: train test test-all kills lint clean
+.PHONY: train test test-all kills lint docs clean
 
 train: $(VENV)/.installed
 	@echo "Training for 30,000 agent steps; on two cores with little else to do that takes about five minutes."
@@ -39,6 +39,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "Installing into $(VENV); the first time that takes a minute or more."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $@
+
+# The quotes of code in docs/, from their sources.
+docs: $(VENV)/.installed
+	$(BIN)/python docs/quote.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -22,7 +22,9 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 _QUOTE = re.compile(r"(?P<marker><!-- code: (?P<what>.*?) -->)\n+```python\n.*?^```$", re.DOTALL | re.MULTILINE)
 _MARKER = re.compile(r"<!-- code:")
-_WORDS = re.compile(r'(?P<path>\S+) (?:"(?P<first>[^"]+)" to "(?P<last>[^"]+)"|(?P<name>[\w.]+)(?P<bare> no-docstring)?)')
+_WORDS = re.compile(
+    r'(?P<path>\S+) (?:"(?P<first>[^"]+)" to "(?P<last>[^"]+)"|(?P<name>[\w.]+)(?P<bare> no-docstring)?)'
+)
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 

@@ -1,4 +1,4 @@
-"""Rewards of random play before and after clipping, and gradients of two losses. Run: python clipping.py [AGENT_STEPS]."""
+"""Rewards of random play, before and after clipping; two losses' gradients. Run: python clipping.py [AGENT_STEPS]."""
 
 import sys
 
@@ -28,4 +28,6 @@ if __name__ == "__main__":
     td_error = torch.tensor([0.5, 1.0, 10.0, 200.0], requires_grad=True)
     for loss in (mse, huber):
         (gradient,) = torch.autograd.grad(loss(td_error).sum(), td_error)
-        print(f"gradient of {loss.__name__:>5} at TD errors of 0.5, 1, 10, 200:", *(f"{x:g}" for x in gradient.tolist()))
+        print(
+            f"gradient of {loss.__name__:>5} at TD errors of 0.5, 1, 10, 200:", *(f"{x:g}" for x in gradient.tolist())
+        )

@@ -30,7 +30,9 @@ def draw_double_dqn() -> Figure:
         values = [double_dqn.overestimation(n, shared, 50_000)[1] for n in numbers]
         label = f"Double DQN, {shared:.0%} of the error in both networks"
         axes.plot(numbers, values, style, color=BLUE, label=label)
-    axes.set(xlabel="actions, all worth 0", ylabel="mean target\n(errors have spread 1)", xticks=numbers, ylim=(-0.1, 2.6))
+    axes.set(
+        xlabel="actions, all worth 0", ylabel="mean target\n(errors have spread 1)", xticks=numbers, ylim=(-0.1, 2.6)
+    )
     axes.legend(frameon=False, loc="upper left")
     return figure
 
@@ -46,7 +48,10 @@ def draw_stacking() -> Figure:
     faint = SAND + (strengths * (court - SAND)).max(axis=0)
     figure = Figure(figsize=(6.4, 2.7), layout="constrained")
     for axes, picture, title in zip(
-        figure.subplots(1, 2), (court[-1], faint), ("one frame: where does it go?", "four frames, the older the fainter"), strict=True
+        figure.subplots(1, 2),
+        (court[-1], faint),
+        ("one frame: where does it go?", "four frames, the older the fainter"),
+        strict=True,
     ):
         axes.imshow(picture, cmap="gray", vmin=40, vmax=200, interpolation="nearest")
         axes.set_title(title, fontsize=10)

@@ -10,7 +10,7 @@ FIELDS, GAMMA = 6, 0.9
 
 
 def learn(reward: float, softmax: bool, updates: int) -> torch.Tensor:
-    """(FIELDS, 2) action values, left and right, from transitions drawn at random. softmax: a table that ends in one."""
+    """(FIELDS, 2) action values, left and right, from transitions drawn at random. softmax: behind the table."""
     table = torch.zeros(FIELDS, 2, requires_grad=True)
     optimizer = torch.optim.Adam([table], lr=0.05)
     q = (lambda: table.softmax(dim=1)) if softmax else (lambda: table)

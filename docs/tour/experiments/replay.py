@@ -46,4 +46,6 @@ if __name__ == "__main__":
     sb3 = ReplayBuffer(1_000, ring.observation_space, ring.action_space)
     arrays = (sb3.observations, sb3.next_observations, sb3.actions, sb3.rewards, sb3.dones, sb3.timeouts)
     ours = FrameRing.bytes_needed(1_000_000, ring.observation_space) / 1_000_000
-    print(f"bytes a transition: {ours:,.0f} as single frames, {sum(x.nbytes for x in arrays) / 1_000:,.0f} as two stacks")
+    print(
+        f"bytes a transition: {ours:,.0f} as single frames, {sum(x.nbytes for x in arrays) / 1_000:,.0f} as two stacks"
+    )

@@ -1,4 +1,4 @@
-"""Shots of Space Invaders that a step's last frame hides, and what a step costs. Run: python skipping.py [AGENT_STEPS]."""
+"""Shots of Space Invaders that a step's last frame hides, and a step's cost. Run: python skipping.py [AGENT_STEPS]."""
 
 import sys
 import time
@@ -36,8 +36,9 @@ if __name__ == "__main__":
     shots = shots[shots.any(axis=(1, 2, 3))]  # steps with a shot in any of their frames
     last, brighter = shots[:, 3], shots[:, 2] | shots[:, 3]
     print(f"{len(shots)} of {agent_steps} steps have a shot on the screen")
-    print(f"the last frame shows one in {last.any(axis=(1, 2)).mean():.0%}, and {last.sum() / brighter.sum():.0%} of the pixels")
-    print(f"the brighter of the last two shows one in {brighter.any(axis=(1, 2)).mean():.0%}")
+    steps_shown, pixels_shown = last.any(axis=(1, 2)).mean(), last.sum() / brighter.sum()
+    print(f"the last frame shows one in {steps_shown:.0%} of these, and {pixels_shown:.0%} of their pixels")
+    print(f"the brighter of the last two shows one in {brighter.any(axis=(1, 2)).mean():.0%} of these")
     for frame_skip in (1, 4):
         cost = milliseconds_per_step(frame_skip, agent_steps)
         print(f"frame skip {frame_skip}: {cost:.2f} ms of processor time a step, {cost / frame_skip:.2f} a frame")

@@ -29,7 +29,7 @@ def places_of_ball(frames: np.ndarray) -> np.ndarray:
 
 
 def foretell(places: np.ndarray, n_frames: int) -> tuple[float, float]:
-    """From the places in `n_frames` frames, by least squares: mean error in pixels, and share of right ups and downs."""
+    """From the places in `n_frames` frames, by least squares: mean error in pixels, share of right ups and downs."""
     now, following = places[:-1], places[1:, :, -1]
     known = np.isfinite(now).all(axis=(2, 3)) & np.isfinite(following).all(axis=2)
     seen, next_ = now[known][:, -n_frames:].reshape(known.sum(), -1), following[known]
@@ -42,6 +42,9 @@ def foretell(places: np.ndarray, n_frames: int) -> tuple[float, float]:
 
 if __name__ == "__main__":
     places = places_of_ball(stacks_of_pong(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000))
+    down = np.diff(places[..., 0], axis=2)
+    down = down[np.isfinite(down) & (down != 0)] > 0
+    print(f"always the more frequent: up or down right in {max(down.mean(), 1 - down.mean()):.0%}")
     for n_frames in (1, 2, 3, 4):
         error, right = foretell(places, n_frames)
         print(f"{n_frames} frames: off by {error:.1f} pixels, up or down right in {right:.0%}")
