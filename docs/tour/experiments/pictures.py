@@ -46,7 +46,7 @@ def draw_stacking() -> Figure:
     court = stack[:, 13:78]
     strengths = np.array([0.3, 0.45, 0.7, 1.0]).reshape(4, 1, 1)
     faint = SAND + (strengths * (court - SAND)).max(axis=0)
-    figure = Figure(figsize=(6.4, 2.7), layout="constrained")
+    figure = Figure(figsize=(6.4, 2.85), layout="constrained")
     for axes, picture, title in zip(
         figure.subplots(1, 2),
         (court[-1], faint),
@@ -91,7 +91,7 @@ def draw_replay() -> Figure:
 
 def draw_rmsprop() -> Figure:
     """The way of one weight with four optimizers, in a steep valley and in a flat one."""
-    figure = Figure(figsize=(7.6, 3.4), layout="constrained")
+    figure = Figure(figsize=(6.4, 2.8), layout="constrained")
     styles = ((BLUE, "-", 3), (GREEN, "--", 1.6), (ORANGE, "-.", 1.6), (PURPLE, ":", 2))
     both = figure.subplots(1, 2, sharey=True)
     for axes, valley in zip(both, ((0.1, 0.03), (0.001, 0.0003)), strict=True):

@@ -47,4 +47,4 @@ if __name__ == "__main__":
     print(f"always the more frequent: up or down right in {max(down.mean(), 1 - down.mean()):.0%}")
     for n_frames in (1, 2, 3, 4):
         error, right = foretell(places, n_frames)
-        print(f"{n_frames} frames: off by {error:.1f} pixels, up or down right in {right:.0%}")
+        print(f"frames: {n_frames}, off by {error:.1f} pixels, up or down right in {right:.0%}")
