@@ -23,7 +23,7 @@ from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.recording import record_game
 from dqn_zoo_ext.evaluation.screens import Picture
 from dqn_zoo_ext.evaluation.watch import watch
-from dqn_zoo_ext.experiment.agent import Agent
+from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.process import draw_without_display
 from dqn_zoo_ext.report.film import VIEWS, filmed, sees_screens, side_by_side
 from dqn_zoo_ext.storage.video_file import write_gif, write_mp4

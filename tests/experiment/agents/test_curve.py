@@ -7,8 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment import curve
-from dqn_zoo_ext.experiment.curve import draw_curve
+from dqn_zoo_ext.experiment.agents import curve
+from dqn_zoo_ext.experiment.agents.curve import draw_curve
 from dqn_zoo_ext.report.chart import Chart, draw
 
 

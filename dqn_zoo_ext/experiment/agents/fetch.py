@@ -15,7 +15,7 @@ from dqn_zoo_ext.config.of_run import load_of_run
 from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.agent import Agent
+from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.experiment.build import protocol_of
 from dqn_zoo_ext.sharing.download import download
 from dqn_zoo_ext.sharing.inspection import what_would_run

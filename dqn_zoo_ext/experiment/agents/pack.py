@@ -14,8 +14,8 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS, evaluate
 from dqn_zoo_ext.evaluation.recording import record_game
-from dqn_zoo_ext.experiment.agent import Agent
-from dqn_zoo_ext.experiment.curve import draw_curve
+from dqn_zoo_ext.experiment.agents.agent import Agent
+from dqn_zoo_ext.experiment.agents.curve import draw_curve
 from dqn_zoo_ext.process import draw_without_display
 from dqn_zoo_ext.sharing import package as names
 from dqn_zoo_ext.sharing.card import Card

@@ -11,8 +11,8 @@ from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
 from dqn_zoo_ext.evaluation.play import Policy, seed_of_games
 from dqn_zoo_ext.evaluation.protocols import get
-from dqn_zoo_ext.experiment.agent import Agent
-from dqn_zoo_ext.experiment.resumable_evaluation import FOLDER, evaluate_agent
+from dqn_zoo_ext.experiment.agents.agent import Agent
+from dqn_zoo_ext.experiment.agents.resumable_evaluation import FOLDER, evaluate_agent
 from dqn_zoo_ext.storage.state_folder import StateFolder
 
 AGENTS = {"CartPole-v1": "double_dqn", "PongNoFrameskip-v4": "dqn"}

@@ -10,7 +10,7 @@ import numpy as np
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.screens import Picture
 from dqn_zoo_ext.evaluation.watch import Moment, watch
-from dqn_zoo_ext.experiment.agent import Agent
+from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.experiment.build import action_names
 from dqn_zoo_ext.process import draw_without_display
 from dqn_zoo_ext.report.film import filmed, sees_screens

@@ -12,10 +12,10 @@ from dqn_zoo_ext.evaluation.aggregates import Estimate, aggregate, score_matrix
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.published_scores import PublishedScore, curves_of, scores_of
 from dqn_zoo_ext.evaluation.scores import human_normalised_of, in_context
-from dqn_zoo_ext.experiment.agent import Agent, Which
+from dqn_zoo_ext.experiment.agents.agent import Agent, Which
+from dqn_zoo_ext.experiment.agents.filming import film_game
 from dqn_zoo_ext.experiment.build import protocol_of
 from dqn_zoo_ext.experiment.doctor import diagnose
-from dqn_zoo_ext.experiment.filming import film_game
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.report.chart import Chart, Level, notes_of
 from dqn_zoo_ext.report.curves import Curve

@@ -19,7 +19,7 @@ from stable_baselines3.common.utils import get_device
 from dqn_zoo_ext.envs.vec_state import can_resume
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, EvaluationUnderWay
 from dqn_zoo_ext.evaluation.protocols import Protocol
-from dqn_zoo_ext.experiment.agent import Agent
+from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.storage.state_folder import StateFolder
 
 FOLDER = "unfinished_evaluations"
