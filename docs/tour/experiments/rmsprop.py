@@ -34,8 +34,8 @@ def roll(make_optimizer: partial[torch.optim.Optimizer], slope: float, noise: fl
 
 if __name__ == "__main__":
     updates = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
-    print(f"{'updates until |w| < 1':>24}", *(f"{f'slope {slope}, noise {noise}':>25}" for slope, noise in VALLEYS))
+    print("updates until |w| < 1 at slope, noise:", *(f"{f'{slope}, {noise}':>14}" for slope, noise in VALLEYS))
     for name, make_optimizer in OPTIMIZERS.items():
         paths = [roll(make_optimizer, *valley, updates) for valley in VALLEYS]
         needed = [next((n for n, w in enumerate(path, start=1) if abs(w) < 1), None) for path in paths]
-        print(f"{name:>24}:", *(f"{n or 'never':>25}" for n in needed))
+        print(f"{name:>37}:", *(f"{n or 'never':>14}" for n in needed))
