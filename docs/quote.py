@@ -6,7 +6,7 @@ A page says what is to be quoted in a comment before a fenced block, and this pr
     <!-- code: dqn_zoo_ext/learning/replay/frame_ring.py FrameRing.draw -->
     <!-- code: dqn_zoo_ext/learning/optim.py "means, squares = group" to "spreads, eps" -->
 
-A function, a class or a method by its name, with its decorators; or the lines from the first one that holds a text to
+A function, a class or a method by its name, with its decorators; or the lines from the only one that holds a text to
 the next one that holds another. ``no-docstring`` leaves docstrings out. `python docs/quote.py` rewrites the pages;
 ``--check`` changes none and exits with 1 if one is stale. A quote of what is not there is one line and exit code 2.
 """
@@ -57,9 +57,10 @@ def filled(page: str, root: Path) -> str:
 
 
 def _between(lines: list[str], first: str, last: str, path: str) -> list[str]:
-    begin = next((i for i, line in enumerate(lines) if first in line), None)
-    if begin is None:
-        raise QuoteError(f"no line of {path} holds: {first}")
+    begins = [i for i, line in enumerate(lines) if first in line]
+    if len(begins) != 1:
+        raise QuoteError(f"{len(begins)} lines of {path} hold what only one should: {first}")
+    begin = begins[0]
     end = next((i for i, line in enumerate(lines) if i >= begin and last in line), None)
     if end is None:
         raise QuoteError(f"no line of {path} from '{first}' on holds: {last}")

@@ -92,8 +92,9 @@ def test_what_is_quoted(quote: Any, guide: Path, marker: str, expected: str) -> 
     [
         (page("ring.py Ring.drew"), "ring.py has no Ring.drew"),
         (page("wring.py draw"), "there is no file wring.py"),
-        (page('ring.py "nowhere" to "return"'), "no line of ring.py holds: nowhere"),
+        (page('ring.py "nowhere" to "return"'), "0 lines of ring.py hold what only one should: nowhere"),
         (page('ring.py "return" to "here = n"'), "no line of ring.py from 'return' on holds: here = n"),
+        (page('ring.py "def " to "return"'), "2 lines of ring.py hold what only one should: def "),
         (page("ring.py"), "a quote is PATH NAME"),
         ("<!-- code: ring.py last -->\n\nno block\n", "needs a ```python block"),
     ],

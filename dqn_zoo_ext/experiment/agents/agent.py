@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.config.of_run import load_of_run
 from dqn_zoo_ext.envs.ids import EnvId, resolve_folder
+from dqn_zoo_ext.envs.rewards import Sign, steps_of
 from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
@@ -74,9 +75,10 @@ class Agent:
         """How rewards were learned from, as far as it differs from an evaluation's."""
         parameters = self.configuration.hyperparameters
         rules = parameters.preprocessing_kwargs if self.configuration.env.family == "atari" else None
+        clipped = rules is not None and bool(rules.get("clip_reward", AtariRules.clip_reward))
         return Learned(
             gamma=parameters.gamma,
-            clip_reward=rules is not None and bool(rules.get("clip_reward", AtariRules.clip_reward)),
+            rewards=steps_of(parameters.reward) or ((Sign(),) if clipped else ()),
             life_loss_ends=rules is not None
             and bool(rules.get("terminal_on_life_loss", AtariRules.terminal_on_life_loss)),
         )
@@ -100,7 +102,7 @@ class Agent:
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise UserError(f"agent file {self.file} does not fit its config.yml: {reason}") from error
-        if not all(torch.isfinite(weight).all() for weight in policy.parameters()):
+        if not all(torch.isfinite(weight).all() for weight in policy.state_dict().values()):
             raise UserError(f"agent file {self.file}: some weights are not finite numbers")
         return policy
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dqn_zoo_ext.envs.screens.stacking import stacking_of
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.screens import Picture
 from dqn_zoo_ext.evaluation.watch import Moment, watch
@@ -32,7 +33,7 @@ def film_game(agent: Agent, protocol: Protocol, seed: int, device: str, max_agen
     fps = agent.pictures_per_second(venv)
     moments: list[Moment] = []
     seen = _noting(watch(policy, venv, protocol, seed, agent.learned, max_agent_steps), moments)
-    video = _encoded(filmed(seen, policy, "attention" if attention else "screen"), fps)
+    video = _encoded(filmed(seen, policy, "attention" if attention else "screen", stacking_of(venv).planes), fps)
     names = action_names(agent.configuration, venv)
     venv.close()
     at_random = agent.venv(protocol, 1, seed, render_mode=agent.film_mode)
