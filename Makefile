@@ -28,8 +28,9 @@ kills: $(VENV)/.installed
 	$(BIN)/python tests/faults/kill_runs.py --kills 100 --out benchmarks/results/kills.json
 
 # The user guide as a website; nothing is fetched. A link that leads nowhere, or a page that no menu names, fails (with
-# --quiet it would not: what makes it fail is the warning).
+# --quiet it would not: what makes it fail is the warning). First the code that pages quote is taken from its source anew.
 docs: $(VENV)/.installed
+	$(BIN)/python docs/quote.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "The guide: build/guide/index.html (with its search: $(BIN)/python -m http.server -d build/guide)"
 

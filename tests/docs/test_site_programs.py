@@ -22,14 +22,32 @@ validation: {nav: {omitted_files: warn}, links: {not_found: warn, anchors: warn}
 """
 
 
-@pytest.fixture(scope="module")
-def docstrings() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docstrings", DOCS / "site" / "docstrings.py")
+def program(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / "site" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def docstrings() -> ModuleType:
+    return program("docstrings")
+
+
+def test_equations_become_mathml() -> None:
+    marked = (
+        r'<p>If <span class="arithmatex">\(a &lt; \gamma\)</span>:</p><div class="arithmatex">\[\sqrt{v}\]</div>'
+        r"<code>$HOME \(x\)</code>"
+    )
+    shown = program("equations").on_page_content(marked, page=None)
+    assert shown.count("<math ") == shown.count("</math>") == 2
+    assert 'display="inline"' in shown.partition("msqrt")[0]
+    assert 'display="block"' in shown
+    assert "arithmatex" not in shown
+    assert shown.startswith("<p>If <math ")
+    assert shown.endswith(r"<code>$HOME \(x\)</code>")
 
 
 def test_a_docstring_keeps_its_lines_and_its_formulas(docstrings: ModuleType) -> None:

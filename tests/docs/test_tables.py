@@ -45,7 +45,7 @@ def test_the_protocols_are_told_as_they_are() -> None:
     assert all(row[6] for row in rows)
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
 def test_each_row_has_as_many_cells_as_the_head(page: Path) -> None:
     for head, *rows in tables(page):
         assert {len(row) for row in rows} <= {len(head)}, head
