@@ -9,13 +9,14 @@ import ale_py.roms  # importing ale_py is what registers the Atari ids with gymn
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
+from dqn_zoo_ext.envs.minatar_ids import ENTRY_POINT, MINATAR, game_of, make_known
 from dqn_zoo_ext.errors import UserError, nearest
 
 TWO_PLAYERS_ONLY = frozenset({"combat", "joust", "maze_craze", "warlords"})
 """ROMs that no agent can play alone; loading one of them for a single player ends the whole process."""
 
 ATARI = "atari"
-FAMILIES = (ATARI, "box2d", "classic_control", "gymnasium")
+FAMILIES = (ATARI, "box2d", "classic_control", MINATAR, "gymnasium")
 """The kinds of environments; the last one is all others."""
 
 _ATARI_ENTRY_POINT = "ale_py.env:AtariEnv"
@@ -46,8 +47,8 @@ class EnvId:
 
     @property
     def config_name(self) -> str:
-        """What the game's YAML is called: the ROM's name, so that one file serves all ids of a game."""
-        return self.game or self.folder_name
+        """What the game's YAML is called: the ROM's name, so that one file serves all ids of a game; so for MinAtar."""
+        return self.game or (game_of(self.gym_id) if self.family == MINATAR else self.folder_name)
 
 
 def resolve(name: str) -> EnvId:
@@ -62,10 +63,12 @@ def resolve(name: str) -> EnvId:
                                      ``SpaceInvadersNoFrameskip-v4``; for the 42 games that have no such id the ``-v5``
                                      id, but without sticky actions as well.
 
-    Any other id is looked up in gymnasium's registry. UserError with the reason and the right id for those Atari ids
+    MinAtar's ids (``MinAtar/Breakout-v1``) are registered here when one is asked for. Any other id is looked up in
+    gymnasium's registry. UserError with the reason and the right id for those Atari ids
     that skip frames themselves (``SpaceInvaders-v4``, ``SpaceInvadersDeterministic-v4``), that show the memory instead
     of the screen (``-ram-``), and for games that need two players; with the nearest name for an unknown id.
     """
+    make_known(name)
     spec = gymnasium.registry.get(name)
     if spec is not None and spec.entry_point != _ATARI_ENTRY_POINT:
         return EnvId(requested=name, gym_id=name, family=_family(spec))
@@ -78,7 +81,8 @@ def resolve(name: str) -> EnvId:
 
 def resolve_folder(name: str) -> EnvId:
     """The environment whose runs lie in folders of this name (``EnvId.folder_name``). UserError as in `resolve`."""
-    return resolve(name.replace("ALE-", "ALE/", 1) if name.startswith("ALE-") else name)
+    prefix = next((prefix for prefix in ("ALE", "MinAtar") if name.startswith(f"{prefix}-")), None)
+    return resolve(name if prefix is None else name.replace(f"{prefix}-", f"{prefix}/", 1))
 
 
 def single_player_games() -> tuple[str, ...]:
@@ -127,6 +131,8 @@ def _roms_by_title() -> Mapping[str, str]:
 
 
 def _family(spec: EnvSpec) -> str:
+    if spec.entry_point == ENTRY_POINT:
+        return MINATAR
     for family in ("classic_control", "box2d"):
         if str(spec.entry_point).startswith(f"gymnasium.envs.{family}"):
             return family

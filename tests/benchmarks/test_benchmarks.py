@@ -54,6 +54,57 @@ def test_replay_memory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     assert len(row["microseconds_of_an_add_at_each_tenth"]) == 10
 
 
+OF_EACH_KIND = ["ALE/Surround-v5", "Acrobot-v1", "FreewayNoFrameskip-v4"]
+
+
+def test_every_game_trains_three(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    result = result_of("every_game", ["--env", *OF_EACH_KIND], monkeypatch, capsys, tmp_path)
+    assert result["failed"] == []
+    assert list(result["rows"]) == OF_EACH_KIND
+    assert all(row["agent_steps"] == 200 and row["updates"] > 0 for row in result["rows"].values())
+
+
+def test_every_game_tells_which_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ["--env", "CartPole-v1", "Nonsense-v1", "--output", str(tmp_path / "rows.json")]
+    assert run("every_game", words, monkeypatch) == 1
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["failed"] == ["Nonsense-v1"]
+    assert result["rows"]["Nonsense-v1"]["error"].startswith("unknown environment 'Nonsense-v1'")
+    assert result["rows"]["CartPole-v1"]["updates"] > 0
+
+
+@pytest.mark.slow
+def test_every_game_trains_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    result = result_of("every_game", [], monkeypatch, capsys, tmp_path)
+    assert result["failed"] == []
+    assert len(result["rows"]) == 104 + 4 + 5
+
+
+def test_random_agents_measures_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DQN_ZOO_EXT_CACHE", str(tmp_path / "cache"))
+    words = ["--games", "2", "--env", "CartPole-v1"]
+    first = result_of("random_agents", words, monkeypatch, capsys, tmp_path)["random"]["CartPole-v1"]
+    assert (first["games"], first["protocol"]) == (2, "greedy")
+    assert first["lowest"] <= first["mean"] <= first["highest"]
+    both = result_of("random_agents", [*words, "Acrobot-v1"], monkeypatch, capsys, tmp_path)["random"]
+    assert both["CartPole-v1"] == first
+    assert both["Acrobot-v1"]["mean"] == -500
+
+
+def test_game_facts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    found = result_of("game_facts", ["--game", "freeway"], monkeypatch, capsys, tmp_path)["games"]["freeway"]
+    assert found["actions"] == ["NOOP", "UP", "DOWN"]
+    assert (found["lives"], found["fire_starts"], found["fire_after_life"], found["moves"]) == (0, False, None, True)
+
+
 @pytest.mark.slow
 def test_many_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     words = ["--runs", "1", "--agent-steps", "1100", "--rounds", "1"]

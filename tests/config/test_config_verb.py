@@ -9,6 +9,7 @@ import pytest
 import dqn_zoo_ext
 from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.config.__main__ import main
+from dqn_zoo_ext.config.layers import shipped
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve
 
@@ -30,7 +31,9 @@ def test_the_table_has_key_value_and_source(capsys: pytest.CaptureFixture[str]) 
     rows = {line.split()[0]: line.split()[1:] for line in lines[3:]}
     assert rows["learning_rate"] == ["0.001", "-params"]
     assert rows["exploration.end"] == ["0.01", "-params"]
-    assert rows["buffer_size"] == ["1000000", "hyperparams/families/atari.yml:37"]
+    family = shipped("families/atari.yml")[0].read_text().splitlines()
+    line = 1 + next(i for i, text in enumerate(family) if text.startswith("buffer_size: "))
+    assert rows["buffer_size"] == ["1000000", f"hyperparams/families/atari.yml:{line}"]
     assert rows["tau"] == ["1.0", "default"]
 
 

@@ -4,6 +4,6 @@ A head is made of layers (``layers``); what its numbers mean is a distribution's
 Importing this package registers its parts.
 """
 
-from dqn_zoo_ext.learning.networks import heads, impala, layers, torsos
+from dqn_zoo_ext.learning.networks import heads, impala, layers, minatar, torsos
 
-__all__ = ["heads", "impala", "layers", "torsos"]
+__all__ = ["heads", "impala", "layers", "minatar", "torsos"]

@@ -1,0 +1,73 @@
+"""MinAtar as the agent sees it: 10 x 10 cells, one channel for each kind of thing (Young & Tian 2019)."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from pydantic import Field
+from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
+
+from dqn_zoo_ext.envs.gym_envs import GymEnv, make_gym_vector
+from dqn_zoo_ext.envs.minatar_ids import MINATAR
+from dqn_zoo_ext.envs.request import EnvRequest
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.registry import register_preprocessing
+
+Observation = npt.NDArray[np.int8]
+
+
+class Cells(gymnasium.Wrapper[Observation, np.int64, Any, np.int64]):
+    """Observations (channels, 10, 10) of 0 and 1, as convolutions expect them.
+
+    Of type int8: uint8 would mean an image to Stable-Baselines3, which is divided by 255, and a stack of frames to the
+    frame ring.
+
+    A game begins without a last action: MinAtar repeats the last one now and then, and would repeat that of the game
+    before, so that a seed alone did not say what happens.
+    """
+
+    def __init__(self, env: GymEnv) -> None:
+        super().__init__(env)
+        height, width, channels = env.observation_space.shape or ()
+        self.observation_space = spaces.Box(0, 1, (channels, height, width), np.int8)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """A new game."""
+        self.unwrapped.game.last_action = 0  # type: ignore[attr-defined]
+        cells, info = self.env.reset(seed=seed, options=options)
+        return _channels_first(cells), info
+
+    def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """One frame: MinAtar skips none."""
+        cells, reward, terminated, truncated, info = self.env.step(action)
+        return _channels_first(cells), float(reward), bool(terminated), truncated, info
+
+
+def _channels_first(cells: npt.NDArray[Any]) -> Observation:
+    """(10, 10, channels) of bools to (channels, 10, 10) of 0 and 1."""
+    return np.ascontiguousarray(cells.transpose(2, 0, 1)).view(np.int8)
+
+
+@register_preprocessing(MINATAR)
+@dataclass(frozen=True)
+class MinAtar:
+    """MinAtar's games on the slow path. Of an evaluation's rules none counts: sticky actions are part of the games.
+
+    max_agent_steps_per_game: a game is truncated after so many; MinAtar's own have no limit, and a perfect player of
+    Breakout would play for ever.
+    """
+
+    max_agent_steps_per_game: Annotated[int, Field(ge=1)] = 10_000
+
+    def build(self, request: EnvRequest) -> VecEnv:
+        """A Dummy- or SubprocVecEnv; in a VecFrameStack if `frame_stack` is above 1. UserError for other families."""
+        if request.env.family != MINATAR:
+            raise UserError(f"preprocessing 'minatar' is for MinAtar, not for '{request.env.gym_id}'; use 'none'")
+        kwargs = {**request.env_kwargs, "max_episode_steps": self.max_agent_steps_per_game}
+        venv = make_gym_vector(request, kwargs, Cells)
+        return VecFrameStack(venv, request.frame_stack) if request.frame_stack > 1 else venv
