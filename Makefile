@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 GAME := SpaceInvadersNoFrameskip-v4
 AGENT := --algo dqn --env $(GAME) -f logs
 
-.PHONY: train test test-all kills lint clean
+.PHONY: train test test-all kills docs lint clean
 
 train: $(VENV)/.installed
 	@echo "Training for 30,000 agent steps; on two cores with little else to do that takes about five minutes."
@@ -26,6 +26,13 @@ test-all: lint
 # A hundred kills of real trainings, each run resumed to its end and compared; half an hour on two cores.
 kills: $(VENV)/.installed
 	$(BIN)/python tests/faults/kill_runs.py --kills 100 --out benchmarks/results/kills.json
+
+# The user guide as a website; nothing is fetched. A link that leads nowhere, or a page that no menu names, fails (with
+# --quiet it would not: what makes it fail is the warning). First the code that pages quote is taken from its source anew.
+docs: $(VENV)/.installed
+	$(BIN)/python docs/quote.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "The guide: build/guide/index.html (with its search: $(BIN)/python -m http.server -d build/guide)"
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -2,14 +2,16 @@
 
 - ``ale_vec_env``: ours, ale-py's C++ emulators behind Stable-Baselines3's VecEnv;
 - ``sb3``: Stable-Baselines3's own chain, make_atari_env, VecFrameStack and VecTransposeImage, in one process;
-- ``envpool``: EnvPool's own environment, where it is installed.
+- ``envpool``: EnvPool's own environment, where it is installed;
+- with ``--inputs``, ours again with pictures that are made here and not in C++ (docs/inputs.md), by the names below.
 
-All show 4 gray screens of 84 x 84, skip 4 frames, end at a lost life and clip rewards. Actions are random and drawn
-beforehand. A block is `--seconds` of stepping; all cases are timed a block each in turn, in alternating order, so that
-noise falls on all alike. Given are medians over rounds: agent steps per second of the clock, and per second of CPU
-time of all threads, which is what one core could do if it did nothing else.
+All but these show 4 gray screens of 84 x 84. They skip 4 frames, end at a lost life and clip rewards. Actions are
+random and drawn beforehand. A block is `--seconds` of stepping; all cases are timed a block each in turn, in
+alternating order, so that noise falls on all alike. Given are medians over rounds: agent steps per second of the clock,
+and per second of CPU time of all threads, which is what one core could do if it did nothing else.
 
 Run: python benchmarks/env_speed.py [--envs 1 8 32] [--sb3-envs 1 8] [--threads 1 2] [--seconds 1] [--rounds 5]
+     [--inputs repeat 105x80 cropped bilinear rgb waiting]
 """
 
 import importlib.util
@@ -25,8 +27,17 @@ from stable_baselines3.common.env_util import make_atari_env
 from stable_baselines3.common.vec_env import VecFrameStack, VecTransposeImage
 
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
+from dqn_zoo_ext.envs.rules import AtariRules
 
 ACTIONS = 6  # of Space Invaders
+INPUTS = {
+    "repeat": AtariRules(stack_start="repeat"),
+    "105x80": AtariRules(subsample=2, colour="mean", screen_size=None, stack_start="repeat"),
+    "cropped": AtariRules(crop_rows=(31, 195), crop_columns=(8, 152)),
+    "bilinear": AtariRules(resize="bilinear"),
+    "rgb": AtariRules(colour="rgb"),
+    "waiting": AtariRules(skip_after_life_loss=30),
+}
 Step = Callable[[np.ndarray], Any]
 
 
@@ -40,7 +51,7 @@ class Case(NamedTuple):
 
 def ale_vec_env(case: Case) -> Step:
     """Ours."""
-    venv = AleVecEnv("space_invaders", case.envs, seed=1, num_threads=case.threads)
+    venv = AleVecEnv("space_invaders", case.envs, INPUTS.get(case.kind), seed=1, num_threads=case.threads)
     venv.reset()
     return venv.step
 
@@ -70,7 +81,12 @@ def envpool(case: Case) -> Step:
     return lambda actions: made.step(actions.astype(np.int32))
 
 
-KINDS: dict[str, Callable[[Case], Step]] = {"ale_vec_env": ale_vec_env, "sb3": sb3, "envpool": envpool}
+KINDS: dict[str, Callable[[Case], Step]] = {
+    "ale_vec_env": ale_vec_env,
+    "sb3": sb3,
+    "envpool": envpool,
+    **dict.fromkeys(INPUTS, ale_vec_env),
+}
 
 
 def block(step: Step, envs: int, seconds: float, actions: np.ndarray) -> tuple[float, float]:
@@ -89,7 +105,8 @@ def cases_of(arguments: Namespace) -> list[Case]:
     ours = {Case("ale_vec_env", n, min(n, threads)) for n in arguments.envs for threads in arguments.threads}
     theirs = {Case("sb3", n, 1) for n in arguments.sb3_envs}
     pool = {Case("envpool", case.envs, case.threads) for case in ours}
-    return [*sorted(ours), *sorted(theirs), *(sorted(pool) if importlib.util.find_spec("envpool") else [])]
+    pictured = [case._replace(kind=name) for name in arguments.inputs for case in sorted(ours)]
+    return [*sorted(ours), *pictured, *sorted(theirs), *(sorted(pool) if importlib.util.find_spec("envpool") else [])]
 
 
 def options() -> Namespace:
@@ -99,6 +116,7 @@ def options() -> Namespace:
     parser.add_argument("--envs", nargs="+", type=whole_number(1), default=[1, 8, 32], help="environments side by side")
     parser.add_argument("--sb3-envs", nargs="+", type=whole_number(1), default=[1, 8], help="of Stable-Baselines3's")
     parser.add_argument("--threads", nargs="+", type=whole_number(1), default=[1, cores], help="default: 1 and all")
+    parser.add_argument("--inputs", nargs="+", choices=[*INPUTS], default=[], help="pictures made here (default: none)")
     parser.add_argument("--seconds", type=positive, default=1.0, help="of a block")
     parser.add_argument("--rounds", type=whole_number(1), default=5)
     return parser.parse_args()

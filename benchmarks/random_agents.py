@@ -17,7 +17,7 @@ from shipped_games import every_game
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.evaluation.baselines import RANDOM
-from dqn_zoo_ext.experiment.baselines import baseline_of
+from dqn_zoo_ext.experiment.agents.baselines import baseline_of
 from dqn_zoo_ext.experiment.build import frames_per_agent_step, protocol_of
 from dqn_zoo_ext.experiment.plug_ins import load_plug_ins
 

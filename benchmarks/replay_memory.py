@@ -9,9 +9,11 @@ Each size is measured in a process of its own. The ring is filled by 8 environme
   which takes no memory for the first time: the difference is what the system's pages cost;
 - microseconds of drawing a batch, the median.
 
-A million transitions must take at most 7.3 GB; the exit code is 1 if they do not.
+A million transitions of 84 x 84 must take at most 7.3 GB; the exit code is 1 if they do not. For other screens
+(``--screen``) the limit grows with their pixels: 1.035 bytes for each.
 
 Run: python benchmarks/replay_memory.py [--sizes 10000 100000 1000000] [--batch-size 32] [--draws 500]
+     [--screen 105 80]
 """
 
 import multiprocessing
@@ -31,8 +33,7 @@ from dqn_zoo_ext.experiment.doctor.resources import main_memory
 from dqn_zoo_ext.learning.replay import FrameRing
 
 ENVS, PARTS = 8, 100
-SCREENS = spaces.Box(0, 255, (4, 84, 84), np.uint8)
-LIMIT, LIMIT_FROM = 7_300, 1_000_000  # bytes for each transition, in a ring of so many
+LIMIT_PER_PIXEL, LIMIT_FROM = 7_300 / 84**2, 1_000_000  # bytes of a transition, in a ring of so many
 
 
 def resident() -> int:
@@ -48,7 +49,7 @@ class Filler:
 
     def __init__(self, ring: FrameRing) -> None:
         self._ring = ring
-        self._stacks = np.zeros((ENVS, 4, 84, 84), dtype=np.uint8)
+        self._stacks = np.zeros((ENVS, *ring.obs_shape), dtype=np.uint8)
         self._row = 0
 
     def add(self, rows: int) -> float:
@@ -66,14 +67,22 @@ class Filler:
         return seconds
 
 
-def measured(size: int, batch_size: int, draws: int) -> dict[str, Any]:
+def screens(height: int, width: int) -> spaces.Box:
+    """What the agent sees."""
+    return spaces.Box(0, 255, (4, height, width), np.uint8)
+
+
+SCREENS = screens(84, 84)
+
+
+def measured(size: int, seen: spaces.Box, batch_size: int, draws: int) -> dict[str, Any]:
     """A row of the table."""
-    small = FrameRing(ENVS * PARTS, SCREENS, spaces.Discrete(6), "cpu", ENVS)
+    small = FrameRing(ENVS * PARTS, seen, spaces.Discrete(6), "cpu", ENVS)
     Filler(small).add(PARTS)  # what the first ring of a process makes the libraries take is not the ring's
     seconds_of_a_draw(small, batch_size, 10)
     del small
     before = resident()
-    ring = FrameRing(size, SCREENS, spaces.Discrete(6), "cpu", ENVS)
+    ring = FrameRing(size, seen, spaces.Discrete(6), "cpu", ENVS)
     filler, bounds = Filler(ring), [ring.rows * part // PARTS for part in range(PARTS + 1)]
     rows_of_parts = np.diff(bounds)
     seconds, memory = [], [resident()]
@@ -114,25 +123,35 @@ def main() -> int:
     parser.add_argument("--sizes", nargs="+", type=whole_number(10 * PARTS), default=default, help="in transitions")
     parser.add_argument("--batch-size", type=whole_number(1), default=32)
     parser.add_argument("--draws", type=whole_number(1), default=500)
+    parser.add_argument(
+        "--screen", nargs=2, type=whole_number(1), default=[84, 84], metavar=("HEIGHT", "WIDTH"), help="default: 84 84"
+    )
     arguments = parser.parse_args()
+    seen = screens(*arguments.screen)
+    limit = round(LIMIT_PER_PIXEL * arguments.screen[0] * arguments.screen[1])
     rows, notes = [], []
     for size in arguments.sizes:
-        memory, needed = main_memory(), FrameRing.bytes_needed(size, SCREENS, ENVS)
+        memory, needed = main_memory(), FrameRing.bytes_needed(size, seen, ENVS)
         if memory is not None and memory.free < needed:
             notes.append(f"{size} transitions need {needed / 1e9:.1f} GB, and {memory.free / 1e9:.1f} GB are free")
             print(f"left out: {notes[-1]}", flush=True)
             continue
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            row = pool.apply(measured, (size, arguments.batch_size, arguments.draws))
+            row = pool.apply(measured, (size, seen, arguments.batch_size, arguments.draws))
         rows.append(row)
         print(
             f"{row['transitions']:9} transitions: {row['resident_gigabytes']:.3f} GB, a batch in "
             f"{row['microseconds_of_a_batch']:.0f} us, largest jump {row['largest_jump']}",
             flush=True,
         )
-    judged = [row["bytes_of_a_transition"] <= LIMIT for row in rows if row["transitions"] >= LIMIT_FROM]
+    judged = [row["bytes_of_a_transition"] <= limit for row in rows if row["transitions"] >= LIMIT_FROM]
     kept = all(judged) if judged else None
-    found = {"batch_size": arguments.batch_size, "environments": ENVS, "limit_bytes_of_a_transition": LIMIT}
+    found = {
+        "batch_size": arguments.batch_size,
+        "environments": ENVS,
+        "screen": arguments.screen,
+        "limit_bytes_of_a_transition": limit,
+    }
     publish("replay_memory", {**found, "within_limit": kept, "rows": rows, "left_out": notes}, arguments.output)
     return 1 if kept is False else 0
 

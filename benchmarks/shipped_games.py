@@ -1,6 +1,6 @@
 """The games that have a YAML of ours."""
 
-from dqn_zoo_ext.config.layers import shipped
+from dqn_zoo_ext.config.shipped_files import shipped
 from dqn_zoo_ext.config.yaml_source import read_mapping
 from dqn_zoo_ext.envs.ids import FAMILIES
 

@@ -6,6 +6,7 @@ if __name__ != "dqn_zoo_ext.callbacks":
 
 from dqn_zoo_ext.callbacks.action_histogram import ActionHistogram
 from dqn_zoo_ext.callbacks.agent_files import AgentFiles
+from dqn_zoo_ext.callbacks.episode_files import EpisodeFiles
 from dqn_zoo_ext.callbacks.evaluation import ProtocolEvaluation
 from dqn_zoo_ext.callbacks.exact_checkpoint import ExactCheckpoint, Stopped
 from dqn_zoo_ext.callbacks.health import HealthWarnings
@@ -29,6 +30,7 @@ __all__ = [
     "ActionHistogram",
     "AgentFiles",
     "Borrower",
+    "EpisodeFiles",
     "ExactCheckpoint",
     "FilmSet",
     "HealthWarnings",

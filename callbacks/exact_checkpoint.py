@@ -134,7 +134,7 @@ class ExactCheckpoint(BaseCallback):
 
     def _is_about_to_overwrite(self, snapshot: Snapshot) -> bool:
         rows = snapshot.rows
-        return rows is not None and rows.rows_added - rows.rows >= snapshot.unsaved_row
+        return rows is not None and rows.rows_added + rows.rows_at_once - rows.rows > snapshot.unsaved_row
 
     def _report(self, error: Exception) -> None:
         last = "there is none" if self.saved_at is None else f"the last one is of {self.saved_at:,} agent steps"

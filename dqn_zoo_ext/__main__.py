@@ -20,6 +20,7 @@ VERBS = {
     "leaderboard": "the Hub's agents for a game, ranked: a table, CSV, a web page",
     "campaign": "compare algorithms, or the parts of one, over games and seeds: a row a run, a table, a page",
     "tune": "search for better hyperparameters, over games and seeds",
+    "presets": "systems and papers that can be trained by name: source, cost, expected score",
     "doctor": "look at a training before it starts: what it will do, what it needs, what would go wrong",
     "config": "show the merged configuration, each value with its file and line",
 }

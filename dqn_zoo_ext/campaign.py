@@ -86,7 +86,8 @@ def _run_options(run: PlannedRun, conf_file: Path, log_folder: Path, options: Na
     words += ["-f", str(log_folder), "-conf", str(conf_file), "--device", options.device]
     words += ["--num-threads", str(threads)]
     words += ["--gym-packages", *options.gym_packages] if options.gym_packages else []
-    return replace(run_options_of(make_parser().parse(words), command_of("train", words)), verbose=0)
+    given = run_options_of(make_parser().parse(words), command_of("train", words))
+    return replace(given, verbose=0, preset=run.variant.preset)
 
 
 def _report(folder: CampaignFolder, console: Console, scores: bool = False) -> dict[str, Any]:

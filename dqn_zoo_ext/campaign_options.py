@@ -8,10 +8,12 @@ from dqn_zoo_ext import registry
 from dqn_zoo_ext.command_line import Parser
 from dqn_zoo_ext.config.campaign_file import SEEDS, CampaignFile, distinct_envs, read_campaign_file
 from dqn_zoo_ext.config.overrides import parse_params
+from dqn_zoo_ext.config.presets import find_preset
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.campaign.ablation import plan_ablation
 from dqn_zoo_ext.experiment.campaign.beneath import Beneath
 from dqn_zoo_ext.experiment.campaign.comparison import plan_comparison
+from dqn_zoo_ext.experiment.campaign.of_presets import plan_presets
 from dqn_zoo_ext.experiment.campaign.plan import Plan
 from dqn_zoo_ext.sharing_options import add_sharing_options
 
@@ -28,6 +30,7 @@ examples:
   python -m dqn_zoo_ext.campaign --ablate rainbow --env CartPole-v1 --seeds 1 2 3
   python -m dqn_zoo_ext.campaign --ablate rainbow --env Pong -n 2000000 --only no_double no_noisy -params n_envs:8
   python -m dqn_zoo_ext.campaign --ablate rainbow --env CartPole-v1 --into logs/campaigns/ablate-rainbow-CartPole-v1_1
+  python -m dqn_zoo_ext.campaign --presets space-invaders-2016 space-invaders-2016-rmsprop --seeds 1 2 3
   python -m dqn_zoo_ext.campaign --report logs/campaigns/double-or-not
 
 double-or-not.yml:
@@ -46,7 +49,7 @@ same command, and does what is missing, further seeds, games and algorithms too;
 run that fails (a NaN, say) is noted in its row, the others are done, and the exit code is 1; going on tries it again.
 With --json the last line is one object: folder, table, runs, report, improvement, aggregates."""
 
-_OF_PLAN = ("algos", "ablate", "envs", "only", "seeds", "hyperparams", "n_timesteps", "conf_file", "into")
+_OF_PLAN = ("algos", "ablate", "presets", "envs", "only", "seeds", "hyperparams", "n_timesteps", "conf_file", "into")
 _FLAGS = {"hyperparams": "-params", "n_timesteps": "-n", "conf_file": "-conf"}
 
 
@@ -56,6 +59,9 @@ def parse_campaign(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE.yml", help="what to compare (see below)")
     parser.add_argument("--algos", nargs="+", default=[], metavar="ALGO", help="the algorithms to compare")
     parser.add_argument("--ablate", metavar="ALGO", help="one algorithm, and it less each of its parts, e.g. rainbow")
+    parser.add_argument(
+        "--presets", nargs="+", default=[], metavar="NAME", help="trainings that have a name (`presets` lists them)"
+    )
     parser.add_argument(
         "--envs",
         "--env",
@@ -105,8 +111,12 @@ def plan_of(options: Namespace) -> Plan:
     name = None if options.file is None else asked.name
     if asked.ablate is not None:
         return plan_ablation(asked.ablate, asked.envs, seeds, beneath, only=options.only, name=name)
+    if asked.presets and beneath.conf_file is not None:
+        raise UserError("--presets: are -conf files of ours; leave out one of the two")
     if options.only:
         raise UserError("--only: it names ablations, and nothing is ablated here")
+    if asked.presets:
+        return plan_presets(asked.presets, asked.envs, seeds, beneath, name=name)
     return plan_comparison(asked.algos, asked.envs, seeds, beneath, variants=asked.variants, name=name)
 
 
@@ -115,7 +125,8 @@ def _asked(options: Namespace) -> CampaignFile:
     for algo in options.algos:
         registry.algorithms.get(algo)
     envs = distinct_envs(options.envs, "--envs" if len(options.envs) > 1 else "--env")
-    return CampaignFile(name="", envs=envs, algos=options.algos, ablate=options.ablate, seeds=SEEDS)
+    presets = [find_preset(name, "--presets").name for name in options.presets]
+    return CampaignFile(name="", envs=envs, algos=options.algos, ablate=options.ablate, presets=presets, seeds=SEEDS)
 
 
 def _check_together(options: Namespace) -> None:
@@ -125,12 +136,12 @@ def _check_together(options: Namespace) -> None:
         if others:
             raise UserError(f"--report: it only tells of a campaign that is there; leave out {', '.join(others)}")
     elif options.file is not None:
-        for name in ("algos", "ablate", "envs"):
+        for name in ("algos", "ablate", "presets", "envs"):
             if name in given:
                 raise UserError(f"{_flag(name)}: what is compared stands in {options.file} already; give one of them")
     else:
         _check_flags(given)
-    for option in ("seeds", "algos"):
+    for option in ("seeds", "algos", "presets"):
         listed = getattr(options, option)
         for each in listed:
             if listed.count(each) > 1:
@@ -139,12 +150,16 @@ def _check_together(options: Namespace) -> None:
 
 def _check_flags(given: Sequence[str]) -> None:
     """UserError unless they say what to compare, and on what."""
-    kinds = [name for name in ("algos", "ablate") if name in given]
+    kinds = [name for name in ("algos", "ablate", "presets") if name in given]
     if len(kinds) > 1:
-        raise UserError("--algos, --ablate: either algorithms are compared, or the parts of one; give one of them")
+        raise UserError(
+            f"{', '.join(map(_flag, kinds))}: either algorithms are compared, or parts of one, or presets; give one"
+        )
     if not kinds:
-        raise UserError("nothing to compare is given: a FILE.yml, --algos with --envs, or --ablate with --env")
-    if "envs" not in given:
+        raise UserError(
+            "nothing to compare is given: a FILE.yml, --algos with --envs, --ablate with --env, or --presets"
+        )
+    if "envs" not in given and "presets" not in given:
         raise UserError(f"{_flag(kinds[0])}: on what? give --envs, e.g. CartPole-v1")
 
 

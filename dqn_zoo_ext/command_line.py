@@ -24,7 +24,7 @@ from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import TryAgain, UserError, nearest
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.protocols import Protocol
-from dqn_zoo_ext.experiment.agent import Agent, Which
+from dqn_zoo_ext.experiment.agents.agent import Agent, Which
 from dqn_zoo_ext.experiment.build import protocol_of
 from dqn_zoo_ext.experiment.plug_ins import load_plug_ins
 

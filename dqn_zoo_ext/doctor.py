@@ -11,6 +11,7 @@ from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.doctor import diagnose, print_report, refuse
+from dqn_zoo_ext.preset_options import faithful_to
 from dqn_zoo_ext.train_options import add_training_options, overrides_of, parse_training, run_options_of
 
 _DESCRIPTION = """\
@@ -40,7 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.resume is not None:
         raise UserError("--resume: the doctor looks at trainings that begin; leave it out")
     overrides = overrides_of(options)
-    configuration = load(options.algo, resolve(options.env), conf_file=options.conf_file, overrides=overrides)
+    configuration = load(
+        options.algo,
+        resolve(options.env),
+        conf_file=options.conf_file,
+        between=faithful_to(options),
+        overrides=overrides,
+    )
     run_options = run_options_of(options, command_of("doctor", arguments))
     diagnosis = diagnose(configuration, run_options, measure=not options.no_measure)
     if options.verbose > 0:

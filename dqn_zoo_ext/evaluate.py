@@ -27,10 +27,10 @@ from dqn_zoo_ext.evaluation.baselines import BASELINES
 from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS, Evaluation
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.scores import in_context
-from dqn_zoo_ext.experiment.agent import Agent
-from dqn_zoo_ext.experiment.baselines import MeasuredBaseline, baseline_of
+from dqn_zoo_ext.experiment.agents.agent import Agent
+from dqn_zoo_ext.experiment.agents.baselines import MeasuredBaseline, baseline_of
+from dqn_zoo_ext.experiment.agents.resumable_evaluation import evaluate_agent
 from dqn_zoo_ext.experiment.build import protocol_of
-from dqn_zoo_ext.experiment.resumable_evaluation import evaluate_agent
 from dqn_zoo_ext.games_bar import games_bar
 from dqn_zoo_ext.report.score_table import Measured, score_table
 from dqn_zoo_ext.storage.results import Machine, Versions

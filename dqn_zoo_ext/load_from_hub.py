@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dqn_zoo_ext.command_line import Parser, prepare, python_to_type, run_verb, say_as_told
 from dqn_zoo_ext.envs.ids import EnvId, resolve
-from dqn_zoo_ext.experiment.fetch import Fetched, fetch
+from dqn_zoo_ext.experiment.agents.fetch import Fetched, fetch
 from dqn_zoo_ext.sharing.account import repo_id_of
 from dqn_zoo_ext.sharing.package import zip_name
 from dqn_zoo_ext.sharing.patience import Patience, client

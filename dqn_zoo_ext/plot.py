@@ -13,7 +13,7 @@ from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.baselines import BASELINES
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.published_scores import PublishedCurve, curves_of, scores_of, sources
-from dqn_zoo_ext.experiment.baselines import baseline_of
+from dqn_zoo_ext.experiment.agents.baselines import baseline_of
 from dqn_zoo_ext.games_bar import games_bar
 from dqn_zoo_ext.report.chart import ENDINGS, Level, check_ending, draw, write_picture
 from dqn_zoo_ext.report.curves import AXES, BANDS

@@ -15,8 +15,8 @@ from dqn_zoo_ext.command_line import (
 )
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
-from dqn_zoo_ext.experiment.agent import Agent
-from dqn_zoo_ext.experiment.pack import PackOptions, pack
+from dqn_zoo_ext.experiment.agents.agent import Agent
+from dqn_zoo_ext.experiment.agents.pack import PackOptions, pack
 from dqn_zoo_ext.sharing.account import check_account, repo_id_of
 from dqn_zoo_ext.sharing.package import RESULTS, Package, names_of, zip_name
 from dqn_zoo_ext.sharing.patience import Patience, client

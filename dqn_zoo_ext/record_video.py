@@ -18,12 +18,13 @@ from dqn_zoo_ext.command_line import (
     seed_or_random,
     whole_number,
 )
+from dqn_zoo_ext.envs.screens.stacking import stacking_of
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.recording import record_game
 from dqn_zoo_ext.evaluation.screens import Picture
 from dqn_zoo_ext.evaluation.watch import watch
-from dqn_zoo_ext.experiment.agent import Agent
+from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.process import draw_without_display
 from dqn_zoo_ext.report.film import VIEWS, filmed, sees_screens, side_by_side
 from dqn_zoo_ext.storage.video_file import write_gif, write_mp4
@@ -101,7 +102,7 @@ def _film(
     if options.view == "screen":
         return record_game(policy, venv, protocol, seed, options.games, options.n_timesteps)
     moments = watch(policy, venv, protocol, seed, agent.learned, options.n_timesteps, options.games)
-    return filmed(moments, policy, options.view)
+    return filmed(moments, policy, options.view, stacking_of(venv).planes)
 
 
 def _output(folder: Path | None, agent: Agent) -> Path:

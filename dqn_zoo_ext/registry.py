@@ -82,6 +82,7 @@ losses: Registry[Callable[..., Any]] = Registry("loss")
 schedules: Registry[type[Any]] = Registry("schedule")
 replay_buffers: Registry[type[Any]] = Registry("replay buffer")
 preprocessings: Registry[type[Any]] = Registry("preprocessing")
+rewards: Registry[type[Any]] = Registry("reward")
 protocols: Registry[Any] = Registry("evaluation protocol")
 callbacks: Registry[type[Any]] = Registry("callback")
 
@@ -95,6 +96,7 @@ register_loss = losses.register
 register_schedule = schedules.register
 register_replay_buffer = replay_buffers.register
 register_preprocessing = preprocessings.register
+register_reward = rewards.register
 register_callback = callbacks.register
 
 _defaults_of_algorithm: dict[str, Path] = {}

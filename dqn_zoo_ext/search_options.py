@@ -14,10 +14,12 @@ from rich.console import Console
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
 from dqn_zoo_ext.command_line import EXIT_SAVED, Parser, python_to_type, whole_number
 from dqn_zoo_ext.config.load import Configuration, load
+from dqn_zoo_ext.config.yaml_source import Located
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.search.options import PRUNERS, SAMPLERS, SearchOptions, StudyOptions
+from dqn_zoo_ext.preset_options import faithful_to
 from dqn_zoo_ext.sharing_options import add_sharing_options, launcher_of
 from dqn_zoo_ext.storage.study_folder import STUDIES, StudyFolder
 
@@ -161,7 +163,7 @@ def search_and_tell(
 
     if options.sampler == "auto":
         _say(console, "--sampler auto: RL-Zoo would load code for it from the network; this searches with tpe")
-    loads = [_Load(options.algo, env, options.conf_file) for env in envs]
+    loads = [_Load(options.algo, env, options.conf_file, faithful_to(options)) for env in envs]
     problem = Problem(
         algo=options.algo,
         envs=envs,
@@ -197,9 +199,10 @@ class _Load:
     algo: str
     env: EnvId
     conf_file: Path | None
+    between: Mapping[str, Located]
 
     def __call__(self, overrides: Mapping[str, object]) -> Configuration:
-        return load(self.algo, self.env, conf_file=self.conf_file, overrides=overrides)
+        return load(self.algo, self.env, conf_file=self.conf_file, between=self.between, overrides=overrides)
 
 
 def _say(console: Console, line: str) -> None:

@@ -24,6 +24,7 @@ from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.run import Finished, resume, train
 from dqn_zoo_ext.experiment.search.options import SearchOptions
 from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
+from dqn_zoo_ext.preset_options import faithful_to
 from dqn_zoo_ext.search_options import FIRST_SEED, search_and_tell, storage_of, study_options_of
 from dqn_zoo_ext.storage.results import RunResults
 from dqn_zoo_ext.train_options import make_parser, overrides_of, parse_training, run_options_of
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _refuse_what_does_not_go_together(options)
     overrides = _overrides(options)
     load_with = partial(load, options.algo, resolve(options.env), conf_file=options.conf_file)
-    configuration = load_with(overrides=overrides)
+    configuration = load_with(overrides=overrides, between=faithful_to(options))
     run_options = run_options_of(options, command_of("train", arguments))
     console = Console(quiet=options.verbose < 1)
     with tracked(configuration, run_options.seed, _tracking(options)) if options.track else contextlib.nullcontext():

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from dqn_zoo_ext.command_line import Parser, check_device, key_values, seed_or_random, whole_number
 from dqn_zoo_ext.config.overrides import parse_params
-from dqn_zoo_ext.config.presets import find_preset, preset_files
 from dqn_zoo_ext.config.yaml_source import Source, located
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.preset_options import add_preset_options, parse_with_preset
 from dqn_zoo_ext.search_options import add_search_options
 
 _DESCRIPTION = """\
@@ -21,7 +21,7 @@ examples:
   python -m dqn_zoo_ext.train --algo dqn --env SpaceInvadersNoFrameskip-v4
   python -m dqn_zoo_ext.train --algo double_dqn --env Pong -n 100000 -params learning_rate:1e-4 policy_kwargs.torso:nips
   python -m dqn_zoo_ext.train --algo dqn --env CartPole-v1 --seed 1 -f runs
-  python -m dqn_zoo_ext.train --preset course-unit3
+  python -m dqn_zoo_ext.train --preset course-unit3          (python -m dqn_zoo_ext.presets lists them)
   python -m dqn_zoo_ext.train --algo dqn --env CartPole-v1 -optimize --n-trials 50 --study-name cart
 
 The run lies in LOG_FOLDER/ALGO/ENV_N/: the agent (ENV.zip), the best evaluated one (best_model.zip), the evaluations,
@@ -50,18 +50,8 @@ def add_training_options(parser: Parser) -> None:
 
 
 def parse_training(parser: Parser, arguments: Sequence[str] | None) -> Namespace:
-    """The options given to a parser that has `add_training_options`, over what the preset says that they name.
-
-    UserError if there is no such preset, or for a ``-conf`` file beside it.
-    """
-    options = parser.parse(arguments)
-    if options.preset is None:
-        return options
-    preset = find_preset(options.preset)
-    if options.conf_file is not None:
-        raise UserError("--preset: is a -conf file of ours; leave out one of the two")
-    parser.set_defaults(algo=preset.head.algo, env=preset.head.env, conf_file=preset.path)
-    return parser.parse(arguments)
+    """The options given to a parser that has `add_training_options`; UserError as from `parse_with_preset`."""
+    return parse_with_preset(parser, arguments)
 
 
 def overrides_of(options: Namespace) -> dict[str, object]:
@@ -98,6 +88,7 @@ def run_options_of(options: Namespace, command: str) -> RunOptions:
         log_interval=log_interval,
         unique_folder=options.uuid,
         profile=options.profile,
+        preset=options.preset,
         verbose=options.verbose,
         live_progress=True if options.progress else None,
         command=command,
@@ -123,12 +114,7 @@ def _add_hyperparameter_options(parser: Parser) -> None:
         metavar="FILE",
         help="a YAML file over ours; one made for RL-Zoo replaces ours",
     )
-    group.add_argument(
-        "--preset",
-        metavar="NAME",
-        help="a whole training by name, with its algorithm and environment unless --algo or --env are given: "
-        f"{', '.join(preset_files())}",
-    )
+    add_preset_options(group)
     group.add_argument(
         "--env-kwargs",
         nargs="+",

@@ -13,7 +13,7 @@ from dqn_zoo_ext.train_options import make_parser
 AUTO = "auto"
 # what was said about the beginning of the run, and is over; config.yml holds what came of it
 _ABOUT_THE_BEGINNING = (
-    *("resume", "allow_change", "trained_agent", "conf_file", "preset"),
+    *("resume", "allow_change", "trained_agent", "conf_file", "preset", "faithful"),
     *("trial_id", "storage", "study_name"),
 )
 
@@ -40,8 +40,10 @@ def run_to_resume(options: Namespace, arguments: Sequence[str] | None) -> tuple[
     run = RunFolder.at(Path(options.resume))
     parser = make_parser()
     known = {action.dest for action in parser._actions} - set(_ABOUT_THE_BEGINNING)
-    parser.set_defaults(**{name: value for name, value in stored_arguments(run).items() if name in known})
+    stored = stored_arguments(run)
+    parser.set_defaults(**{name: value for name, value in stored.items() if name in known})
     options = parser.parse(arguments)
+    options.preset = stored.get("preset")  # whose name stays with the run
     if options.conf_file is None:
         options.conf_file = run.config
     return run, options

@@ -19,6 +19,7 @@ from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.search.options import SearchOptions
+from dqn_zoo_ext.preset_options import add_preset_options, parse_with_preset
 from dqn_zoo_ext.search_options import FIRST_SEED, add_study_options, search_and_tell, study_options_of
 from dqn_zoo_ext.sharing_options import add_sharing_options
 
@@ -96,6 +97,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument("-n", "--n-timesteps", type=int, default=-1, metavar="STEPS", help="agent steps of a trial")
     parser.add_argument("-f", "--log-folder", type=Path, default=Path("logs"), help="default: logs")
     parser.add_argument("-conf", "--conf-file", type=Path, metavar="FILE", help="as in train; may have a search: block")
+    add_preset_options(parser)
     parser.add_argument(
         "-params", "--hyperparams", nargs="+", default=[], metavar="KEY:VALUE", help="as in train; not searched for"
     )
@@ -103,7 +105,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     add_study_options(parser, default_pruner=None)
     add_sharing_options(parser, default_jobs=-1)
     parser.add_plug_in_options()
-    return parser.parse(arguments)
+    return parse_with_preset(parser, arguments, several_envs=True)
 
 
 def _seeds(options: Namespace) -> list[int]:

@@ -8,6 +8,7 @@ from dqn_zoo_ext.command_line import Parser, prepare, run_verb
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.preset_options import add_preset_options, faithful_to, parse_with_preset
 
 _DESCRIPTION = """\
 Print the configuration that a training run would have, and the file and line that each value comes from."""
@@ -17,6 +18,7 @@ examples:
   python -m dqn_zoo_ext.config --algo double_dqn --env SpaceInvadersNoFrameskip-v4
   python -m dqn_zoo_ext.config --env CartPole-v1 -params learning_rate:lin_1e-3 policy_kwargs.net_arch:[64,64]
   python -m dqn_zoo_ext.config --env Pong -conf my.yml --json
+  python -m dqn_zoo_ext.config --preset nature-2015
 
 With --json the last line is one object: {key: {"value": ..., "source": "file:line"}}."""
 
@@ -32,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="YAML to lay over the shipped files, or a file in RL-Zoo's format, which replaces them",
     )
+    add_preset_options(parser)
     parser.add_argument(
         "-params",
         "--hyperparams",
@@ -44,12 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-n", "--n-timesteps", type=int, default=-1, metavar="STEPS", help="as in train")
     parser.add_plug_in_options()
     parser.add_argument("--json", action="store_true", help="print the configuration as JSON, in the last line")
-    options = parser.parse(arguments)
+    options = parse_with_preset(parser, arguments)
     prepare(options)
     overrides: dict[str, object] = dict(parse_params(options.hyperparams))
     if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
         overrides["n_timesteps"] = options.n_timesteps
-    configuration = load(options.algo, resolve(options.env), conf_file=options.conf_file, overrides=overrides)
+    configuration = load(
+        options.algo,
+        resolve(options.env),
+        conf_file=options.conf_file,
+        between=faithful_to(options),
+        overrides=overrides,
+    )
     print(_as_json(configuration) if options.json else _as_table(configuration))
     return 0
 

@@ -3,8 +3,8 @@
 ::
 
     name: double-or-not            # of the campaign's folder; the file's own name if it is left out
-    algos: [dqn, double_dqn]       # or, for an ablation, `ablate: rainbow`
-    envs: [CartPole-v1, Acrobot-v1]
+    algos: [dqn, double_dqn]       # or, for an ablation, `ablate: rainbow`; or `presets: [nips-2013, nature-2015]`
+    envs: [CartPole-v1, Acrobot-v1]   # presets bring their own if it is left out
     seeds: [1, 2, 3]               # the default
     conf: other.yml                # as in `train -conf`, from this file's folder
     params: {n_timesteps: 2000}    # hyperparameters of all
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.config.presets import find_preset
 from dqn_zoo_ext.config.yaml_source import Located, Source, read_mapping
 from dqn_zoo_ext.envs.ids import EnvId, resolve
 from dqn_zoo_ext.errors import UserError, nearest
@@ -29,8 +30,8 @@ SEEDS = (1, 2, 3)
 """Of each variant, where nothing else is said."""
 
 _NAME, _ALGOS, _ABLATE, _ENVS = "name", "algos", "ablate", "envs"
-_SEEDS, _CONF, _PARAMS, _VARIANTS = "seeds", "conf", "params", "variants"
-_KEYS = (_NAME, _ALGOS, _ABLATE, _ENVS, _SEEDS, _CONF, _PARAMS, _VARIANTS)
+_PRESETS, _SEEDS, _CONF, _PARAMS, _VARIANTS = "presets", "seeds", "conf", "params", "variants"
+_KEYS = (_NAME, _ALGOS, _ABLATE, _PRESETS, _ENVS, _SEEDS, _CONF, _PARAMS, _VARIANTS)
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
 
 Params = Mapping[str, Located]
@@ -39,7 +40,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class CampaignFile:
-    """What a campaign's file says. algos: those to be compared; empty where one is ablated, which `ablate` names.
+    """What a campaign's file says. algos: those to be compared; or `ablate`, the one that is ablated; or `presets`.
 
     variants: the params of each, by its name; empty if there is no such block.
     """
@@ -48,6 +49,7 @@ class CampaignFile:
     envs: Sequence[EnvId]
     algos: Sequence[str] = ()
     ablate: str | None = None
+    presets: Sequence[str] = ()
     seeds: Sequence[int] = SEEDS
     conf: Path | None = None
     params: Params = field(default_factory=dict)
@@ -61,18 +63,22 @@ def read_campaign_file(path: Path) -> CampaignFile:
     for key, value in document.items():
         if key not in _KEYS:
             raise UserError(f"{value.source}: unknown key {shown(key)} of a campaign{nearest(key, _KEYS)}")
-    if (_ALGOS in document) == (_ABLATE in document):
-        raise UserError(f"{shown_path}: must say what to compare: either {_ALGOS} or {_ABLATE}")
-    if _ENVS not in document:
+    if sum(key in document for key in (_ALGOS, _ABLATE, _PRESETS)) != 1:
+        raise UserError(f"{shown_path}: must say what to compare: either {_ALGOS}, {_ABLATE} or {_PRESETS}")
+    if _ENVS not in document and _PRESETS not in document:
         raise UserError(f"{shown_path}: must say on what: {_ENVS}, e.g. [CartPole-v1, Pong]")
     if _ABLATE in document and _VARIANTS in document:
         at = document[_VARIANTS].source
         raise UserError(f"{at}: {_VARIANTS}: not beside {_ABLATE}, whose variants stand in the algorithm's YAML file")
+    for key in (_CONF, _VARIANTS):
+        if _PRESETS in document and key in document:
+            raise UserError(f"{document[key].source}: {key}: not beside {_PRESETS}, each of which is a file of its own")
     return CampaignFile(
         name=_name(document, path),
-        envs=distinct_envs(_each(document[_ENVS], _ENVS, _text), f"{document[_ENVS].source}: {_ENVS}"),
+        envs=_envs(document[_ENVS]) if _ENVS in document else (),
         algos=_each(document[_ALGOS], _ALGOS, _algorithm) if _ALGOS in document else (),
         ablate=_algorithm(document[_ABLATE].data, _blame(document, _ABLATE)) if _ABLATE in document else None,
+        presets=_each(document[_PRESETS], _PRESETS, _preset) if _PRESETS in document else (),
         seeds=_each(document[_SEEDS], _SEEDS, _seed) if _SEEDS in document else SEEDS,
         conf=path.parent / _text(document[_CONF].data, _blame(document, _CONF)) if _CONF in document else None,
         params=_mapping(document[_PARAMS], _PARAMS) if _PARAMS in document else {},
@@ -130,6 +136,14 @@ def _algorithm(value: object, blame: str) -> str:
         near = nearest(str(value), registry.algorithms.names())
         raise UserError(f"{blame}: unknown algorithm {shown(value)}{near}")
     return value
+
+
+def _preset(value: object, blame: str) -> str:
+    return find_preset(_text(value, blame), blame).name
+
+
+def _envs(entry: Located) -> list[EnvId]:
+    return distinct_envs(_each(entry, _ENVS, _text), f"{entry.source}: {_ENVS}")
 
 
 def _seed(value: object, blame: str) -> int:

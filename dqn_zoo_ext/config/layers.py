@@ -1,17 +1,17 @@
 """Which YAML files a configuration is made of, in which order, and which parts of them count."""
 
-import importlib.resources
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.ablations import ABLATIONS, INHERIT, Ablation, ablations_of, ablations_of_conf
 from dqn_zoo_ext.config.merge import EITHER_OR, Layer
-from dqn_zoo_ext.config.preset_head import PRESET, head_of
+from dqn_zoo_ext.config.preset_head import FAITHFUL, PRESET, head_of
+from dqn_zoo_ext.config.presets import documents_beneath
 from dqn_zoo_ext.config.rl_zoo_format import SPELLINGS, choose_block, is_rl_zoo, translate
 from dqn_zoo_ext.config.schema import SCHEDULES
+from dqn_zoo_ext.config.shipped_files import read_shipped, shipped
 from dqn_zoo_ext.config.yaml_source import Located, Source, located, read_mapping
 from dqn_zoo_ext.envs.ids import ATARI, FAMILIES, EnvId
 from dqn_zoo_ext.errors import UserError, nearest
@@ -23,7 +23,7 @@ COMPLETE = "complete"
 SEARCH, GAME = "search", "game"
 RL_ZOO = "rl_zoo"
 """In an algorithm's file: the section with what a file of RL-Zoo's leaves unsaid, over ``families/rl_zoo.yml``."""
-NOT_HYPERPARAMETERS = (SEARCH, ABLATIONS, GAME, COMPLETE, PRESET)
+NOT_HYPERPARAMETERS = (SEARCH, ABLATIONS, GAME, COMPLETE, PRESET, FAITHFUL)
 REPLAY = "replay_buffer_class"
 
 _SECTIONS = (*FAMILIES, RL_ZOO)
@@ -62,18 +62,14 @@ class Layers:
     game: Mapping[str, Any]
 
 
-def shipped(name: str) -> tuple[Path, str]:
-    """A file of the package's hyperparams folder, e.g. ``atari/pong.yml``, and how messages show it."""
-    return Path(str(importlib.resources.files("dqn_zoo_ext"))) / "hyperparams" / name, f"hyperparams/{name}"
-
-
 def collect(env: EnvId, keys: Keys, conf: Mapping[str, Located], foundation: str) -> Layers:
     """The layers beneath the command line, in the order that `load` states. foundation: how messages show `conf`."""
     algorithm = _read_algorithm(keys.algo)
     game_file = f"{env.family}/{env.config_name}.yml"
-    game = _read_shipped(game_file, optional=True)
+    game = read_shipped(game_file, optional=True)
     facts = _block(game, GAME)
-    head_of(conf)  # which is checked, and means nothing here
+    beneath = documents_beneath(head_of(conf))
+    _check_faithful(conf, keys)
     search = _search(keys.algo, algorithm, ())
     own = ablations_of(keys.algo, env.family, algorithm, _read_algorithm)
     ablations = {**own, **ablations_of_conf(keys.algo, env.family, conf)}
@@ -85,13 +81,13 @@ def collect(env: EnvId, keys: Keys, conf: Mapping[str, Located], foundation: str
     else:
         family_file = f"families/{env.family}.yml"
         foundation = shipped(family_file)[1]
-        family = one_layer(_read_shipped(family_file), keys)
+        family = one_layer(read_shipped(family_file), keys)
         parts = _parts_layer(keys)
         flat, *section = _with_section(game, [GAME], keys)
         layers = [
             *(family, parts, *_of_algorithm(algorithm, env.family, keys)),
             *(_without_edits_of_schedules(flat, parts), *section),
-            *_with_section(conf, NOT_HYPERPARAMETERS, keys),
+            *(layer for each in (*beneath, conf) for layer in _with_section(each, NOT_HYPERPARAMETERS, keys)),
         ]
     if SEARCH in conf:
         search = _search_over(search, _search_of_conf(conf))
@@ -162,7 +158,7 @@ def _of_algorithm(document: Mapping[str, Located], section: str, keys: Keys) -> 
 def _rl_zoo_layers(
     env: EnvId, keys: Keys, conf: Mapping[str, Located], algorithm: Mapping[str, Located], shown: str
 ) -> list[dict[str, Located]]:
-    document = _read_shipped("families/rl_zoo.yml")
+    document = read_shipped("families/rl_zoo.yml")
     on_atari = document.pop(ATARI, None)  # the block that counts for Atari alone
     bases = [document]
     if on_atari is not None and not isinstance(on_atari.data, dict):
@@ -177,6 +173,13 @@ def _rl_zoo_layers(
     if REPLAY in parts and REPLAY not in given:
         block.pop(REPLAY, None)  # the one that `translate` takes with an AtariWrapper
     return [*(one_layer(base, keys) for base in bases), parts, own, *section, block]
+
+
+def _check_faithful(conf: Mapping[str, Located], keys: Keys) -> None:
+    """The block means nothing unless it is asked for, but a mistake in it is seen at once."""
+    _block(conf, FAITHFUL)  # which is a mapping
+    if FAITHFUL in conf:
+        one_layer(conf[FAITHFUL].data, keys)
 
 
 def _parts_layer(keys: Keys) -> dict[str, Located]:
@@ -194,16 +197,11 @@ def _is_complete(conf: Mapping[str, Located]) -> bool:
     return bool(conf[COMPLETE].data)
 
 
-def _read_shipped(name: str, optional: bool = False) -> dict[str, Located]:
-    path, shown = shipped(name)
-    return {} if optional and not path.exists() else read_mapping(path, shown)
-
-
 def _read_algorithm(algo: str) -> dict[str, Located]:
     brought = registry.algorithm_defaults(algo)
     if brought is not None:
         return read_mapping(brought, str(brought))
-    return _read_shipped(f"algorithms/{algo}.yml", optional=True)
+    return read_shipped(f"algorithms/{algo}.yml", optional=True)
 
 
 def _search(algo: str, document: Mapping[str, Located], children: Collection[str]) -> dict[str, Located]:

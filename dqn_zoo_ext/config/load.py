@@ -8,8 +8,9 @@ Layers, each over those before it:
 3. the game, ``hyperparams/<family>/<game>.yml``; what it changes of its family's schedules is not for an algorithm
    whose class names another schedule
 4. the game file's section named after the algorithm
-5. the file given with ``-conf``, in our format: flat keys, then its section named after the algorithm
-6. in a campaign, the ``params`` of its file
+5. the file given with ``-conf``, in our format, or a preset's: flat keys, then its section named after the algorithm;
+   a preset that lies over another one comes after that one
+6. in a campaign, the ``params`` of its file; of a preset, the block ``faithful`` if it is asked for
 7. the command line, ``-params key:value``
 8. in a campaign, what makes the variant: an entry of its file's ``variants``, or of an ``ablations:`` block
 
@@ -31,6 +32,7 @@ from dqn_zoo_ext.config.merge import merge
 from dqn_zoo_ext.config.overrides import as_layer
 from dqn_zoo_ext.config.resolve import Merged, hyperparameters_of, settings_names, settings_of
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters
+from dqn_zoo_ext.config.shipped_files import shown_as
 from dqn_zoo_ext.config.yaml_source import Located, Source, read_mapping
 from dqn_zoo_ext.envs.ids import EnvId
 
@@ -74,18 +76,19 @@ def load(
     *,
     conf_file: Path | None = None,
     overrides: Mapping[str, object] | None = None,
-    campaign: Mapping[str, Located] | None = None,
+    between: Mapping[str, Located] | None = None,
     variant: Mapping[str, Located] | None = None,
 ) -> Configuration:
     """The configuration of `algo` on `env`, merged as stated above.
 
     overrides: the command line, dotted keys; text is read as YAML, anything else is taken as it is.
-    campaign: the params of a campaign's file, beneath the command line.
+    between: over the files and beneath the command line: the params of a campaign's file, the mistakes of a preset.
     variant: the params of a variant, over the command line, so that a part stays out whatever was typed.
     UserError, one line with file and line, for whatever is wrong in a file or in `overrides`.
     """
-    conf = read_mapping(conf_file, str(conf_file)) if conf_file is not None else {}
-    return load_from(algo, env, conf, str(conf_file), overrides=overrides, campaign=campaign, variant=variant)
+    shown = "" if conf_file is None else shown_as(conf_file)
+    conf = read_mapping(conf_file, shown) if conf_file is not None else {}
+    return load_from(algo, env, conf, shown, overrides=overrides, between=between, variant=variant)
 
 
 def load_from(
@@ -95,14 +98,14 @@ def load_from(
     shown: str,
     *,
     overrides: Mapping[str, object] | None = None,
-    campaign: Mapping[str, Located] | None = None,
+    between: Mapping[str, Located] | None = None,
     variant: Mapping[str, Located] | None = None,
 ) -> Configuration:
     """`load`, with what stands in the ``-conf`` file, which messages call `shown`."""
     registry.algorithms.get(algo)
     keys = Keys(algo, HYPERPARAMETERS, settings_names(algo), atari_wrapper_of(algo))
     layers = collect(env, keys, conf, shown)
-    on_top = [one_layer(as_layer(given), keys) for given in (campaign or {}, overrides or {}, variant or {})]
+    on_top = [one_layer(as_layer(given), keys) for given in (between or {}, overrides or {}, variant or {})]
     merged = Merged(merge([*layers.hyperparameters, *on_top]))
     hyperparameters = hyperparameters_of(algo, merged, blame=layers.foundation)
     configuration = Configuration(

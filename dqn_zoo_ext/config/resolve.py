@@ -1,6 +1,6 @@
 """From merged layers to checked values, every error with the place of the value that is wrong."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.brought import policies_of, refusals, settings_class
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters, ScheduleSpec
 from dqn_zoo_ext.config.yaml_source import Located, Source
+from dqn_zoo_ext.envs.rewards import why_not_beside_clipping
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.keywords import Place, check_arguments, check_value, problem, shown, signature_of
 
@@ -38,7 +39,7 @@ _MACHINE = {
     "distribution": {"features_dim"},
     "replay buffer": {
         *{"buffer_size", "observation_space", "action_space", "device", "n_envs", "optimize_memory_usage"},
-        *{"n_steps", "gamma"},
+        *{"n_steps", "gamma", "planes", "stack_start"},
     },
     "policy": {
         *{"observation_space", "action_space", "lr_schedule", "activation_fn", "use_sde"},
@@ -89,7 +90,12 @@ def hyperparameters_of(algo: str, merged: Merged, blame: str) -> Hyperparameters
     except ValidationError as error:
         key = str(error.errors(include_url=False)[0]["loc"][0])
         raise UserError(f"{merged.source(key)}: {key}: {problem(error)}") from None
-    checked = replace(checked, **_class_keywords(algo, checked, merged), callback=_callbacks(checked, merged))
+    checked = replace(
+        checked,
+        **_class_keywords(algo, checked, merged),
+        callback=_named("callback", checked.callback, registry.callbacks, merged),
+        reward=_rewards(checked, merged),
+    )
     for key, reason in refusals(algo, checked):
         raise UserError(f"{merged.source(key)}: {key}: {reason}")
     return checked
@@ -215,17 +221,28 @@ def _check_together(accepts: Any, keywords: Mapping[str, Any], key: str, merged:
         raise UserError(f"{', '.join(map(str, sources)) or DEFAULT}: {key}: {error}") from None
 
 
-def _callbacks(checked: Hyperparameters, merged: Merged) -> list[Any]:
-    source = merged.source("callback")
-    for each in checked.callback:
+def _named(key: str, entries: Sequence[Any], kind: registry.Registry[Any], merged: Merged) -> list[Any]:
+    """A list of registered names, or {name: keywords}, each against what it accepts."""
+    source = merged.source(key)
+    for each in entries:
         if not isinstance(each, str) and len(each) != 1:
-            raise UserError(f"{source}: callback: must be a name or {{name: keywords}}, not {shown(each)}")
+            raise UserError(f"{source}: {key}: must be a name or {{name: keywords}}, not {shown(each)}")
         name, given = (each, {}) if isinstance(each, str) else next(iter(each.items()))
-        accepts = _find(registry.callbacks, name, source)
+        accepts = _find(kind, name, source)
         if not isinstance(given, Mapping):
-            raise UserError(f"{source}: callback: the keywords of '{name}' must be a mapping, not {shown(given)}")
-        check_arguments(f"callback '{name}'", accepts, given, Place("callback", lambda _: source))
-    return list(checked.callback)
+            raise UserError(f"{source}: {key}: the keywords of '{name}' must be a mapping, not {shown(given)}")
+        checked = check_arguments(f"{kind.kind} '{name}'", accepts, given, Place(key, lambda _: source))
+        _check_together(accepts, checked, key, merged)
+    return list(entries)
+
+
+def _rewards(checked: Hyperparameters, merged: Merged) -> list[Any]:
+    found = _named("reward", checked.reward, registry.rewards, merged)
+    twice = why_not_beside_clipping(found, checked.preprocessing_kwargs)
+    if twice is not None:
+        key = "preprocessing_kwargs.clip_reward"
+        raise UserError(f"{merged.source(key)}: {key}: {twice}")
+    return found
 
 
 def _sources(merged: Merged, given: Iterable[str]) -> str:

@@ -75,8 +75,9 @@ def translate(
     _translate_exploration(layer, result)
     if "env_wrapper" in layer and layer["env_wrapper"].data is not None:
         _translate_wrapper(layer["env_wrapper"], result, atari_wrapper)
-    if "callback" in result and isinstance(result["callback"].data, str | dict):
-        result["callback"] = Located([result["callback"].plain()], result["callback"].source)
+    for key in ("callback", "reward"):
+        if key in result and isinstance(result[key].data, str | dict):
+            result[key] = Located([result[key].plain()], result[key].source)
     for key in SCHEDULES:
         if key in result:
             result[key] = _schedule(key, result[key])

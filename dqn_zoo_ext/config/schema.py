@@ -104,6 +104,9 @@ class Hyperparameters:
 
     preprocessing: Name
     preprocessing_kwargs: Arguments = field(default_factory=dict)
+    reward: Sequence[str | Mapping[str, Any]] = ()
+    """What becomes of the game's rewards in training: registered names, or ``{name: keywords}``, applied in order.
+    Empty: they are as the preprocessing gives them."""
     frame_stack: Count = 1
     """Latest observations that the network sees together."""
     env_kwargs: Arguments = field(default_factory=dict)

@@ -16,6 +16,7 @@ from dqn_zoo_ext.envs.colour_twin import ColourTwin, twin_for
 from dqn_zoo_ext.envs.consoles import Consoles
 from dqn_zoo_ext.envs.game_log import GameLog
 from dqn_zoo_ext.envs.rules import AtariRules
+from dqn_zoo_ext.envs.screens.stacking import Stacking, YoungStacks
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.keywords import Place, check_arguments
 from dqn_zoo_ext.state import State
@@ -27,9 +28,10 @@ AleStep = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.b
 class AleVecEnv(VecEnv):
     """`n_envs` consoles playing one Atari game, stepped together by threads in C++.
 
-    Observations: (n_envs, frame_stack, screen_size, screen_size) uint8, oldest frame first, zeros before the first
-    frame of an episode; the array is the caller's to keep. The same contract as SB3's ``make_atari_env`` with
-    ``VecFrameStack`` and ``VecTransposeImage``, with these differences, which `tests/envs` measure:
+    Observations: (n_envs, planes * frame_stack, height, width) uint8, oldest frame first, by default gray ones of 84 x
+    84 and zeros before the first frame of an episode (``ScreenRules``); the array is the caller's to keep. The same
+    contract as SB3's ``make_atari_env`` with ``VecFrameStack`` and ``VecTransposeImage``, with these differences, which
+    `tests/envs` measure:
 
     * The frames are made gray before the brighter of two is taken, not after (a few pixels by a few shades).
     * After a lost life the game just goes on: no no-op, no FIRE, and the next stack starts with the frame on which the
@@ -56,6 +58,9 @@ class AleVecEnv(VecEnv):
     steps_in_background = True
     """Between ``step_async`` and ``step_wait``."""
 
+    stacking: Stacking
+    """How the observations stack frames."""
+
     def __init__(
         self,
         game: str,
@@ -76,6 +81,7 @@ class AleVecEnv(VecEnv):
         self.game = game
         given = vars(rules or AtariRules())
         self.rules = AtariRules(**check_arguments(f"the rules of '{game}'", AtariRules, given, Place("rules")))
+        self.stacking = _checked_stacking(self.rules, frame_stack)
         self.render_mode = render_mode
         self._consoles = Consoles(
             game,
@@ -92,7 +98,7 @@ class AleVecEnv(VecEnv):
             "n_envs": n_envs,
             "frame_stack": frame_stack,
             "reseed_after": reseed_after,
-            **vars(self.rules),
+            **_plain(self.rules),
         }
         self._log = GameLog(monitor_path, game)
         self._seed_of_next_reset: int | None = None
@@ -101,8 +107,7 @@ class AleVecEnv(VecEnv):
         self._lives = np.zeros(n_envs, dtype=np.int32)
         self._scores = np.zeros(n_envs, dtype=np.int64)
         self._agent_steps = np.zeros(n_envs, dtype=np.int64)
-        self._frames_before_episode: dict[int, int] = {}
-        """Console -> how many of the oldest frames in its stack belong to the life before."""
+        self._young = YoungStacks(self.stacking)
         super().__init__(n_envs, self._consoles.observation_space, gymnasium.spaces.Discrete(self._n_actions))
         self.seed(seed)
 
@@ -129,7 +134,7 @@ class AleVecEnv(VecEnv):
         stacks, self._lives = self._consoles.reset()
         self._scores[:] = 0
         self._agent_steps[:] = 0
-        self._frames_before_episode.clear()
+        self._young.clear()
         self.reset_infos = [{"lives": lives} for lives in self._lives.tolist()]
         self._is_reset = True
         return stacks
@@ -160,8 +165,7 @@ class AleVecEnv(VecEnv):
         infos: list[Info] = [{"lives": count} for count in lives.tolist()]
         over = terminated | truncated
         done = over
-        if self._frames_before_episode:
-            self._blank_frames_before_episode(stacks, final_stacks, over)
+        self._young.go_on(stacks, final_stacks, over)
         if self.rules.terminal_on_life_loss:
             lost_life = (lives > 0) & (lives < self._lives) & ~over
             done = over | lost_life
@@ -169,8 +173,8 @@ class AleVecEnv(VecEnv):
                 self._begin_next_life(i, stacks, infos[i])
         for i in np.flatnonzero(over).tolist():
             assert final_stacks is not None
-            infos[i]["terminal_observation"] = final_stacks[i].copy()
             infos[i]["TimeLimit.truncated"] = bool(truncated[i] and not terminated[i])
+            infos[i]["terminal_observation"] = self._terminal(final_stacks[i], bool(terminated[i]))
             infos[i]["episode"] = self._finish_game(i)
         self._lives = lives
         rewards = np.sign(raw_rewards) if self.rules.clip_reward else raw_rewards
@@ -194,7 +198,7 @@ class AleVecEnv(VecEnv):
             "lives": self._lives.tolist(),
             "scores": self._scores.tolist(),
             "agent_steps": self._agent_steps.tolist(),
-            "frames_before_episode": [self._frames_before_episode.get(i, 0) for i in range(self.num_envs)],
+            "frames_before_episode": self._young.counts(self.num_envs),
             "game_log": self._log.state(),
         }
 
@@ -204,7 +208,8 @@ class AleVecEnv(VecEnv):
         The log of games is cut back to what it held then. ValueError, one line, if the state is of another game, other
         rules or another number of consoles, or if the consoles do not come back; this object then needs a ``reset``.
         """
-        was, now = state["constructed_with"], self._constructed_with
+        # a state from before a rule existed is of environments that had its default
+        was, now = {**_plain(AtariRules()), **state["constructed_with"]}, self._constructed_with
         differences = [f"{key} was {was.get(key)!r} and is {now[key]!r}" for key in now if was.get(key) != now[key]]
         if differences:
             raise ValueError(f"the saved state is of other environments: {', '.join(differences)}")
@@ -221,7 +226,7 @@ class AleVecEnv(VecEnv):
         self._lives = np.array(state["lives"], dtype=np.int32)
         self._scores = np.array(state["scores"], dtype=np.int64)
         self._agent_steps = np.array(state["agent_steps"], dtype=np.int64)
-        self._frames_before_episode = {i: frames for i, frames in enumerate(state["frames_before_episode"]) if frames}
+        self._young.load(state["frames_before_episode"])
         self._is_reset = True
 
     def get_images(self) -> Sequence[npt.NDArray[np.uint8]]:
@@ -275,31 +280,40 @@ class AleVecEnv(VecEnv):
         return actions.astype(np.int64)
 
     def _begin_next_life(self, i: int, stacks: npt.NDArray[np.uint8], info: Info) -> None:
-        """Make a lost life an episode's end: as after a real reset, older frames are zeros from here on."""
-        info["terminal_observation"] = stacks[i].copy()
+        """Make a lost life an episode's end: as after a real reset, nothing older is shown from here on."""
+        info["terminal_observation"] = self._terminal(stacks[i], ended=True)
         info["TimeLimit.truncated"] = False
-        older_frames = stacks.shape[1] - 1
-        if older_frames:
-            stacks[i, :older_frames] = 0
-            self._frames_before_episode[i] = older_frames
+        self._young.begin(i, stacks[i])
 
-    def _blank_frames_before_episode(
-        self, stacks: npt.NDArray[np.uint8], final_stacks: npt.NDArray[np.uint8] | None, over: npt.NDArray[np.bool_]
-    ) -> None:
-        """Zero what the emulators' stacks still hold of the life before; one frame fewer with every step."""
-        remaining = {}
-        for i, frames in self._frames_before_episode.items():
-            if over[i]:
-                assert final_stacks is not None
-                final_stacks[i, : frames - 1] = 0
-                continue
-            stacks[i, : frames - 1] = 0
-            if frames > 2:
-                remaining[i] = frames - 1
-        self._frames_before_episode = remaining
+    def _terminal(self, stack: npt.NDArray[np.uint8], ended: bool) -> npt.NDArray[np.uint8]:
+        """An episode's last observation, to keep. ended: and not merely cut by the time limit."""
+        shown = stack.copy()
+        if ended and self.rules.end_frame == "blank":
+            shown[-self.stacking.planes :] = 0
+        return shown
 
     def _finish_game(self, i: int) -> dict[str, float]:
         episode = self._log.finish(float(self._scores[i]), int(self._agent_steps[i]))
         self._scores[i] = 0
         self._agent_steps[i] = 0
         return episode
+
+
+def _plain(rules: AtariRules) -> dict[str, Any]:
+    """The rules as they are saved."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(rules).items()}
+
+
+def _checked_stacking(rules: AtariRules, frame_stack: int) -> Stacking:
+    """UserError for rules that contradict each other, and for stacks that would not be known for what they are."""
+    try:
+        rules.check_together()
+    except ValueError as error:
+        raise UserError(f"rules: {error}") from None
+    planes, height, width = rules.picture_shape
+    if planes * frame_stack > min(height, width):  # Stable-Baselines3 takes the smallest dimension for the channels
+        raise UserError(
+            f"screens of {height} x {width} pixels are smaller than their stack of {planes * frame_stack} is deep; "
+            "let the screens be larger or frame_stack smaller"
+        )
+    return Stacking(planes, rules.stack_start)

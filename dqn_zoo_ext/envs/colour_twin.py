@@ -84,6 +84,8 @@ def twin_for(render_mode: str | None, game: str, n_envs: int, rules: AtariRules,
     if render_mode not in ("rgb_array", EVERY_FRAME):
         raise UserError(f"render_mode '{render_mode}' is not available for Atari; choose 'rgb_array' or none")
     every_frame = render_mode == EVERY_FRAME
+    if every_frame and rules.skip_after_life_loss:
+        raise UserError(f"render_mode '{EVERY_FRAME}' cannot show skip_after_life_loss; use 'rgb_array'")
     if every_frame and n_envs != 1:
         raise UserError(f"render_mode '{EVERY_FRAME}' is for 1 environment, not for {n_envs}")
     return ColourTwin(game, n_envs, rules, num_threads=num_threads, every_frame=every_frame)

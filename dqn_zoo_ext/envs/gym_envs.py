@@ -23,17 +23,20 @@ VECTORS: Mapping[str, type[DummyVecEnv | SubprocVecEnv]] = {"dummy": DummyVecEnv
 
 
 def make_gym_env(gym_id: str, render_mode: str | None, env_kwargs: Mapping[str, Any]) -> GymEnv:
-    """``gymnasium.make`` whose failures are one line: a missing dependency, an unknown argument, an unknown id."""
+    """``gymnasium.make`` whose failures are one line: a missing dependency, an unknown argument, an unknown id.
+
+    An environment that knows no ``render_mode`` at all can be played, and not filmed.
+    """
+    given = {**env_kwargs, **({} if render_mode is None else {"render_mode": render_mode})}
     try:
-        return gymnasium.make(gym_id, render_mode=render_mode, **env_kwargs)
+        return gymnasium.make(gym_id, **given)
     except (gymnasium.error.Error, ImportError) as error:
         raise UserError(f"environment '{gym_id}' cannot be made: {_one_line(error)}") from error
     except (TypeError, ValueError, AssertionError, KeyError) as error:
-        if not env_kwargs:
+        if not given:
             raise
-        raise UserError(
-            f"environment '{gym_id}' does not take env_kwargs {dict(env_kwargs)}: {_one_line(error)}"
-        ) from error
+        what = f"env_kwargs {dict(env_kwargs)}" if env_kwargs else f"render_mode '{render_mode}'"
+        raise UserError(f"environment '{gym_id}' does not take {what}: {_one_line(error)}") from error
 
 
 def make_gym_vector(

@@ -1,6 +1,6 @@
 """From an id and settings to a vectorised environment, whatever the family."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,6 +8,8 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.envs.request import EnvRequest, Preprocessing
+from dqn_zoo_ext.envs.rewarded_vec_env import RewardedVecEnv
+from dqn_zoo_ext.envs.rewards import StepName, steps_of, why_not_beside_clipping
 from dqn_zoo_ext.envs.rules import EvaluationRules
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.keywords import Place, check_arguments
@@ -27,6 +29,7 @@ def make_vec_env(
     vec_env: Literal["dummy", "subproc"] = "dummy",
     render_mode: str | None = None,
     evaluation: EvaluationRules | None = None,
+    reward: Sequence[StepName] = (),
 ) -> VecEnv:
     """`n_envs` times `env`, as the agent is to see it, seeded for the first reset.
 
@@ -37,17 +40,22 @@ def make_vec_env(
         ``i.monitor.csv`` beside it, on the fast path all write into the one.
     vec_env: how the slow path runs its environments; ``subproc``: a process each.
     evaluation: a protocol's rules; None in training.
+    reward: what becomes of the rewards in training (``rewards``); none: they are as the preprocessing gives them.
     Infos carry Monitor's ``episode`` with the raw score and the length in agent steps. UserError, one line, for what
     cannot be made.
     """
     if n_envs < 1 or frame_stack < 1:
         raise UserError(f"n_envs and frame_stack must be at least 1, not {n_envs} and {frame_stack}")
+    twice = why_not_beside_clipping(reward, preprocessing_kwargs)
+    if twice is not None:
+        raise UserError(f"preprocessing_kwargs.clip_reward: {twice}")
+    steps = steps_of(reward) if evaluation is None else ()
     accepts = preprocessings.get(preprocessing)
     place = Place("preprocessing_kwargs")
     way: Preprocessing = accepts(
         **check_arguments(f"preprocessing '{preprocessing}'", accepts, preprocessing_kwargs, place)
     )
-    return way.build(
+    venv = way.build(
         EnvRequest(
             env=env,
             n_envs=n_envs,
@@ -58,5 +66,7 @@ def make_vec_env(
             vec_env=vec_env,
             render_mode=render_mode,
             evaluation=evaluation,
+            wants_raw_rewards=bool(steps),
         )
     )
+    return RewardedVecEnv(venv, steps) if steps else venv

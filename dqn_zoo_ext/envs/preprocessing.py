@@ -1,7 +1,7 @@
 """The ways from an id to what the agent sees; named in YAML as ``preprocessing``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 from stable_baselines3.common.atari_wrappers import AtariWrapper
@@ -11,8 +11,9 @@ from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
 from dqn_zoo_ext.envs.gym_envs import GymEnv, make_gym_vector
 from dqn_zoo_ext.envs.request import EnvRequest
 from dqn_zoo_ext.envs.rules import AtariRules, Probability
+from dqn_zoo_ext.envs.screens.rules import ScreenRules
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.keywords import Place, check_arguments
+from dqn_zoo_ext.keywords import Place, check_arguments, shown
 from dqn_zoo_ext.registry import register_preprocessing
 
 
@@ -41,6 +42,11 @@ class Atari(AtariRules):
         )
 
     @classmethod
+    def check_keywords(cls, **keywords: Any) -> None:
+        """ValueError, with the names, for keywords that are right one by one and wrong together."""
+        cls(**keywords).check_together()
+
+    @classmethod
     def check_env_kwargs(cls, given: Mapping[str, Any], place: Place) -> dict[str, Any]:
         """`given` as it fits `AtariEnvKwargs`; UserError with its place otherwise."""
         if "frameskip" in given:
@@ -52,6 +58,8 @@ class Atari(AtariRules):
     def for_request(self, request: EnvRequest) -> Self:
         """These rules with what env_kwargs, the evaluation protocol and the id add, the id coming last."""
         rules = self._with_env_kwargs(request.env_kwargs)
+        if request.wants_raw_rewards:
+            rules = replace(rules, clip_reward=False)
         if request.evaluation is not None:
             rules = rules.for_evaluation(request.evaluation)
         if rules.repeat_action_probability is None:
@@ -74,12 +82,27 @@ class Sb3Atari(Atari):
     """The same game through SB3's own wrappers: slower, and what the fast path is measured against.
 
     The emulator shows every frame (its ``frameskip`` is 1 whatever the id says), and SB3's AtariWrapper skips.
-    SB3 draws 1 to `noop_max` no-ops, and always presses FIRE where the game has it.
+    SB3 draws 1 to `noop_max` no-ops, and always presses FIRE where the game has it. Of the rules for screens it knows
+    only the length of a square's side.
     """
+
+    def check_together(self) -> None:
+        """ValueError, with its name, for a keyword that only ``atari`` knows what to do with."""
+        own = {each.name for each in fields(ScreenRules)} | {"skip_after_life_loss"}
+        for name in sorted(own):
+            value = getattr(self, name)
+            if value != getattr(AtariRules, name) and not (name == "screen_size" and isinstance(value, int)):
+                raise ValueError(f"preprocessing 'sb3_atari' cannot do {name}: {shown(value)}; use 'atari'")
 
     def build(self, request: EnvRequest) -> VecEnv:
         """SB3's chain: Monitor, AtariWrapper, Dummy- or SubprocVecEnv, VecFrameStack, VecTransposeImage."""
         _game_of(request, "sb3_atari")
+        try:
+            self.check_together()
+        except ValueError as error:
+            raise UserError(str(error)) from None
+        side = self.screen_size
+        assert isinstance(side, int)
         if not self.fire_on_reset:
             raise UserError("preprocessing 'sb3_atari' cannot do without fire_on_reset; use 'atari'")
         rules = self.for_request(request)
@@ -89,7 +112,7 @@ class Sb3Atari(Atari):
                 env,
                 noop_max=rules.noop_max,
                 frame_skip=rules.frame_skip,
-                screen_size=rules.screen_size,
+                screen_size=side,
                 terminal_on_life_loss=rules.terminal_on_life_loss,
                 clip_reward=rules.clip_reward,
             )

@@ -13,7 +13,11 @@ from dqn_zoo_ext.envs.rules import EvaluationRules
 
 @dataclass(frozen=True, kw_only=True)
 class EnvRequest:
-    """The arguments of ``make_vec_env``, for the preprocessing that builds it. Meanings: see there."""
+    """The arguments of ``make_vec_env``, for the preprocessing that builds it. Meanings: see there.
+
+    wants_raw_rewards: the rewards are asked for as the game gives them, because a configuration's `reward` is applied
+    to what is built. A preprocessing that changes rewards of its own accord leaves that out then.
+    """
 
     env: EnvId
     n_envs: int
@@ -24,6 +28,7 @@ class EnvRequest:
     vec_env: str
     render_mode: str | None
     evaluation: EvaluationRules | None
+    wants_raw_rewards: bool = False
 
 
 class Preprocessing(Protocol):

@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import (
 )
 
 from dqn_zoo_ext.envs.replayable_env import ReplayableEnv
+from dqn_zoo_ext.envs.rewarded_vec_env import RewardedVecEnv
 from dqn_zoo_ext.state import Resumable, State
 
 if TYPE_CHECKING:
@@ -76,10 +77,11 @@ def restore(venv: VecEnv, state: State) -> None:
 
 
 def _unwrapped(venv: VecEnv) -> tuple[list[VecEnvWrapper], VecEnv]:
-    """The wrappers, outermost first, and what they wrap."""
+    """The wrappers, outermost first, and what they wrap. One that keeps nothing has no state and is passed over."""
     wrappers = []
     while isinstance(venv, VecEnvWrapper):
-        wrappers.append(venv)
+        if type(venv) is not RewardedVecEnv:
+            wrappers.append(venv)
         venv = venv.venv
     return wrappers, venv
 

@@ -79,6 +79,16 @@ PROTOCOLS: dict[str, Protocol] = {
             "Rainbow (2018) and of DeepMind's DQN Zoo.",
         ),
         Protocol(
+            name="double-dqn-tuned",
+            epsilon=0.001,
+            episodes=100,
+            noop_max=30,
+            max_frames_per_game=HALF_AN_HOUR,
+            repeat_action_probability=0.0,
+            source="van Hasselt et al. 2016, the tuned Double DQN: epsilon 0.001 and games of at most 30 minutes. The "
+            "paper plays 100 games from human starts, which nobody else has; here they begin with no-ops.",
+        ),
+        Protocol(
             name="machado-2018",
             epsilon=0.01,
             episodes=100,

@@ -13,6 +13,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.dqn.policies import DQNPolicy
 
+from dqn_zoo_ext.envs.rewards import RewardStep, applied
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.play import Player
 from dqn_zoo_ext.evaluation.protocols import Protocol
@@ -23,11 +24,12 @@ from dqn_zoo_ext.evaluation.screens import Picture, pictures_of_step
 class Learned:
     """How a reward was learned from, where that is not how an evaluation gives it.
 
-    gamma: the discount of one agent step. clip_reward: the sign of the reward. life_loss_ends: a lost life was an end.
+    gamma: the discount of one agent step. rewards: what became of the game's rewards. life_loss_ends: a lost life was
+    an end.
     """
 
     gamma: float
-    clip_reward: bool
+    rewards: tuple[RewardStep, ...]
     life_loss_ends: bool
 
 
@@ -90,8 +92,8 @@ def watch(
         lives = info.get("lives", lives)
         next_values = _values_of_next(policy, player, over)
         reward = float(player.came.rewards[0])
-        as_learned = float(np.sign(reward)) if learned.clip_reward else reward
         ended = next_values is None or (learned.life_loss_ends and lost_life)
+        as_learned = float(applied(learned.rewards, np.array([reward], dtype=np.float32), np.array([ended]))[0])
         after = 0.0 if ended else learned.gamma * float(next_values.max())
         yield Moment(
             observation=observation,

@@ -23,6 +23,7 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.learning.model import Model
+from dqn_zoo_ext.learning.networks.torsos import TooSmall
 from dqn_zoo_ext.learning.schedules import Schedule
 
 _PASSED_ON_AS_THEY_ARE = (
@@ -86,6 +87,7 @@ def build_venv(
         vec_env=vec_env,
         render_mode=render_mode,
         evaluation=evaluation,
+        reward=parameters.reward,
     )
 
 
@@ -121,8 +123,18 @@ def build_model(configuration: Configuration, venv: VecEnv, seed: int, device: s
         raise
     except (ValueError, AssertionError, RuntimeError, MemoryError) as error:  # a torso that does not fit, say
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"cannot build '{configuration.algo}' for {configuration.env.gym_id}: {first_line}") from error
+        where = _where_the_size_stands(configuration) if isinstance(error, TooSmall) else ""
+        raise UserError(
+            f"{where}cannot build '{configuration.algo}' for {configuration.env.gym_id}: {first_line}"
+        ) from error
     return model
+
+
+def _where_the_size_stands(configuration: Configuration) -> str:
+    """Files and lines of all that made the screens as small as they are; nothing if no file says any of it."""
+    keys = [f"preprocessing_kwargs.{name}" for name in ("screen_size", "crop_rows", "crop_columns", "subsample")]
+    found = dict.fromkeys(str(configuration.sources[key]) for key in keys if key in configuration.sources)
+    return f"{', '.join(found)}: " if found else ""
 
 
 def build_policy(

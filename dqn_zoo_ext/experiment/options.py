@@ -22,8 +22,8 @@ class RunOptions:
     evaluation. save_freq: agent steps between checkpoints, below 1 for none; None: DEFAULT_SAVE_FREQ, and then without
     an agent file for each. keep_checkpoints: how many of the last ones stay. n_eval_envs: None for as many as suit.
     trained_agent: a zip to go on from. tensorboard_log: None for the run's own folder. log_interval: games between log
-    lines, None for none. profile: whether to record a trace. verbose: 0 silent, 1 progress, 2 also
-    Stable-Baselines3's tables.
+    lines, None for none. profile: whether to record a trace. preset: the training's name, if it has one. verbose: 0
+    silent, 1 progress, 2 also Stable-Baselines3's tables.
     """
 
     log_folder: Path
@@ -42,6 +42,7 @@ class RunOptions:
     log_interval: int | None = 4
     unique_folder: bool = False
     profile: bool = False
+    preset: str | None = None
     verbose: int = 1
     live_progress: bool | None = None
     command: str = ""

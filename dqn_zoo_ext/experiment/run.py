@@ -271,6 +271,7 @@ def _results(run: LiveRun, finished: bool) -> RunResults:
         final=_at_the_end(evaluation, model),
         finished=finished,
         seconds_spent=model.seconds_spent(),
+        preset=run.options.preset,
     )
 
 

@@ -8,7 +8,7 @@ from dqn_zoo_ext.learning import (
     policies,
     schedules,
 )
-from dqn_zoo_ext.learning.replay import frame_ring, prioritized_ring
+from dqn_zoo_ext.learning.replay import frame_ring, prioritized_ring, repeating
 
 __all__ = [
     "distributions",
@@ -18,5 +18,6 @@ __all__ = [
     "optim",
     "policies",
     "prioritized_ring",
+    "repeating",
     "schedules",
 ]

@@ -52,6 +52,7 @@ from dqn_zoo_ext.learning.parts import (
 from dqn_zoo_ext.learning.policies import CnnPolicy, MlpPolicy, MultiInputPolicy, QNetwork
 from dqn_zoo_ext.learning.precision import Precision
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.replay.told_by_env import with_stacking
 from dqn_zoo_ext.learning.schedules import AsProgress, Delayed, Linear, Schedule, as_schedule
 
 _EXPLORATION = {"exploration_fraction", "exploration_initial_eps", "exploration_final_eps"}
@@ -166,6 +167,8 @@ class DeepQ(TrainingLoop, Model):
             for each in (network, self.q_net_target):
                 assert isinstance(each, QNetwork)
                 each.precision = self.precision
+        if self.batch_size == 1 and any(isinstance(part, nn.BatchNorm1d) for part in network.modules()):
+            raise ValueError("batch_size must be at least 2 with batch normalisation, which one transition has none of")
         if self.device.type == "cuda":
             optimizer = self.policy.optimizer
             keep_on_device(optimizer, self.device)  # before any state is loaded into it
@@ -187,6 +190,8 @@ class DeepQ(TrainingLoop, Model):
             return
         if issubclass(self.replay_buffer_class, FrameRing) and self._vec_normalize_env is not None:
             raise ValueError("FrameRing does not know VecNormalize; use replay_buffer_class: sb3 with it")
+        if issubclass(self.replay_buffer_class, FrameRing) and self.env is not None:
+            self.replay_buffer_kwargs = with_stacking(self.replay_buffer_kwargs, self.env)
         window = {"n_steps": self.n_steps, "gamma": self.gamma}
         known = signature_of(self.replay_buffer_class).parameters
         if window.keys() <= known.keys():

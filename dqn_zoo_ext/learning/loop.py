@@ -42,8 +42,8 @@ class Seen(NamedTuple):
 class TrainingLoop(SB3DQN):
     """``learn`` of a DQN whose updates are made while the environments step.
 
-    rows_stored: vector steps stored in the replay since it was made. updates_due: those that what is stored has made
-    due, and that have not been made yet. time_spent: on what, since this object was made.
+    rows_stored: vector steps stored in the replay since it was made, however often each is stored. updates_due: those
+    that what is stored has made due, and that have not been made yet. time_spent: on what, since this object was made.
     """
 
     rows_stored: int

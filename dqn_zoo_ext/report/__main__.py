@@ -6,7 +6,7 @@ from pathlib import Path
 from dqn_zoo_ext.command_line import Parser, check_device, prepare, run_verb, seed_or_random, whole_number
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
-from dqn_zoo_ext.experiment.retell import HowToTell, retell
+from dqn_zoo_ext.experiment.agents.retell import HowToTell, retell
 from dqn_zoo_ext.report.page import write_page
 
 _DESCRIPTION = """\

@@ -23,23 +23,23 @@ _DIMMING = 0.99  # of the brightest glow so far, at each look
 
 
 def sees_screens(policy: BasePolicy) -> bool:
-    """Whether the policy's observations are stacks of gray frames, (frames, H, W) uint8."""
+    """Whether the policy's observations are stacks of frames, (planes * frames, H, W) uint8."""
     space = policy.observation_space
     return isinstance(space, Box) and len(space.shape) == 3 and space.dtype == np.uint8
 
 
-def filmed(moments: Iterable[Moment], policy: BasePolicy, view: View) -> Iterator[Picture]:
+def filmed(moments: Iterable[Moment], policy: BasePolicy, view: View, planes: int = 1) -> Iterator[Picture]:
     """The pictures of a game, all of one size; the moments must have pictures, and for other views than ``screen`` the
     policy must see screens.
 
     screen: as people see it. network: the frames that the network is given, the oldest on the left, one picture for
     each agent step. attention: the screen, and beside it the newest of the network's frames, with a glow where it
-    looks (evaluation/saliency.py).
+    looks (evaluation/saliency.py). planes: of each of the network's frames (the environments' ``Stacking``).
     """
-    glow = _Glow(policy)
+    glow = _Glow(policy, planes)
     for moment in moments:
         if view == "network":
-            yield whole_stack(moment.observation)
+            yield whole_stack(moment.observation, planes)
         elif view == "screen":
             yield from moment.pictures
         else:
@@ -59,8 +59,9 @@ def side_by_side(films: Sequence[Iterable[Picture]]) -> Iterator[Picture]:
 class _Glow:
     """Saliency over a game's frames; one map serves several steps, and a slowly fading maximum is full brightness."""
 
-    def __init__(self, policy: BasePolicy) -> None:
+    def __init__(self, policy: BasePolicy, planes: int) -> None:
         self._policy = policy
+        self._planes = planes
         self._age = 0
         self._brightest = 0.0
         self._heat = np.zeros((1, 1), dtype=np.float32)
@@ -70,4 +71,4 @@ class _Glow:
             self._heat = saliency(self._policy, stack)
             self._brightest = max(self._brightest * _DIMMING, float(self._heat.max()))
         self._age += 1
-        return glowing(newest_frame(stack), self._heat, self._brightest)
+        return glowing(newest_frame(stack, self._planes), self._heat, self._brightest)

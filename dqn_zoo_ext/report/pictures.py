@@ -13,15 +13,16 @@ _GAP = 8
 _BACKGROUND = 24
 
 
-def newest_frame(stack: npt.NDArray[np.uint8]) -> Picture:
-    """The last frame of a stack (frames, H, W), as a gray picture (H, W, 3)."""
-    return np.repeat(stack[-1][:, :, None], 3, axis=2)
+def newest_frame(stack: npt.NDArray[np.uint8], planes: int = 1) -> Picture:
+    """The last frame of a stack (planes * frames, H, W), as a picture (H, W, 3): gray, or of three planes in colour."""
+    frame = np.moveaxis(stack[-planes:], 0, 2)
+    return frame if planes == 3 else np.repeat(frame[:, :, -1:], 3, axis=2)
 
 
-def whole_stack(stack: npt.NDArray[np.uint8]) -> Picture:
-    """All frames of a stack (frames, H, W) in a row, the oldest on the left, as a gray picture."""
-    frames = [np.repeat(frame[:, :, None], 3, axis=2) for frame in stack]
-    return beside(frames, gap=1)
+def whole_stack(stack: npt.NDArray[np.uint8], planes: int = 1) -> Picture:
+    """All frames of a stack (planes * frames, H, W) in a row, the oldest on the left."""
+    ends = range(planes, len(stack) + 1, planes)
+    return beside([newest_frame(stack[:end], planes) for end in ends], gap=1)
 
 
 def glowing(picture: Picture, heat: npt.NDArray[np.float32], brightest: float) -> Picture:

@@ -34,19 +34,22 @@ def result_of(
 
 def test_env_speed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     words = ["--envs", "1", "2", "--sb3-envs", "1", "--threads", "1", "2", "--seconds", "0.01", "--rounds", "1"]
+    words += ["--inputs", "rgb", "waiting"]
     rows = result_of("env_speed", words, monkeypatch, capsys, tmp_path)["rows"]
     cases = [(row["envs"], row["threads"]) for row in rows if row["kind"] == "ale_vec_env"]
     assert cases == [(1, 1), (2, 1), (2, 2)]  # two threads have nothing to do for one environment
     assert [row["envs"] for row in rows if row["kind"] == "sb3"] == [1]
+    assert [row["kind"] for row in rows if row["envs"] == 1] == ["ale_vec_env", "rgb", "waiting", "sb3"]
     assert all(row["agent_steps_per_second"] > 0 and row["agent_steps_per_cpu_second"] > 0 for row in rows)
 
 
 def test_replay_memory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    result = result_of("replay_memory", ["--sizes", "8000", "--draws", "3"], monkeypatch, capsys, tmp_path)
+    words = ["--sizes", "8000", "--draws", "3", "--screen", "105", "80"]
+    result = result_of("replay_memory", words, monkeypatch, capsys, tmp_path)
     (row,) = result["rows"]
     assert result["within_limit"] is None  # it is one for a million transitions
     assert row["transitions"] == 8_000
-    assert 0.9 * 7_067 < row["bytes_of_a_transition"] < 1.5 * 7_067
+    assert 0.9 * 8_411 < row["bytes_of_a_transition"] < 1.3 * 8_411
     assert len(row["resident_megabytes_at_each_tenth"]) == 11
     assert len(row["microseconds_of_an_add_at_each_tenth"]) == 10
 

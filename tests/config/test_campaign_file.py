@@ -38,6 +38,16 @@ def test_all_of_it(tmp_path: Path) -> None:
     assert found.variants["small_lr"]["learning_rate"].source.line == 9
 
 
+def test_presets_bring_their_own_games(tmp_path: Path) -> None:
+    path = tmp_path / "file.yml"
+    path.write_text("presets: [nature_2015, nips-2013]\nparams: {n_timesteps: 10}\n")
+    found = read_campaign_file(path)
+    assert (found.presets, found.algos, found.envs) == (["nature-2015", "nips-2013"], (), ())
+    path.write_text("params: {}\npresets: [natur-2015]\n")
+    with pytest.raises(UserError, match=r"file.yml:2: presets: there is none called 'natur-2015'"):
+        read_campaign_file(path)
+
+
 def test_the_least_of_it(tmp_path: Path) -> None:
     path = tmp_path / "what-it-is-worth.yml"
     path.write_text("ablate: rainbow\nenvs: [CartPole-v1]\n")
@@ -81,8 +91,9 @@ def test_the_least_of_it(tmp_path: Path) -> None:
         ("small_lr:", "a/b:", "{file}:9: variants: the name of a variant, 'a/b', must be of letters, digits"),
         ("double-or-not", "../up", "{file}:1: name: a folder is called so: it must be of letters, digits"),
         ("double-or-not", "7", "{file}:1: name: a folder is called so"),
-        ("algos: [dqn, double_dqn]\n", "", "{file}: must say what to compare: either algos or ablate"),
-        ("name: double-or-not", "ablate: rainbow", "{file}: must say what to compare: either algos or ablate"),
+        ("algos: [dqn, double_dqn]\n", "", "{file}: must say what to compare: either algos, ablate or presets"),
+        ("algos: [dqn, double_dqn]", "presets: [nature-2015]", "{file}:5: conf: not beside presets"),
+        ("name: double-or-not", "ablate: rainbow", "{file}: must say what to compare: either algos, ablate or presets"),
         ("algos: [dqn, double_dqn]", "ablate: rainbow", "{file}:7: variants: not beside ablate"),
         ("algos: [dqn, double_dqn]", "ablate: rainbo", "{file}:7: variants: not beside ablate"),
         ("envs: [CartPole-v1, Pong]\n", "", "{file}: must say on what: envs, e.g. "),

@@ -10,9 +10,9 @@ import dqn_zoo_ext.envs
 import dqn_zoo_ext.evaluation.protocols
 import dqn_zoo_ext.learning  # noqa: F401  # importing the four registers what the files name
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.config.layers import shipped
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.config.overrides import parse_params
+from dqn_zoo_ext.config.shipped_files import shipped
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 
@@ -126,10 +126,10 @@ IN_A_FILE = [
         "unknown keyword 'optimizer_class' of policy 'CnnPolicy'; choose one of activation, distribution, "
         "distribution_kwargs, head, head_kwargs, layer, layer_kwargs, net_arch, normalize_images, torso, torso_kwargs",
     ),
-    ("replay_buffer_class: ring", "unknown replay buffer 'ring'; choose one of frame_ring, prioritized_ring, sb3"),
+    ("replay_buffer_class: ring", "unknown replay buffer 'ring'; did you mean 'repeating'?"),
     (
         "replay_buffer_kwargs: {buffer_size: 5}",
-        "unknown keyword 'buffer_size' of replay buffer 'frame_ring'; choose one of storage",
+        "unknown keyword 'buffer_size' of replay buffer 'frame_ring'; choose one of end_copies, storage",
     ),
     ("preprocessing: atarii", "unknown preprocessing 'atarii'; did you mean 'atari'?"),
     ("preprocessing_kwargs: {noop: 3}", "unknown keyword 'noop' of preprocessing 'atari'; did you mean 'noop_max'?"),
@@ -142,6 +142,21 @@ IN_A_FILE = [
         'callback: must be a name or {name: keywords}, not {"talkative": {}, "other": {}}',
     ),
     ("callback: [{talkative: 3}]", "callback: the keywords of 'talkative' must be a mapping, not 3"),
+    ("reward: sing", "unknown reward 'sing'; did you mean 'sign'?"),
+    ("reward: [{at_edn: {reward: 1}}]", "unknown reward 'at_edn'; did you mean 'at_end'?"),
+    ("reward: [sign, {at_end: {rewrad: 1}}]", "unknown keyword 'rewrad' of reward 'at_end'; did you mean 'reward'?"),
+    ("reward: [at_end]", "reward 'at_end' needs 'reward'"),
+    ("reward: [{at_end: {reward: low}}]", "reward.reward: must be a number, not 'low'"),
+    ("reward: [{at_end: {reward: .nan}}]", "reward.reward: must be a finite number"),
+    ("reward: [{scaled: {factor: 0}}]", "reward.factor: must be above 0, not 0"),
+    ("reward: [{clip: {low: 2}}]", "reward: low must be below high, not 2 and 1"),
+    ("reward: [{clip: 3}]", "reward: the keywords of 'clip' must be a mapping, not 3"),
+    ("reward: [{clip: {}, sign: {}}]", 'reward: must be a name or {name: keywords}, not {"clip": {}, "sign": {}}'),
+    ("reward: null", "reward: must be a list, not null"),
+    (
+        "replay_buffer_kwargs: {end_copies: 0}",
+        "replay_buffer_kwargs.end_copies: must be at least 1, not 0",
+    ),
     ("dqn: 3", "dqn: the section of an algorithm must be a mapping"),
     ("double_dqn: 3", "double_dqn: the section of an algorithm must be a mapping"),
     (
@@ -197,6 +212,10 @@ LINEAR = "{schedule: linear, start: 0.4, end: 1, fraction: 1}"
         ("uniform_share: -1", "replay_buffer_kwargs.uniform_share: must be at least 0, not -1"),
         ("priority_floor: 0", "replay_buffer_kwargs.priority_floor: must be above 0, not 0"),
         ("updates_per_sorting: 0", "replay_buffer_kwargs.updates_per_sorting: must be at least 1, not 0"),
+        (
+            "end_copies: 2",
+            "replay_buffer_kwargs: end_copies is for frame_ring: prioritized_ring draws by priority, a law of its own",
+        ),
         ("law: ranks", "replay_buffer_kwargs.law: unknown law 'ranks'; did you mean 'rank'?"),
         ("law: 3", "replay_buffer_kwargs.law: must be a name, not 3"),
         ("beta: 2", "replay_buffer_kwargs.beta: must be in [0, 1], not 2"),
@@ -218,6 +237,22 @@ def test_in_the_keywords_of_prioritized_replay(tmp_path: Path, keywords: str, me
     with pytest.raises(UserError) as caught:
         load("dqn", PONG, conf_file=path)
     assert str(caught.value).startswith(f"{path}:2: {message}")
+
+
+@pytest.mark.parametrize("reward", ["[sign]", "sign", "{at_end: {reward: -1}}"])
+def test_clipping_beside_a_reward(tmp_path: Path, reward: str) -> None:
+    path = tmp_path / "mine.yml"
+    path.write_text(f"reward: {reward}\npreprocessing_kwargs:\n  clip_reward: true\n")
+    with pytest.raises(UserError) as caught:
+        load("dqn", PONG, conf_file=path)
+    assert str(caught.value) == (
+        f"{path}:3: preprocessing_kwargs.clip_reward: clip_reward: true would take the size of every reward away "
+        "before 'reward' sees it; leave it out, and say 'sign' in 'reward' where that is meant"
+    )
+    path.write_text(f"reward: {reward}\npreprocessing_kwargs: {{clip_reward: false}}\n")
+    assert len(load("dqn", PONG, conf_file=path).hyperparameters.reward) == 1
+    path.write_text("reward: []\npreprocessing_kwargs: {clip_reward: true}\n")
+    assert load("dqn", PONG, conf_file=path).hyperparameters.reward == []
 
 
 @pytest.mark.parametrize("keywords", ["", "law: rank, alpha: 0.7, beta: 0.5", f"beta: {LINEAR}, uniform_share: 0"])

@@ -15,8 +15,8 @@ import dqn_zoo_ext.learning  # noqa: F401  # with algorithms, these register wha
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.config import layers
-from dqn_zoo_ext.config.layers import shipped
 from dqn_zoo_ext.config.load import Configuration, load
+from dqn_zoo_ext.config.shipped_files import read_shipped, shipped
 from dqn_zoo_ext.config.yaml_source import read_mapping, to_yaml
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
@@ -308,7 +308,7 @@ def test_a_games_schedule_that_names_itself_or_a_section_is_for_every_algorithm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     game = tmp_path / "game.yml"
-    monkeypatch.setattr(layers, "_read_shipped", reading(game, layers._read_shipped))
+    monkeypatch.setattr(layers, "read_shipped", reading(game, read_shipped))
     game.write_text("exploration: {end: 0.04}\n")
     assert load("noisy_dqn", CARTPOLE).hyperparameters.exploration.as_plain_data() == 0.0
     assert load("dqn", CARTPOLE).hyperparameters.exploration.arguments["end"] == 0.04

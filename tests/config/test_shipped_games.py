@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from dqn_zoo_ext.config.layers import GAME, shipped
+from dqn_zoo_ext.config.layers import GAME
+from dqn_zoo_ext.config.shipped_files import shipped
 from dqn_zoo_ext.config.yaml_source import read_mapping
 from dqn_zoo_ext.envs.ids import single_player_games
 from dqn_zoo_ext.evaluation.published_scores import games, scores_of

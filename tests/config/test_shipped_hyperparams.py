@@ -22,12 +22,12 @@ from dqn_zoo_ext.config.layers import (
     SEARCH,
     Keys,
     one_layer,
-    shipped,
 )
 from dqn_zoo_ext.config.load import Configuration, flatten, load
 from dqn_zoo_ext.config.merge import Layer, merge
 from dqn_zoo_ext.config.resolve import settings_names
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters
+from dqn_zoo_ext.config.shipped_files import shipped
 from dqn_zoo_ext.config.yaml_source import Located, Source, located, read_mapping
 from dqn_zoo_ext.envs.ids import FAMILIES, resolve, single_player_games
 from dqn_zoo_ext.experiment.search.space import search_space

@@ -1,6 +1,5 @@
 """The course in one page and as a notebook: every command in them is run, small, with the Hub on this machine."""
 
-import importlib
 import re
 import shlex
 from pathlib import Path
@@ -8,26 +7,22 @@ from typing import Any
 
 import nbformat
 import pytest
+from guide_commands import DOCS, run, script_of, shortened
 from hub_server import Hub
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
-DOCS = Path(__file__).parents[2] / "docs"
 PAGE, NOTEBOOK = DOCS / "course-unit3.md", DOCS / "course-unit3.ipynb"
 SMALL = {
-    "train": "-n 400 -params learning_starts:100 buffer_size:1000 policy_kwargs.torso:nips --eval-freq -1",
+    "train": "-n 400 --eval-freq -1 -params learning_starts:100 buffer_size:1000 policy_kwargs.torso:nips",
     "enjoy": "-n 60",
     "push_to_hub": "--episodes 1 -n 30",
     "doctor": "--no-measure",
 }
 """Words that are put after a command's own, so that it takes seconds."""
 BEAM_RIDER = ("--algo", "dqn", "--env", "BeamRiderNoFrameskip-v4")
-
-
-def run(verb: str, words: list[str]) -> int:
-    return int(importlib.import_module(f"dqn_zoo_ext.{verb}").main(words) or 0)
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +51,6 @@ def _jupyter_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
 
 
-def commands_of_the_page() -> list[list[str]]:
-    """The words of each line in the page's ``sh`` blocks."""
-    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    return [shlex.split(line) for block in blocks for line in block.splitlines()]
-
-
 def commands_of_the_notebook() -> list[list[str]]:
     """The words of each command in its cells, with the page's word for the user and without those of a trial."""
     cells = [cell.source for cell in notebook_as_shipped().cells if cell.source.startswith("%%bash\n")]
@@ -74,12 +63,12 @@ def test_every_command_of_the_page_works(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     printed = {}
-    for words in commands_of_the_page():
+    for words in script_of(PAGE):
         assert words[:2] == ["python", "-m"]
         package, verb = words[2].split(".")
         assert package == "dqn_zoo_ext"
         given = ["ann" if word == "USER" else word for word in words[3:]]
-        assert run(verb, [*given, *SMALL.get(verb, "").split()]) == 0, words
+        assert run(verb, shortened(given, SMALL.get(verb, ""))) == 0, words
         printed[verb] = capsys.readouterr().out
     assert set(printed) == {"doctor", "train", "enjoy", "push_to_hub", "leaderboard", "load_from_hub"}
     assert "the course asks for mean - std of at least 200 over 10 games" in printed["push_to_hub"]
@@ -92,7 +81,7 @@ def test_every_command_of_the_page_works(
 
 
 def test_the_notebook_has_the_commands_of_the_page() -> None:
-    page = [words for words in commands_of_the_page() if words[2] != "dqn_zoo_ext.doctor" and "--resume" not in words]
+    page = [words for words in script_of(PAGE) if words[2] != "dqn_zoo_ext.doctor" and "--resume" not in words]
     assert commands_of_the_notebook() == page
 
 

@@ -27,6 +27,7 @@ class AleOracle:
     def __init__(self, game: str, rules: AtariRules, seed: int, frame_stack: int = 4) -> None:
         assert rules.noop_max == 0
         assert not rules.fire_on_reset
+        assert rules.screen_size is not None
         title = game.title().replace("_", "")
         raw_env = gymnasium.make(
             f"ALE/{title}-v5",

@@ -213,3 +213,27 @@ def test_an_extra_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPa
     with pytest.raises(UserError, match="cannot be made: Box2D is not installed") as raised:
         make("Needy-v0")
     assert "\n" not in str(raised.value)
+
+
+class Switch(gymnasium.Env[np.ndarray, np.int64]):
+    """An environment as beginners write it: without a ``render_mode``."""
+
+    observation_space = gymnasium.spaces.Box(0, 1, (1,))
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, Any]:
+        super().reset(seed=seed, options=options)
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        return np.zeros(1, np.float32), float(action), True, False, {}
+
+
+def test_an_environment_without_a_render_mode_is_played_and_not_filmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(gymnasium.registry, "Switch-v0", EnvSpec("Switch-v0", entry_point=f"{__name__}:Switch"))
+    venv = make("Switch-v0")
+    assert run(venv, 4)
+    venv.close()
+    with pytest.raises(UserError, match="'Switch-v0' does not take render_mode 'rgb_array'") as raised:
+        make("Switch-v0", render_mode="rgb_array")
+    assert "\n" not in str(raised.value)

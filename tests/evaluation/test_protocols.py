@@ -9,6 +9,7 @@ from dqn_zoo_ext.evaluation.protocols import PROTOCOLS, get
 AS_PUBLISHED = {
     "nature-2015": (0.05, 30, 30, 5 * 60 * 60, 0.0),
     "nature-2015-30min": (0.05, 30, 30, 30 * 60 * 60, 0.0),
+    "double-dqn-tuned": (0.001, 100, 30, 30 * 60 * 60, 0.0),
     "machado-2018": (0.01, 100, 0, 5 * 60 * 60, 0.25),
     "dopamine": (0.01, 100, 0, 27_000 * 4, 0.25),
     "course-unit3": (0.01, 10, 30, 108_000, 0.0),

@@ -13,6 +13,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from dqn_zoo_ext.algorithms import C51
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
+from dqn_zoo_ext.envs.rewards import AtEnd, Sign
 from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.evaluate import evaluate
@@ -20,7 +21,7 @@ from dqn_zoo_ext.evaluation.protocols import get
 from dqn_zoo_ext.evaluation.watch import Learned, Moment, action_values, watch
 
 GREEDY = get("greedy")
-AS_PLAYED = Learned(gamma=0.9, clip_reward=False, life_loss_ends=False)
+AS_PLAYED = Learned(gamma=0.9, rewards=(), life_loss_ends=False)
 MANY = 10_000
 
 
@@ -73,8 +74,11 @@ def watched(model: DQN, learned: Learned, cut: bool = False) -> list[Moment]:
         # r + 0.9 max Q(s') - Q(s, 0): 5 + 1.8 - 1, -3 + 2.7 - 2, 2 - 3
         (AS_PLAYED, False, (5.8, -2.3, -1.0)),
         (AS_PLAYED, True, (5.8, -2.3, 2.6)),  # cut short, not ended: 2 + 0.9 * 4 - 3
-        (replace(AS_PLAYED, clip_reward=True), False, (1.8, -0.3, -2.0)),
+        (replace(AS_PLAYED, rewards=(Sign(),)), False, (1.8, -0.3, -2.0)),
         (replace(AS_PLAYED, life_loss_ends=True), False, (5.8, -5.0, -1.0)),  # a life is lost in the second step
+        (replace(AS_PLAYED, rewards=(AtEnd(-10.0),)), False, (5.8, -2.3, -13.0)),
+        (replace(AS_PLAYED, rewards=(AtEnd(-10.0),)), True, (5.8, -2.3, 2.6)),
+        (replace(AS_PLAYED, rewards=(AtEnd(-10.0),), life_loss_ends=True), False, (5.8, -12.0, -13.0)),
     ],
 )
 def test_the_surprise_is_the_td_error_as_it_was_learned_from(

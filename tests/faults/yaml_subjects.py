@@ -6,8 +6,8 @@ import dqn_zoo_ext.algorithms
 import dqn_zoo_ext.envs
 import dqn_zoo_ext.evaluation.protocols
 import dqn_zoo_ext.learning  # noqa: F401  # importing the four registers what the files name
-from dqn_zoo_ext.config.layers import shipped
 from dqn_zoo_ext.config.load import load
+from dqn_zoo_ext.config.shipped_files import shipped
 from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.envs.ids import resolve
 

@@ -25,7 +25,7 @@ from dqn_zoo_ext.envs.ids import EnvId
 Leaf = tuple[Any, int]
 """A YAML node, or a value that no node holds; and its line, counted from 1."""
 
-BLOCKS = ("search", "ablations", "game", "complete", "preset")
+BLOCKS = ("search", "ablations", "game", "complete", "preset", "faithful")
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _EPSILONS = {"exploration_fraction": "fraction", "exploration_initial_eps": "start", "exploration_final_eps": "end"}
 _SAY_NO_VALUE = ("optimize_memory_usage", "normalize", "vec_env_wrapper")

@@ -5,13 +5,15 @@ import pytest
 from stable_baselines3 import DQN
 
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
+from dqn_zoo_ext.envs.rules import AtariRules
+from dqn_zoo_ext.envs.screens.stacking import stacking_of
 from dqn_zoo_ext.evaluation.protocols import get
 from dqn_zoo_ext.evaluation.screens import Picture
 from dqn_zoo_ext.evaluation.watch import Learned, Moment, watch
 from dqn_zoo_ext.report.film import VIEWS, filmed, sees_screens, side_by_side
 from dqn_zoo_ext.report.pictures import whole_stack
 
-AS_PLAYED = Learned(gamma=0.99, clip_reward=False, life_loss_ends=False)
+AS_PLAYED = Learned(gamma=0.99, rewards=(), life_loss_ends=False)
 STEPS = 6
 
 
@@ -42,6 +44,20 @@ def test_each_view_has_pictures_of_one_size(model: DQN) -> None:
     np.testing.assert_array_equal(seen["attention"][5][::2, :320:2], seen["screen"][5])
     right = seen["attention"][5][:, 328:].astype(int)
     assert (right[:, :, 0] - right[:, :, 2]).max() > 100
+
+
+def test_frames_in_colour_are_shown_in_colour() -> None:
+    rules = AtariRules(colour="rgb", screen_size=(105, 80))
+    model = DQN("CnnPolicy", AleVecEnv("pong", 1, rules, seed=0), buffer_size=10, seed=0)
+    venv = AleVecEnv("pong", 1, rules, seed=0, render_mode="rgb_array")
+    shown = list(watch(model.policy, venv, get("greedy"), 0, AS_PLAYED, STEPS))
+    planes = stacking_of(venv).planes
+    network = list(filmed(shown, model.policy, "network", planes))
+    assert network[3].shape == (105, 4 * 80 + 3, 3)
+    np.testing.assert_array_equal(network[3][:, -80:], np.moveaxis(shown[3].observation[-3:], 0, 2))
+    np.testing.assert_array_equal(network[3][:, :80], np.moveaxis(shown[3].observation[:3], 0, 2))
+    attention = list(filmed(shown, model.policy, "attention", planes))
+    assert attention[3].shape == (420, 320 + 8 + 320, 3)
 
 
 def test_what_sees_screens(model: DQN) -> None:

@@ -8,7 +8,7 @@ from stable_baselines3.dqn.policies import DQNPolicy
 
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.evaluation import protocols
-from dqn_zoo_ext.experiment.agent import Agent
+from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.load_from_hub import main as load_from_hub
 from dqn_zoo_ext.push_to_hub import main as push_to_hub
 

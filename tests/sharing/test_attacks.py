@@ -25,7 +25,7 @@ from dqn_zoo_ext.enjoy import main as enjoy
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluate import main as evaluate
-from dqn_zoo_ext.experiment.agent import Agent
+from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.record_video import main as record_video
 
 Files = dict[str, bytes]

@@ -15,6 +15,7 @@ from dqn_zoo_ext.train import main as train
 
 Verb = Callable[[Sequence[str] | None], int | None]
 SPACE_INVADERS = "--env SpaceInvadersNoFrameskip-v4"
+SCREENS = f"{SPACE_INVADERS} -params preprocessing_kwargs"
 IMPALA = "-params policy_kwargs.torso:impala policy_kwargs.torso_kwargs"
 PRIORITIZED = f"{SPACE_INVADERS} -params replay_buffer_class:prioritized_ring"
 
@@ -52,7 +53,29 @@ def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str
         ),
         (f"{PRIORITIZED} replay_buffer_kwargs.law:ranks", "unknown law 'ranks'; did you mean 'rank'"),
         (f"{SPACE_INVADERS} -params batch_size", "'batch_size' is not of the form key:value"),
-        (f"{SPACE_INVADERS} -params preprocessing_kwargs.screen_size:20", "too small"),
+        (f"{SCREENS}.screen_size:20", "-params: cannot build 'dqn' for SpaceInvadersNoFrameskip-v4: a screen of (20,"),
+        (f"{SCREENS}.screen_size:20", "is too small for Nature, which needs 36 x 36 pixels or more"),
+        (f"{SCREENS}.screen_size:[84,84,84]", "must be a whole number, [height, width] or null, not [84, 84, 84]"),
+        (f"{SCREENS}.screen_size:[84,0]", "must be 1 to 2048 pixels a side, not [84, 0]"),
+        (f"{SCREENS}.crop_rows:[34,211]", "rows 0 to 210, and 'from' must be below 'until', not [34, 211]"),
+        (f"{SCREENS}.crop_rows:[34,211]", "did you mean [34, 210]?"),
+        (f"{SCREENS}.crop_columns:[0,161]", "preprocessing_kwargs.crop_columns: a screen has columns 0 to 160"),
+        (f"{SCREENS}.crop_rows:[90,90]", "not [90, 90]; did you mean [0, 210]?"),
+        (f"{SCREENS}.crop_rows:90", "must be [from, until], two whole numbers, or null, not 90"),
+        (f"{SCREENS}.subsample:161", "subsample: every 161-th pixel leaves nothing to choose among the 160 columns"),
+        (f"{SCREENS}.crop_rows:[9,18] preprocessing_kwargs.subsample:10", "the 9 rows that there are; it may be 1 to"),
+        (f"{SCREENS}.colour:luminence", "unknown name 'luminence'; did you mean 'luminance'?"),
+        (f"{SCREENS}.resize:bilinaer", "kwargs.resize: unknown name 'bilinaer'; did you mean 'bilinear'?"),
+        (f"{SCREENS}.stack_start:first", "unknown name 'first'; choose one of repeat, zeros"),
+        (f"{SCREENS}.end_frame:[1]", "end_frame: unknown name [1]"),
+        (f"{SCREENS}.color:rgb", "unknown keyword 'color' of preprocessing 'atari'; did you mean 'colour'?"),
+        (f"{SCREENS}.skip_after_life_loss:-1", "skip_after_life_loss: must be at least 0, not -1"),
+        (f"{SCREENS}.screen_size:[5,80]", "too small"),
+        (f"{SCREENS}.screen_size:[11,80] preprocessing_kwargs.colour:rgb", "11 x 80 pixels are smaller than their"),
+        (f"{SCREENS}.colour:rgb preprocessing:sb3_atari", "'sb3_atari' cannot do colour: 'rgb'; use 'atari'"),
+        (f"{SCREENS}.screen_size:[84,80] preprocessing:sb3_atari", "cannot do screen_size: [84, 80]; use 'atari'"),
+        (f"{SCREENS}.skip_after_life_loss:30 preprocessing:sb3_atari", "cannot do skip_after_life_loss: 30; use"),
+        (f"{SPACE_INVADERS} -params replay_buffer_kwargs.planes:3", "unknown keyword 'planes' of replay buffer"),
         (f"{SPACE_INVADERS} -conf nowhere.yml", "nowhere.yml"),
         (f"{SPACE_INVADERS} --log-foldr runs", "unknown option '--log-foldr'; did you mean '--log-folder'"),
         (f"{SPACE_INVADERS} --eval-episodes 0", "--eval-episodes: must be at least 1, not 0"),
@@ -83,6 +106,26 @@ def test_a_misspelt_key_in_a_file_is_named_with_its_line(tmp_path: Path, capsys:
     file.write_text("batch_size: 32\nlearning_rat: 1e-4\n")
     line = complaint(train, f"{SPACE_INVADERS} -conf {file} -f {tmp_path}/logs", capsys)
     assert line == f"{file}:2: unknown key 'learning_rat' for algorithm 'dqn'; did you mean 'learning_rate'?"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint_"),
+    [
+        ("  crop_rows: [30, 300]", "preprocessing_kwargs.crop_rows: a screen has rows 0 to 210"),
+        ("  screen_size: 12", "cannot build 'dqn' for SpaceInvadersNoFrameskip-v4: a screen of (12, 12) is too small"),
+        ("  subsample: 170", "preprocessing_kwargs: subsample: every 170-th pixel leaves nothing"),
+        ("  colour: gray", "preprocessing_kwargs.colour: unknown name 'gray'; choose one of luminance, luminance_int8"),
+    ],
+)
+def test_a_screen_that_cannot_be_is_named_with_its_line(
+    line: str, complaint_: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.yml"
+    file.write_text(f"batch_size: 32\npreprocessing_kwargs:\n{line}\n")
+    assert complaint(train, f"{SPACE_INVADERS} -conf {file} -f {tmp_path}/logs --verbose 0", capsys).startswith(
+        f"{file}:3: {complaint_}"
+    )
     assert list(tmp_path.iterdir()) == [file]
 
 

@@ -232,10 +232,15 @@ def test_flags_make_the_same_runs(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("", "nothing to compare is given: a FILE.yml, --algos with --envs, or --ablate with --env"),
+        ("", "nothing to compare is given: a FILE.yml, --algos with --envs, --ablate with --env, or --presets"),
         ("--algos dqn", "--algos: on what? give --envs"),
         ("--ablate rainbow", "--ablate: on what? give --envs"),
         ("--algos dqn --ablate rainbow --envs CartPole-v1", "--algos, --ablate: either"),
+        ("--algos dqn --presets nature-2015", "--algos, --presets: either"),
+        ("--presets natur-2015", "--presets: there is none called 'natur-2015'; did you mean 'nature-2015'?"),
+        ("--presets nature-2015 nature-2015", "--presets: nature-2015 is given twice"),
+        ("--presets nature-2015 -conf mine.yml", "--presets: are -conf files of ours; leave out one of the two"),
+        ("--presets nature-2015 dopamine-dqn", "presets: they are for SpaceInvadersNoFrameskip-v4 and Pong"),
         ("--algos dqn dqm --envs CartPole-v1", "unknown algorithm 'dqm'; did you mean 'dqn'?"),
         ("--algos dqn dqn --envs CartPole-v1", "--algos: dqn is given twice"),
         ("--algos dqn --envs Pong PongNoFrameskip-v4", "--envs: PongNoFrameskip-v4 is given twice, first as Pong"),

@@ -8,7 +8,7 @@ import pytest
 
 from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.evaluate import main as evaluate
-from dqn_zoo_ext.experiment.baselines import CACHE_VARIABLE
+from dqn_zoo_ext.experiment.agents.baselines import CACHE_VARIABLE
 from dqn_zoo_ext.plot import main as plot
 
 

@@ -44,6 +44,19 @@ def test_cart_pole_is_solved_by_its_yaml(tmp_path: Path, algo: str, seed: int) -
     assert mean >= 475
 
 
+def test_the_preset_of_the_keras_post_balances_the_pole(tmp_path: Path) -> None:
+    """One seed of those in benchmarks/results/cartpole_keras.json."""
+    run("train", "--preset cartpole-keras --seed 1 -f runs --save-freq -1", tmp_path)
+    agent = "--algo dqn --env CartPole-v1 -f runs --load-best --episodes 20 --seed 12345 --baselines"
+    result = evaluated(agent, tmp_path)
+    mean, baselines = result["mean"], result["baselines"]
+    assert isinstance(mean, float)
+    assert isinstance(baselines, list)
+    assert mean >= 475
+    (chance,) = [each["mean"] for each in baselines if each["baseline"] == "random"]
+    assert 15 < chance < 35
+
+
 def test_pong_trained_evaluated_and_filmed(tmp_path: Path) -> None:
     agent = "--algo double_dqn --env PongNoFrameskip-v4 -f runs"
     run("train", f"{agent} -n 4000 --seed 1 -params learning_starts:500", tmp_path)

@@ -20,9 +20,7 @@ class Beneath:
 
     def load(self, algo: str, env: EnvId, variant: Mapping[str, Located] | None = None) -> Configuration:
         """The configuration of an algorithm, with a variant's params over all else. UserError as from ``load``."""
-        return load(
-            algo, env, conf_file=self.conf_file, campaign=self.params, overrides=self.overrides, variant=variant
-        )
+        return load(algo, env, conf_file=self.conf_file, between=self.params, overrides=self.overrides, variant=variant)
 
     def load_variant(self, name: str, algo: str, env: EnvId, params: Mapping[str, Located]) -> Configuration:
         """The same, with the variant's name in front of an error."""

@@ -13,12 +13,13 @@ from dqn_zoo_ext.storage.campaign_folder import Row
 class Variant:
     """One of the things compared, on one environment.
 
-    changed: what is otherwise than in the algorithm itself, by dotted key, for people.
+    changed: what is otherwise than in the algorithm itself, by dotted key, for people. preset: whose training it is.
     """
 
     name: str
     configuration: Configuration
     changed: Mapping[str, Any]
+    preset: str | None = None
 
     @property
     def env(self) -> str:

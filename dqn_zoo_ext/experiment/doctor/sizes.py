@@ -16,6 +16,7 @@ from dqn_zoo_ext.experiment.doctor.comparison import atari_rules
 from dqn_zoo_ext.experiment.doctor.forecast import Forecast
 from dqn_zoo_ext.experiment.options import RunOptions, default_save_freq
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.replay.repeating import RepeatingBuffer
 
 _IN_A_CHECKPOINT = 2  # agents: the one that learns, and a copy of the best one
 _AT_THE_END = 2  # agents: the last one and the best one
@@ -24,10 +25,11 @@ _ACTIONS_OF_THE_JOYSTICK = 18
 
 @dataclass(frozen=True)
 class Spaces:
-    """What the agent sees and does."""
+    """What the agent sees and does. planes: of each frame in an observation."""
 
     observation: spaces.Space[Any]
     action: spaces.Space[Any]
+    planes: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +83,11 @@ def spaces_of(configuration: Configuration) -> Spaces:
         venv = build_venv(configuration, 1, seed=0)
         venv.close()
         return Spaces(venv.observation_space, venv.action_space)
-    shape = (configuration.hyperparameters.frame_stack, rules.screen_size, rules.screen_size)
+    planes, height, width = rules.picture_shape
+    shape = (planes * configuration.hyperparameters.frame_stack, height, width)
     minimal = len(configuration.game.get("actions", ())) or _ACTIONS_OF_THE_JOYSTICK
     n_actions = _ACTIONS_OF_THE_JOYSTICK if rules.full_action_space else minimal
-    return Spaces(spaces.Box(0, 255, shape, np.uint8), spaces.Discrete(n_actions))
+    return Spaces(spaces.Box(0, 255, shape, np.uint8), spaces.Discrete(n_actions), planes)
 
 
 def replay_bytes(configuration: Configuration, seen: Spaces, transitions: int) -> int | None:
@@ -99,9 +102,10 @@ def replay_bytes(configuration: Configuration, seen: Spaces, transitions: int) -
             seen.observation,
             parameters.n_envs,
             parameters.n_steps,
+            planes=seen.planes,
             **parameters.replay_buffer_kwargs,
         )
-    if buffer is ReplayBuffer:
+    if buffer in (ReplayBuffer, RepeatingBuffer):
         rows = max(transitions // parameters.n_envs, 1)
         once = getattr(configuration.settings, "optimize_memory_usage", False)
         return rows * parameters.n_envs * _bytes_of_a_transition(seen, observations=1 if once else 2)
@@ -111,15 +115,17 @@ def replay_bytes(configuration: Configuration, seen: Spaces, transitions: int) -
 def sizes(configuration: Configuration, options: RunOptions, seen: Spaces, run: Forecast) -> Sizes:
     """What a run needs, without making the network; `agents` is then unknown."""
     parameters = configuration.hyperparameters
-    filled = min(parameters.buffer_size, run.last_step)
+    buffer = registry.replay_buffers.get(parameters.replay_buffer_class)
+    copies = int(parameters.replay_buffer_kwargs.get("copies", 1)) if buffer is RepeatingBuffer else 1
+    filled = min(parameters.buffer_size, run.last_step * copies)
     replay_filled = replay_bytes(configuration, seen, filled)
     every, checkpoints = checkpoint_interval(configuration, options), 0
     if every > 0:
-        fresh = replay_bytes(configuration, seen, min(every * options.keep_checkpoints, filled))
+        fresh = replay_bytes(configuration, seen, min(every * options.keep_checkpoints * copies, filled))
         checkpoints = (replay_filled or 0) + (fresh or 0)
     agent_files = run.agent_steps // options.save_freq if options.save_freq and options.save_freq > 0 else 0
     whole = replay_bytes(configuration, seen, parameters.buffer_size)
-    arrays = 2 if parameters.replay_buffer_class == "sb3" else 1  # Stable-Baselines3 keeps the next observations apart
+    arrays = 1 if issubclass(buffer, FrameRing) else 2  # Stable-Baselines3 keeps the next observations apart
     return Sizes(
         replay=whole,
         replay_at_once=None if whole is None else whole // arrays,

@@ -42,6 +42,22 @@ class LinearHead(nn.Sequential):
         return features.view(*features.shape[:-1], *self.shape)
 
 
+@register_head("softmax")
+class SoftmaxHead(LinearHead):
+    """A LinearHead whose numbers are squeezed into probabilities over the actions: a mistake, kept to be looked at.
+
+    Q-values are expected sums of rewards. They may be negative, may be 20 or 5000, and those of a state do not sum to
+    anything in particular; a softmax leaves each between 0 and 1 and makes them sum to 1. So no state can be worth more
+    than 1 or less than 1 / n_actions to the agent, a target outside of that is never reached, and raising one action's
+    value lowers the others', about which nothing was learned. Which action is best can still come out right where
+    rewards are small and rare. The article that the preset pong-2019 follows has it; use ``linear``.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(..., features_dim) to (..., n_actions, n_outputs), whose sum over the actions is 1."""
+        return super().forward(features).softmax(dim=-2)
+
+
 @register_head("dueling")
 class DuelingHead(nn.Module):
     """A stream for the state's value and one for the actions' advantages, each with its own hidden layers.

@@ -18,28 +18,50 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Combine
 from torch import Tensor, nn
 
 from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.learning.networks.activations import Activation, activation_class
 from dqn_zoo_ext.registry import register_torso, torsos
 
 Features = Annotated[int, Field(ge=1)]
 Padding = Annotated[int, Field(ge=0)]
 Initialization = Literal["pytorch", "glorot", "he"]
+Normalization = Literal["none", "batch"]
+
 
 torsos.add("flatten", FlattenExtractor)
 torsos.add("combined", CombinedExtractor)
 
 
+class TooSmall(UserError):  # noqa: N818  # it says what is wrong
+    """A screen leaves nothing for a torso's layers to look at."""
+
+
 @register_torso("mlp")
 class Mlp(BaseFeaturesExtractor):
-    """Dense layers with ReLU on the flattened observation, one of each width in `net_arch`.
+    """Dense layers on the flattened observation, one of each width in `net_arch`, each followed by the `activation`.
 
     For heads that are to stand on features and not on the observation itself: noise in the weights of four inputs, say,
     leaves little of what they say.
+
+    normalization: ``batch`` puts batch normalisation between a layer and its activation (Ioffe & Szegedy 2015). An
+    update normalises by its own batch; acting, evaluation and the target network by running statistics, which each
+    update moves by a tenth, and which a copy to the target network takes along.
     """
 
-    def __init__(self, observation_space: spaces.Box, net_arch: Sequence[Features] = (64,)) -> None:
+    def __init__(
+        self,
+        observation_space: spaces.Box,
+        net_arch: Sequence[Features] = (64,),
+        activation: Activation = "relu",
+        normalization: Normalization = "none",
+    ) -> None:
         widths = [get_flattened_obs_dim(observation_space), *net_arch]
         super().__init__(observation_space, widths[-1])
-        layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.ReLU())]
+        if normalization not in get_args(Normalization):
+            raise UserError(f"unknown normalization '{normalization}'{nearest(normalization, get_args(Normalization))}")
+        layers: list[nn.Module] = []
+        for width_in, width_out in pairwise(widths):
+            normalized = [nn.BatchNorm1d(width_out)] if normalization == "batch" else []
+            layers += [nn.Linear(width_in, width_out), *normalized, activation_class(activation)()]
         self.mlp = nn.Sequential(nn.Flatten(), *layers)
 
     def forward(self, observations: Tensor) -> Tensor:
@@ -49,11 +71,13 @@ class Mlp(BaseFeaturesExtractor):
 
 
 class ScreenTorso(BaseFeaturesExtractor):
-    """`layers` for screens (``cnn``), then one dense layer of `features_dim` units with ReLU; None: no such layer.
+    """`layers` for screens (``cnn``), then a dense layer of `features_dim` units, `activation`; None: no such layer.
 
     Without it the flattened feature maps are the features, for a head with hidden layers of its own (dueling streams,
     noisy layers). Observations: (B, C, H, W). maps: (channels, height, width) of what `layers` give.
     """
+
+    activation: ClassVar[type[nn.Module]] = nn.ReLU
 
     def __init__(
         self,
@@ -65,7 +89,7 @@ class ScreenTorso(BaseFeaturesExtractor):
         flat = math.prod(maps)
         super().__init__(observation_space, features_dim or flat)
         self.cnn = nn.Sequential(*layers, nn.Flatten())
-        dense = [] if features_dim is None else [nn.Linear(flat, features_dim), nn.ReLU()]
+        dense = [] if features_dim is None else [nn.Linear(flat, features_dim), self.activation()]
         self.linear = nn.Sequential(*dense)
 
     def forward(self, observations: Tensor) -> Tensor:
@@ -84,13 +108,14 @@ class ScreenTorso(BaseFeaturesExtractor):
         return channels, height, width
 
     @classmethod
-    def too_small(cls, observation_space: spaces.Box) -> UserError:
-        """The error to raise for a screen that leaves nothing for the layers to look at."""
-        return UserError(f"a screen of {observation_space.shape[1:]} is too small for {cls.__name__}")
+    def too_small(cls, observation_space: spaces.Box, least: int | None = None) -> TooSmall:
+        """The error to raise for a screen that leaves nothing for the layers to look at. least: pixels of a side."""
+        advice = "" if least is None else f", which needs {least} x {least} pixels or more"
+        return TooSmall(f"a screen of {observation_space.shape[1:]} is too small for {cls.__name__}{advice}")
 
 
 class ConvolutionalTorso(ScreenTorso):
-    """Convolutions with ReLU, then the dense layer.
+    """Convolutions, each followed by the `activation`, then the dense layer.
 
     A subclass lists its convolutions as (channels, kernel, stride). `padding` is the first convolution's.
     `initialization`: PyTorch's default (uniform within 1/sqrt(fan in), as DeepMind's Torch had it), Glorot uniform, or
@@ -114,11 +139,19 @@ class ConvolutionalTorso(ScreenTorso):
             pad = padding if index == 0 else 0
             height, width = ((size + 2 * pad - kernel) // stride + 1 for size in (height, width))
             if height < 1 or width < 1:
-                raise self.too_small(observation_space)
-            layers += [nn.Conv2d(channels, out_channels, kernel, stride, padding=pad), nn.ReLU()]
+                raise self.too_small(observation_space, self._least_side(padding))
+            layers += [nn.Conv2d(channels, out_channels, kernel, stride, padding=pad), self.activation()]
             channels = out_channels
         super().__init__(observation_space, layers, (channels, height, width), features_dim)
         _initialize(self, initialization, bias)
+
+    @classmethod
+    def _least_side(cls, padding: int) -> int:
+        """Of a screen that leaves maps of one number."""
+        side = 1
+        for _, kernel, stride in reversed(cls.convolutions):
+            side = (side - 1) * stride + kernel
+        return max(side - 2 * padding, 1)
 
 
 @register_torso("nature")
@@ -174,6 +207,29 @@ class Nips(ConvolutionalTorso):
         padding: Padding = 0,
         initialization: Initialization = "pytorch",
         bias: float | None = None,
+    ) -> None:
+        super().__init__(observation_space, features_dim, padding, initialization, bias)
+
+
+@register_torso("keras_2019")
+class Keras2019(ConvolutionalTorso):
+    """32 filters of 8 x 8 stride 4, 64 of 3 x 3 stride 2, 64 of 3 x 3 stride 2, 512 units; ELU throughout.
+
+    Glorot uniform initialisation and biases of 0, as Keras begins with. On 105 x 80 it leaves 64 maps of 5 x 4.
+    Source: the article "Deep Q-Learning for Atari Games" of 2019, corrected: it means kernels and strides by (8, 4) and
+    (3, 2), and hands both to Keras as the two sides of a kernel, so that its layers have no strides.
+    """
+
+    activation = nn.ELU
+    convolutions = ((32, 8, 4), (64, 3, 2), (64, 3, 2))
+
+    def __init__(
+        self,
+        observation_space: spaces.Box,
+        features_dim: Features | None = 512,
+        padding: Padding = 0,
+        initialization: Initialization = "glorot",
+        bias: float | None = 0.0,
     ) -> None:
         super().__init__(observation_space, features_dim, padding, initialization, bias)
 

@@ -1,9 +1,10 @@
 """Experience replay. ``FrameRing`` keeps every frame once: a million Atari transitions in 7.1 GB instead of 56.4."""
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
+from pydantic import Field
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
@@ -15,6 +16,7 @@ from dqn_zoo_ext.registry import register_replay_buffer, replay_buffers
 
 replay_buffers.add("sb3", ReplayBuffer)
 
+_BEFORE_THE_FIRST = {"zeros": "zero", "repeat": "the first one repeated"}
 _ROWS_CHECKED = 32  # how many of the first rows are compared with the stacks they came from
 
 
@@ -36,15 +38,27 @@ class FrameRing(Rows):
     - ``cut``: the next row does not follow (a time limit, or the environments were reset from outside). Its successor
       was never stored, so no window starts here; a longer window stops before it and bootstraps from its state.
     - ``age``: rows since the stack was last cleared, up to the stack's length; older frames of a stack are zero, as
-      ``VecFrameStack`` and the emulators have them after a reset.
+      ``VecFrameStack`` and the emulators have them after a reset, or the episode's first frame again.
 
-    Observations of shape (stack, height, width) and type uint8 are stacks with the newest frame last; any others are
-    kept whole. Draws are uniform over all cells whose stack and window lie inside the ring.
+    Observations of shape (planes * stack, height, width) and type uint8 are stacks with the newest frame last; any
+    others are kept whole. Draws are uniform over all cells whose stack and window lie inside the ring, unless
+    `end_copies` is above 1: then each end has so many times the chance of any other, as if stored so often::
+
+        P(end) = end_copies / (N + (end_copies - 1) E)    P(other) = 1 / (N + (end_copies - 1) E)
+
+    for N cells that can be drawn, E of them ends.
 
     buffer_size: capacity in transitions over all environments. n_steps: length of the TD window. gamma: discount of one
     step. device: of the batches. storage: where the rows lie, ``device`` or ``main_memory``; ``auto`` is on a GPU if
-    four fifths of what is free there are enough for them, and else in main memory, with a warning.
+    four fifths of what is free there are enough for them, and else in main memory, with a warning. planes, stack_start:
+    the environments' ``Stacking``.
     """
+
+    def __init__(self, *arguments: Any, end_copies: Annotated[int, Field(ge=1)] = 1, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.end_copies = end_copies
+        self._end_cells = np.zeros(0, dtype=np.int64)
+        """Ends that are there still, counted from the first row ever added, ascending; kept if `end_copies` asks."""
 
     def add(
         self,
@@ -60,9 +74,9 @@ class FrameRing(Rows):
         obs: (n_envs, *observation shape); action, reward, done: (n_envs,). A done with ``TimeLimit.truncated`` in its
         info is a cut, any other an end. ValueError if the observations are not stacks of consecutive frames.
         """
-        self._forget_overwritten_cuts()
+        self._forget_overwritten()
         cells = slice(self.pos * self.n_envs, (self.pos + 1) * self.n_envs)
-        newest = obs[:, -1] if self.stack > 1 else obs
+        newest = obs[:, -self.planes :] if self.stack > 1 else obs
         self.frames[cells] = self._brought(newest) if self._shown is None else self._shown
         self._shown = None
         self.actions_taken[cells] = torch.from_numpy(np.asarray(action, dtype=np.int32).reshape(self.n_envs))
@@ -71,11 +85,14 @@ class FrameRing(Rows):
         truncated = np.zeros(self.n_envs, dtype=bool)
         for env in np.flatnonzero(done):
             truncated[env] = infos[env].get("TimeLimit.truncated", False)
-        self.ends[cells] = torch.from_numpy(np.asarray(done, dtype=bool) & ~truncated)
+        ended = np.asarray(done, dtype=bool) & ~truncated
+        self.ends[cells] = torch.from_numpy(ended)
         self.cuts[cells] = torch.from_numpy(truncated)
         if self.stack > 1 and self.rows_added < _ROWS_CHECKED:
             self._check_stacks(obs)
         self._note_cuts(self.rows_added, np.flatnonzero(truncated))
+        if self.end_copies > 1 and ended.any():
+            self._end_cells = np.append(self._end_cells, self.rows_added * self.n_envs + np.flatnonzero(ended))
         self._age = np.where(done, 0, np.minimum(self._age + 1, self.stack - 1)).astype(np.uint8)
         self.rows_added += 1
         self.pos = self.rows_added % self.rows
@@ -117,17 +134,18 @@ class FrameRing(Rows):
 
         The frames before lie in the rows; the ``add`` that follows brings the row of `obs`, and sends none again.
         """
-        newest = obs[:, -1] if self.stack > 1 else obs
+        newest = obs[:, -self.planes :] if self.stack > 1 else obs
         self._shown = self._brought(newest)
         shown = self._shown.view(self.n_envs, 1, -1)
         if self.stack == 1:
             return shown.view(self.n_envs, *self.obs_shape)
         now = torch.arange(self.n_envs, device=self.storage) + self.rows_added * self.n_envs
         back = torch.arange(self.stack - 1, 0, -1, device=self.storage)
-        places = self._place(now.unsqueeze(1) - back * self.n_envs)
         ages = torch.from_numpy(self._age).to(self.storage, non_blocking=True)
-        places = places.masked_fill(back > ages.unsqueeze(1), len(self.frames) - 1)
+        places = self._places_of_stack(now, back, ages)
         older = self.frames.index_select(0, places.flatten()).view(self.n_envs, self.stack - 1, -1)
+        if self.stack_start == "repeat":  # an episode's first frame is not in a row yet
+            older = torch.where((ages == 0).view(-1, 1, 1), shown, older)
         return torch.cat([older, shown], dim=1).view(self.n_envs, *self.obs_shape)
 
     @property
@@ -191,12 +209,22 @@ class FrameRing(Rows):
         )
 
     def _draw_cells(self, batch_size: int) -> Tensor:
-        """Uniform over all cells between the oldest whole stack and the newest whole window, the cut ones left out."""
+        """Over all cells between the oldest whole stack and the newest whole window, the cut ones left out.
+
+        Ranks beyond the last of them stand for the further copies of ends, one after the other.
+        """
         self._need_something_to_draw()
         first, last = self._drawable_range()
         cuts = self._cuts_between(first, last)
-        drawn = torch.randint(first, last - len(cuts), (batch_size,), generator=self.generator)
-        return _step_over(torch.from_numpy(cuts), drawn)
+        beyond = last - len(cuts)
+        copied = _between(self._end_cells, first, last)
+        further = (self.end_copies - 1) * len(copied)
+        drawn = torch.randint(first, beyond + further, (batch_size,), generator=self.generator)
+        cells = _step_over(torch.from_numpy(cuts), drawn)
+        if further == 0:
+            return cells
+        of_copy = torch.from_numpy(copied)[(drawn - beyond).clamp(min=0) % len(copied)]
+        return torch.where(drawn < beyond, cells, of_copy)
 
     def _need_something_to_draw(self) -> None:
         if not self.can_sample:
@@ -206,7 +234,7 @@ class FrameRing(Rows):
             )
 
     def _cuts_between(self, first: int, last: int) -> np.ndarray:
-        return self._cut_cells[np.searchsorted(self._cut_cells, first) : np.searchsorted(self._cut_cells, last)]
+        return _between(self._cut_cells, first, last)
 
     def _drawable_range(self, rows_added: int | None = None) -> tuple[int, int]:
         """First and last (exclusive) cell whose stack and window lie inside the ring, cut cells still among them.
@@ -219,12 +247,17 @@ class FrameRing(Rows):
         return first_row * self.n_envs, (rows_added - self.n_steps) * self.n_envs
 
     def _observations(self, cells: Tensor) -> Tensor:
-        """(B, *observation shape): the stacks whose newest frames lie in `cells`, missing frames zero."""
+        """(B, *observation shape): the stacks whose newest frames lie in `cells`; missing frames as told."""
         back = torch.arange(self.stack - 1, -1, -1, device=cells.device)
-        places = self._place(cells.unsqueeze(1) - back * self.n_envs)
-        missing = back > self.ages[self._place(cells)].unsqueeze(1)
-        places = places.masked_fill(missing, len(self.frames) - 1)
+        places = self._places_of_stack(cells, back, self.ages[self._place(cells)])
         return self.frames.index_select(0, places.flatten()).view(len(cells), *self.obs_shape)
+
+    def _places_of_stack(self, cells: Tensor, back: Tensor, ages: Tensor) -> Tensor:
+        """(B, len(back)): where the frames `back` rows before `cells`, (B,), lie, or what stands in for them."""
+        if self.stack_start == "repeat":
+            return self._place(cells.unsqueeze(1) - torch.minimum(back, ages.unsqueeze(1).long()) * self.n_envs)
+        places = self._place(cells.unsqueeze(1) - back * self.n_envs)
+        return places.masked_fill(back > ages.unsqueeze(1), len(self.frames) - 1)
 
     def _brought(self, frames: np.ndarray) -> Tensor:
         """(n_envs, numbers of a frame): what `frames` show, ready to be put into a row."""
@@ -235,18 +268,32 @@ class FrameRing(Rows):
         if len(envs):
             self._cut_cells = np.union1d(self._cut_cells, row * self.n_envs + envs)
 
-    def _forget_overwritten_cuts(self) -> None:
+    def _forget_overwritten(self) -> None:
         oldest_cell = (self.rows_added + 1 - self.rows) * self.n_envs
         if len(self._cut_cells) and self._cut_cells[0] < oldest_cell:
             self._cut_cells = self._cut_cells[np.searchsorted(self._cut_cells, oldest_cell) :]
+        if len(self._end_cells) and self._end_cells[0] < oldest_cell:
+            self._end_cells = self._end_cells[np.searchsorted(self._end_cells, oldest_cell) :]
+
+    def _take_rest(self, rest: dict[str, Tensor], rows_added: int, generator: torch.Generator) -> None:
+        super()._take_rest(rest, rows_added, generator)
+        if self.end_copies > 1:  # they stand in the rows, which are there; so another `end_copies` may take them over
+            cells = torch.arange(max(0, rows_added - self.rows) * self.n_envs, rows_added * self.n_envs)
+            self._end_cells = cells[self.ends[self._place(cells).to(self.storage)].cpu()].numpy()
 
     def _check_stacks(self, obs: np.ndarray) -> None:
         newest = torch.arange(self.n_envs, device=self.storage) + self.rows_added * self.n_envs
         if not np.array_equal(self._observations(newest).cpu().numpy(), obs):
             raise ValueError(
-                "FrameRing needs observations that stack consecutive frames, newest last and zero before an episode's "
-                f"first; these of shape {obs.shape[1:]} are not such stacks (replay_buffer_class: sb3 keeps any)"
+                "FrameRing needs observations that stack consecutive frames, newest last and "
+                f"{_BEFORE_THE_FIRST[self.stack_start]} before an episode's first; these of shape {obs.shape[1:]} are "
+                "not such stacks (replay_buffer_class: sb3 keeps any)"
             )
+
+
+def _between(cells: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Those of ascending `cells` from `first` on, before `last`."""
+    return cells[np.searchsorted(cells, first) : np.searchsorted(cells, last)]
 
 
 def _step_over(cuts: Tensor, ranks: Tensor) -> Tensor:

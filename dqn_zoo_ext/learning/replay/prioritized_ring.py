@@ -54,6 +54,7 @@ class PrioritizedRing(FrameRing):
         updates_per_sorting: Annotated[int, Field(ge=1)] = 1000,
         **keywords: Any,
     ) -> None:
+        self.check_keywords(**keywords)
         super().__init__(*arguments, **keywords)
         self.home = torch.device("cpu") if self.device.type == "mps" else self.device
         self.uniform_share = uniform_share
@@ -67,6 +68,12 @@ class PrioritizedRing(FrameRing):
         if self.home.type != "cpu":  # a device draws from a generator of its own
             self._draws = torch.Generator(self.home).manual_seed(self.generator.initial_seed())
 
+    @staticmethod
+    def check_keywords(**keywords: Any) -> None:
+        """ValueError for what the uniform ring can do and this one cannot."""
+        if "end_copies" in keywords:
+            raise ValueError("end_copies is for frame_ring: prioritized_ring draws by priority, a law of its own")
+
     @classmethod
     def bytes_needed(  # noqa: D102
         cls,
@@ -74,12 +81,13 @@ class PrioritizedRing(FrameRing):
         observation_space: spaces.Box,
         n_envs: int = 1,
         n_steps: int = 1,
+        planes: int = 1,
         law: str = "proportional",
         **keywords: Any,
     ) -> int:
-        cells = cls.cells_needed(buffer_size, observation_space, n_envs, n_steps)
+        cells = cls.cells_needed(buffer_size, observation_space, n_envs, n_steps, planes)
         beside = Masses.bytes_needed(cells) + cells * law_of(law).bytes_per_cell
-        return super().bytes_needed(buffer_size, observation_space, n_envs, n_steps, **keywords) + beside
+        return super().bytes_needed(buffer_size, observation_space, n_envs, n_steps, planes, **keywords) + beside
 
     @property
     def generators(self) -> list[torch.Generator]:  # noqa: D102

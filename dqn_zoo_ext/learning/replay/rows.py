@@ -10,6 +10,8 @@ from pydantic import Field
 from stable_baselines3.common.buffers import BaseBuffer, ReplayBuffer
 from torch import Tensor
 
+from dqn_zoo_ext.envs.screens.rules import StackStart
+
 _STAYING = ("frames", "actions_taken", "rewards_received", "ends", "ages")  # as they were added, until overwritten
 _KEPT = (*_STAYING, "cuts")
 _BYTES_BESIDE_A_FRAME = 4 + 4 + 1 + 1 + 1  # action, reward, end, cut, age
@@ -24,6 +26,9 @@ class Rows(ReplayBuffer):
     ``FrameRing`` says what is in a cell, and what the arguments mean.
     """
 
+    rows_at_once = 1
+    """Rows that one vector step adds."""
+
     def __init__(
         self,
         buffer_size: int,
@@ -35,6 +40,8 @@ class Rows(ReplayBuffer):
         n_steps: Annotated[int, Field(ge=1)] = 1,
         gamma: Annotated[float, Field(ge=0, le=1)] = 0.99,
         storage: Storage = "auto",
+        planes: int = 1,
+        stack_start: StackStart = "zeros",
     ) -> None:
         # ReplayBuffer's own constructor would allocate what this class exists to avoid
         BaseBuffer.__init__(self, buffer_size, observation_space, action_space, device, n_envs=n_envs)
@@ -42,18 +49,20 @@ class Rows(ReplayBuffer):
             raise ValueError(
                 f"FrameRing needs Box observations and Discrete actions, not {observation_space}, {action_space}"
             )
-        self.stack, self.frame_shape = _stack_and_frame(observation_space)
+        self.stack, self.frame_shape = _stack_and_frame(observation_space, planes)
+        self.planes = planes
+        self.stack_start = stack_start
         self.n_steps = n_steps
         self.gamma = gamma
         self.handle_timeout_termination = True  # Stable-Baselines3 asks when it loads a buffer
         self.rows = _rows_of(buffer_size, n_envs, self.stack, n_steps)
         self.buffer_size = self.rows  # Stable-Baselines3 counts a buffer's rows under this name
         self.storage = _where_rows_lie(
-            storage, self.device, self.bytes_needed(buffer_size, observation_space, n_envs, n_steps)
+            storage, self.device, self.bytes_needed(buffer_size, observation_space, n_envs, n_steps, planes=planes)
         )
         cells = self.rows * n_envs
         frame_type = torch.from_numpy(np.empty(0, observation_space.dtype)).dtype
-        # one frame more than cells: the last one is zero and stands in for the missing frames of young stacks; the
+        # one frame more than cells: the last one is zero and may stand in for the missing frames of young stacks; the
         # others are left unwritten, so that memory is taken as the ring fills
         self.frames = torch.empty((cells + 1, int(np.prod(self.frame_shape))), dtype=frame_type, device=self.storage)
         self.frames[-1] = 0
@@ -78,18 +87,21 @@ class Rows(ReplayBuffer):
         observation_space: spaces.Box,
         n_envs: int = 1,
         n_steps: int = 1,
+        planes: int = 1,
         **keywords: Any,  # noqa: ARG003  # those that a subclass adds
     ) -> int:
         """Bytes of all arrays of such a ring, once it is full. Arguments as of the constructor."""
-        _, frame_shape = _stack_and_frame(observation_space)
-        cells = cls.cells_needed(buffer_size, observation_space, n_envs, n_steps)
+        _, frame_shape = _stack_and_frame(observation_space, planes)
+        cells = cls.cells_needed(buffer_size, observation_space, n_envs, n_steps, planes)
         frame = int(np.prod(frame_shape)) * np.dtype(observation_space.dtype).itemsize
         return (cells + 1) * frame + cells * _BYTES_BESIDE_A_FRAME
 
     @staticmethod
-    def cells_needed(buffer_size: int, observation_space: spaces.Box, n_envs: int, n_steps: int) -> int:
+    def cells_needed(
+        buffer_size: int, observation_space: spaces.Box, n_envs: int, n_steps: int, planes: int = 1
+    ) -> int:
         """Cells of such a ring. Arguments as of the constructor."""
-        stack, _ = _stack_and_frame(observation_space)
+        stack, _ = _stack_and_frame(observation_space, planes)
         return _rows_of(buffer_size, n_envs, stack, n_steps) * n_envs
 
     def state(self) -> dict[str, Tensor]:
@@ -203,11 +215,17 @@ def _where_rows_lie(storage: Storage, device: torch.device, needed: int) -> torc
     return device
 
 
-def _stack_and_frame(observation_space: spaces.Box) -> tuple[int, tuple[int, ...]]:
-    """How many frames an observation stacks, and the shape of what is kept of it."""
+def _stack_and_frame(observation_space: spaces.Box, planes: int) -> tuple[int, tuple[int, ...]]:
+    """How many frames an observation stacks, and the shape of what is kept of it. ValueError for parts of frames."""
     shape = observation_space.shape
-    stack = shape[0] if len(shape) == 3 and observation_space.dtype == np.uint8 else 1
-    return stack, shape[1:] if stack > 1 else shape
+    if len(shape) != 3 or observation_space.dtype != np.uint8:
+        return 1, shape
+    stack, rest = divmod(shape[0], planes)
+    if rest or stack < 1:
+        raise ValueError(f"observations of {shape[0]} planes are no stack of frames of {planes}")
+    if stack == 1:
+        return 1, shape
+    return stack, shape[1:] if planes == 1 else (planes, *shape[1:])
 
 
 def _rows_of(buffer_size: int, n_envs: int, stack: int, n_steps: int) -> int:

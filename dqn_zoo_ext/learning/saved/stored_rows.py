@@ -10,15 +10,23 @@ from torch import Tensor
 
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.replay.repeating import RepeatingBuffer
 from dqn_zoo_ext.state import State
 
 Pieces = dict[str, list[Tensor]]
 
 
 class StoredRows(Protocol):
-    """A ring of `rows` rows, one for each vector step; row r lies at place r % rows until row r + rows takes it."""
+    """A ring of `rows` rows; row r lies at place r % rows until row r + rows takes it.
+
+    rows_at_once: the most rows that one vector step adds.
+    """
 
     rows: int
+
+    @property
+    def rows_at_once(self) -> int:
+        """See above."""
 
     @property
     def rows_added(self) -> int:
@@ -42,14 +50,17 @@ def rows_of(model: DeepQ) -> StoredRows | None:
     buffer = model.replay_buffer
     if isinstance(buffer, FrameRing):
         return buffer
-    if type(buffer) in (ReplayBuffer, DictReplayBuffer, NStepReplayBuffer):
+    if type(buffer) in (ReplayBuffer, DictReplayBuffer, NStepReplayBuffer, RepeatingBuffer):
         assert buffer is not None
         return None if buffer.optimize_memory_usage else Sb3Rows(buffer, model)
     return None
 
 
 class Sb3Rows:
-    """The rows of a replay buffer of Stable-Baselines3's own, which does not count them: the model does."""
+    """The rows of a replay buffer of Stable-Baselines3's own, which does not count them: the model does.
+
+    One that repeats transitions adds several rows in a vector step, and counts them itself.
+    """
 
     def __init__(self, buffer: ReplayBuffer, model: DeepQ) -> None:
         self._buffer = buffer
@@ -59,7 +70,12 @@ class Sb3Rows:
     @property
     def rows_added(self) -> int:
         """See StoredRows."""
-        return self._model.rows_stored
+        return self._buffer.rows_added if isinstance(self._buffer, RepeatingBuffer) else self._model.rows_stored
+
+    @property
+    def rows_at_once(self) -> int:
+        """See StoredRows."""
+        return self._buffer.rows_at_once if isinstance(self._buffer, RepeatingBuffer) else 1
 
     def pieces(self, first: int, last: int) -> Pieces:
         """See StoredRows."""
@@ -89,7 +105,10 @@ class Sb3Rows:
         """See StoredRows."""
         if rest["rows"] != self.rows:
             raise ValueError(f"the replay buffer has {rest['rows']} rows there and {self.rows} here")
-        self._model.rows_stored = rest["rows_added"]
+        if isinstance(self._buffer, RepeatingBuffer):
+            self._buffer.rows_added = rest["rows_added"]
+        else:
+            self._model.rows_stored = rest["rows_added"]
         self._buffer.pos = self.rows_added % self.rows
         self._buffer.full = self.rows_added >= self.rows
 

@@ -43,6 +43,13 @@ def generators() -> list[Any]:
     return [random.getstate(), list(numbers[1]), numbers[2], torch.get_rng_state().tolist()]
 
 
+CROPPED = "crop_rows:[31,201] subsample:2 screen_size:null"
+
+
+def in_preprocessing(words: str) -> str:
+    return " ".join(f"preprocessing_kwargs.{word}" for word in words.split())
+
+
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
 
@@ -53,12 +60,27 @@ def generators() -> list[Any]:
         "preprocessing_kwargs.screen_size:42 frame_stack:3",
         "env_kwargs.full_action_space:true",
         "preprocessing:sb3_atari",
+        "preprocessing_kwargs.colour:rgb preprocessing_kwargs.screen_size:[60,100]",
+        "preprocessing_kwargs.subsample:2 preprocessing_kwargs.screen_size:null frame_stack:3",
     ],
 )
 def test_the_spaces_of_atari_are_known_without_an_emulator(words: str) -> None:
     configuration = configured(INVADERS, words)
     venv = build_venv(configuration, 1, seed=0)
-    assert spaces_of(configuration) == Spaces(venv.observation_space, venv.action_space)
+    planes = 3 if "rgb" in words else 1
+    assert spaces_of(configuration) == Spaces(venv.observation_space, venv.action_space, planes)
+    venv.close()
+
+
+@pytest.mark.parametrize(("words", "frame"), [("colour:rgb", 3 * 84 * 84), (CROPPED, 85 * 80)])
+def test_replay_bytes_are_those_of_the_ring_that_is_made(words: str, frame: int) -> None:
+    configuration = configured(INVADERS, f"{in_preprocessing(words)} n_envs:2 buffer_size:1000")
+    venv = build_venv(configuration, 2, seed=0)
+    model = build_model(configuration, venv, 0, "cpu")
+    ring = model.replay_buffer
+    assert isinstance(ring, FrameRing)
+    assert ring.frames.nbytes == 1001 * frame
+    assert replay_bytes(configuration, spaces_of(configuration), 1000) == ring.frames.nbytes + 1000 * 11
     venv.close()
 
 
@@ -85,6 +107,7 @@ def test_replay_bytes_of_priorities_depend_on_their_law() -> None:
         ("Pong", "buffer_size:500 policy_kwargs.torso:nips"),
         ("Pong", "buffer_size:500 replay_buffer_class:sb3 policy_kwargs.torso:nips"),
         (CART_POLE, "buffer_size:500"),
+        (CART_POLE, "buffer_size:500 replay_buffer_class:repeating replay_buffer_kwargs.copies:2"),
         (CART_POLE, "buffer_size:500 n_steps:3"),
         (CART_POLE, "buffer_size:500 n_steps:3 replay_buffer_class:frame_ring"),
         (CART_POLE, "buffer_size:2 replay_buffer_class:frame_ring"),

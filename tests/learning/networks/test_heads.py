@@ -1,5 +1,6 @@
 """Heads: values worked out by hand, shapes, and the dueling streams' gradient."""
 
+import math
 from collections.abc import Sequence
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.learning.networks.heads import DuelingHead, LinearHead
+from dqn_zoo_ext.learning.networks.heads import DuelingHead, LinearHead, SoftmaxHead
 from dqn_zoo_ext.learning.networks.layers import NoisyLinear
 
 
@@ -35,6 +36,22 @@ def test_linear_head_gives_an_actions_numbers_side_by_side() -> None:
     head = LinearHead(1, 2, n_outputs=3)
     fill(head[0], [[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]], [0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
     assert head(torch.tensor([[10.0]])).tolist() == [[[10.0, 20.0, 30.0], [40.0, 50.0, 61.0]]]
+
+
+def test_the_softmax_of_q_values_by_hand() -> None:
+    head = SoftmaxHead(1, 3)
+    fill(head[0], [[1.0], [0.0], [0.0]], [0.0, 0.0, 0.0])
+    # x = ln 2: (ln 2, 0, 0), whose exponentials are 2, 1, 1
+    assert head(torch.tensor([[math.log(2)]])).flatten().tolist() == pytest.approx([0.5, 0.25, 0.25])
+    # however large the value of an action is, it says 1, and it cannot say less than a third of the best one
+    assert head(torch.tensor([[500.0]])).flatten().tolist() == [1.0, 0.0, 0.0]
+    assert head(torch.zeros(4, 1)).amax(dim=1).flatten().tolist() == pytest.approx([1 / 3] * 4)
+
+
+def test_the_softmax_is_over_actions_for_each_number_of_theirs() -> None:
+    outputs = SoftmaxHead(8, 3, n_outputs=5, net_arch=[4])(torch.randn(2, 8))
+    assert outputs.shape == (2, 3, 5)
+    assert torch.allclose(outputs.sum(dim=1), torch.ones(2, 5))
 
 
 def test_unknown_activation() -> None:

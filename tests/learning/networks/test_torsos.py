@@ -7,7 +7,15 @@ from gymnasium import spaces
 
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.learning.networks.heads import LinearHead
-from dqn_zoo_ext.learning.networks.torsos import DataEfficient, Nature, NatureHe, NaturePadded, Nips
+from dqn_zoo_ext.learning.networks.torsos import (
+    DataEfficient,
+    Keras2019,
+    Nature,
+    NatureHe,
+    NaturePadded,
+    Nips,
+    TooSmall,
+)
 
 
 def screen(height: int = 84, width: int = 84, channels: int = 4) -> spaces.Box:
@@ -28,6 +36,28 @@ def test_nature_has_deepminds_shape() -> None:
 
 def test_nips_has_the_shape_of_2013() -> None:
     assert shapes(Nips(screen())) == [(16, 4, 8, 8), (16,), (32, 16, 4, 4), (32,), (256, 2592), (256,)]
+
+
+def test_keras_2019_has_its_shape_on_its_own_screens() -> None:
+    torso = Keras2019(screen(105, 80))
+    # 105 x 80 -> 25 x 19 -> 12 x 9 -> 5 x 4: 64 * 20 = 1280 numbers
+    convolutions = [(32, 4, 8, 8), (32,), (64, 32, 3, 3), (64,), (64, 64, 3, 3), (64,)]
+    assert shapes(torso) == [*convolutions, (512, 1280), (512,)]
+    assert Keras2019(screen())(torch.zeros(2, 4, 84, 84)).shape == (2, 512)
+    activations = [type(layer).__name__ for layer in torso.modules() if "LU" in type(layer).__name__]
+    assert activations == ["ELU"] * 4
+
+
+def test_keras_2019_begins_as_keras_does() -> None:
+    torch.manual_seed(0)
+    torso = Keras2019(screen(105, 80))
+    first = torso.cnn[0]
+    assert isinstance(first, torch.nn.Conv2d)
+    bound = np.sqrt(6 / (4 * 64 + 32 * 64))  # Glorot & Bengio 2010, equation 16
+    assert bound * 0.98 < first.weight.abs().max() <= bound
+    assert all(torch.all(value == 0) for name, value in torso.named_parameters() if name.endswith("bias"))
+    # so that nothing but ELU is between a negative screen and its features: exp(x) - 1 and no zeros
+    assert (torso(torch.randn(1, 4, 105, 80)) < 0).any()
 
 
 def test_padding_gives_the_first_layer_21_positions() -> None:
@@ -96,3 +126,17 @@ def test_without_a_dense_layer_the_maps_are_the_features_in_order() -> None:
     features = torso(observations)
     assert features.shape == (2, torso.features_dim) == (2, 384)
     assert features[1, 2 * 12 + 1 * 4 + 3] == maps[1, 2, 1, 3]  # channel, row, column
+
+
+@pytest.mark.parametrize("torso", [Nature, NaturePadded, NatureHe, Nips, DataEfficient])
+@pytest.mark.parametrize(("height", "width", "channels"), [(105, 80, 4), (60, 100, 12), (210, 160, 3)])
+def test_any_screen_and_any_number_of_planes(torso: type[Nature], height: int, width: int, channels: int) -> None:
+    made = torso(screen(height, width, channels))
+    assert made(torch.zeros(2, channels, height, width)).shape == (2, made.features_dim)
+
+
+@pytest.mark.parametrize(("torso", "least"), [(Nature, 36), (NaturePadded, 32), (Nips, 20), (DataEfficient, 25)])
+def test_the_least_screen_is_named_and_does(torso: type[Nature], least: int) -> None:
+    torso(screen(least, least))
+    with pytest.raises(TooSmall, match=f"too small for {torso.__name__}, which needs {least} x {least} pixels or more"):
+        torso(screen(least, least - 1))

@@ -7,11 +7,13 @@ import numpy as np
 from gymnasium import spaces
 from hypothesis import strategies as st
 
+from dqn_zoo_ext.envs.screens.stacking import Stacking
 from dqn_zoo_ext.learning.replay import FrameRing
 
 Event = list[str]
 """A row: "go" or "reset" before it, then "on", "end" or "cut" for each environment."""
 
+PLAIN = Stacking()
 GAMMA = 0.5  # a power of two: sums of discounted rewards are exact
 
 
@@ -49,29 +51,43 @@ class Twin:
 
 
 class Screens:
-    """Environments of numbered 2 x 2 frames, stacked as ``VecFrameStack`` does: zero before an episode's first."""
+    """Environments of numbered 2 x 2 frames, stacked as `stacking` says; by default as ``VecFrameStack`` does."""
 
-    def __init__(self, n_envs: int, stack: int) -> None:
-        self.stacks = np.zeros((n_envs, stack, 2, 2), dtype=np.uint8)
+    def __init__(self, n_envs: int, stack: int, stacking: Stacking = PLAIN) -> None:
+        self.frames: list[list[np.ndarray]] = [[] for _ in range(n_envs)]
+        self.stack, self.stacking = stack, stacking
         self.count = 0
         self.show(np.ones(n_envs, dtype=bool))
 
     def show(self, begins: np.ndarray) -> None:
-        self.stacks = np.roll(self.stacks, -1, axis=1)
-        self.stacks[begins] = 0
-        for env in range(len(self.stacks)):
+        for env, frames in enumerate(self.frames):
+            if begins[env]:
+                frames.clear()
             self.count += 1
-            self.stacks[env, -1] = [[self.count % 256, self.count // 256], [env + 1, 7]]
+            planes = [[[self.count % 256, self.count // 256], [env + 1, 7 + p]] for p in range(self.stacking.planes)]
+            frames.append(np.array(planes, dtype=np.uint8))
+
+    @property
+    def stacks(self) -> np.ndarray:
+        return np.stack([self._stack(frames[-self.stack :]) for frames in self.frames])
+
+    def _stack(self, frames: list[np.ndarray]) -> np.ndarray:
+        before = frames[0] if self.stacking.stack_start == "repeat" else np.zeros_like(frames[0])
+        return np.concatenate([*[before] * (self.stack - len(frames)), *frames])
 
 
-def empty(n_envs: int, stack: int, n_steps: int, capacity: int) -> FrameRing:
-    space = spaces.Box(0, 255, (stack, 2, 2), np.uint8)
-    return FrameRing(capacity, space, spaces.Discrete(9), "cpu", n_envs, n_steps=n_steps, gamma=GAMMA)
+def empty(n_envs: int, stack: int, n_steps: int, capacity: int, stacking: Stacking = PLAIN) -> FrameRing:
+    space = spaces.Box(0, 255, (stack * stacking.planes, 2, 2), np.uint8)
+    return FrameRing(
+        capacity, space, spaces.Discrete(9), "cpu", n_envs, n_steps=n_steps, gamma=GAMMA, **stacking._asdict()
+    )
 
 
-def play(n_envs: int, stack: int, n_steps: int, capacity: int, events: list[Event]) -> tuple[FrameRing, Twin]:
+def play(
+    n_envs: int, stack: int, n_steps: int, capacity: int, events: list[Event], stacking: Stacking = PLAIN
+) -> tuple[FrameRing, Twin]:
     """A ring and its twin that were fed with the same rows."""
-    ring, twin = empty(n_envs, stack, n_steps, capacity), Twin(n_envs, n_steps)
+    ring, twin = empty(n_envs, stack, n_steps, capacity, stacking), Twin(n_envs, n_steps)
     for _ in feed(ring, twin, events):
         pass
     return ring, twin
@@ -79,7 +95,7 @@ def play(n_envs: int, stack: int, n_steps: int, capacity: int, events: list[Even
 
 def feed(ring: FrameRing, twin: Twin, events: list[Event]) -> Iterator[int]:
     """Feed both with the same rows, each of which is yielded. An event is a row, see ``Event``."""
-    n_envs, screens = ring.n_envs, Screens(ring.n_envs, ring.stack)
+    n_envs, screens = ring.n_envs, Screens(ring.n_envs, ring.stack, Stacking(ring.planes, ring.stack_start))
     for row, event in enumerate(events):
         if event[0] == "reset" and row > 0:
             ring.cut()
@@ -87,10 +103,10 @@ def feed(ring: FrameRing, twin: Twin, events: list[Event]) -> Iterator[int]:
             screens.show(np.ones(n_envs, dtype=bool))
         ends, cuts = (np.array([e == kind for e in event[1:]]) for kind in ("end", "cut"))
         action, reward = np.arange(n_envs) + row % 5, np.arange(n_envs) * 8.0 + row
-        observation = screens.stacks.copy()
+        observation = screens.stacks
         screens.show(ends | cuts)
         infos = [{"TimeLimit.truncated": bool(cut)} for cut in cuts]
-        ring.add(observation, screens.stacks.copy(), action, reward, ends | cuts, infos)
+        ring.add(observation, screens.stacks, action, reward, ends | cuts, infos)
         twin.observations.append(observation)
         for kept, value in ((twin.actions, action), (twin.rewards, reward), (twin.ends, ends), (twin.cuts, cuts)):
             kept.append(value)

@@ -94,7 +94,7 @@ def cart_pole(n_envs: int = 2) -> VecEnv:
     )
 
 
-def pong(preprocessing: str = "atari", **settings: int) -> VecEnv:
+def pong(preprocessing: str = "atari", **settings: Any) -> VecEnv:
     none: dict[str, Any] = {}
     short = {"max_frames_per_game": 200, **settings} if preprocessing == "atari" else none
     return make_vec_env(
@@ -183,6 +183,22 @@ CASES = {
         agent_steps=340,
         at=(0, 62, 300),
         arguments={"replay_buffer_class": "prioritized_ring", "buffer_size": 120, "n_steps": 3},
+        policy="CnnPolicy",
+    ),
+    "every second pixel, first frames repeated": Case(
+        DoubleDQN,
+        lambda: pong(subsample=2, colour="mean", screen_size=None, stack_start="repeat", end_frame="blank"),
+        agent_steps=220,
+        at=(0, 62, 180),
+        arguments={"replay_buffer_class": "frame_ring", "buffer_size": 120, "n_steps": 3},
+        policy="CnnPolicy",
+    ),
+    "in colour, with priorities": Case(
+        DQN,
+        lambda: pong(colour="rgb", screen_size=[40, 50], stack_start="repeat", skip_after_life_loss=8),
+        agent_steps=220,
+        at=(62, 180),
+        arguments={"replay_buffer_class": "prioritized_ring", "buffer_size": 120},
         policy="CnnPolicy",
     ),
     "ranks on CartPole": Case(

@@ -16,6 +16,7 @@ from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.replay.prioritized_ring import PrioritizedRing
+from dqn_zoo_ext.learning.replay.repeating import RepeatingBuffer
 from dqn_zoo_ext.learning.saved.stored_rows import Pieces, StoredRows, rows_of
 
 
@@ -60,6 +61,10 @@ CASES: dict[str, tuple[type, dict[str, Any]]] = {
     "ring": (FrameRing, {"replay_buffer_class": "frame_ring"}),
     "ring, n-step": (FrameRing, {"replay_buffer_class": "frame_ring", "n_steps": 3}),
     "priorities": (PrioritizedRing, {"replay_buffer_class": "prioritized_ring", "n_steps": 3}),
+    "ring, copies of ends": (
+        FrameRing,
+        {"replay_buffer_class": "frame_ring", "replay_buffer_kwargs": {"end_copies": 4}},
+    ),
     "ranks": (PrioritizedRing, {"replay_buffer_class": "prioritized_ring", "replay_buffer_kwargs": {"law": "rank"}}),
 }
 
@@ -121,6 +126,32 @@ def test_a_fresh_buffer_draws_the_same_batches(case: str, rows: int, parts: int)
     assert before is not None
     fresh.load_rows(rows, joined(before.pieces(rows, rows + 7)))
     fresh.load_rest(before.rest())
+    for seed in range(5):
+        assert_equal(draw(model, seed), draw(other, seed))
+
+
+@pytest.mark.parametrize("agent_steps", [6, 14, 40])
+@pytest.mark.parametrize(("n_envs", "keywords"), [(1, {"copies": 2, "end_copies": 5}), (2, {"copies": 2})])
+def test_copies_are_rows_like_any_other(agent_steps: int, n_envs: int, keywords: dict[str, int]) -> None:
+    """With several rows for a vector step, which the buffer counts and the model does not."""
+    changes: dict[str, Any] = {"n_envs": n_envs, "replay_buffer_class": "repeating", "replay_buffer_kwargs": keywords}
+    model, other = dqn(**changes), dqn(seed=5, **changes)
+    model.learn(agent_steps)
+    stored, fresh = rows_of(model), rows_of(other)
+    assert stored is not None
+    assert fresh is not None
+    assert isinstance(model.replay_buffer, RepeatingBuffer)
+    assert stored.rows_added == model.replay_buffer.rows_added > model.rows_stored == agent_steps // n_envs
+    assert stored.rows_at_once == max(keywords.values())
+    move(stored, fresh, 3)
+    assert fresh.rows_added == stored.rows_added
+    assert other.rows_stored == 0  # for the model's own state to say
+    for seed in range(5):
+        assert_equal(draw(model, seed), draw(other, seed))
+    begin = stored.rows_added
+    model.learn(4 * n_envs, reset_num_timesteps=False)
+    fresh.load_rows(begin, joined(stored.pieces(begin, stored.rows_added)))
+    fresh.load_rest(stored.rest())
     for seed in range(5):
         assert_equal(draw(model, seed), draw(other, seed))
 

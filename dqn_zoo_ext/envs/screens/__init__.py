@@ -1,0 +1,1 @@
+"""From the emulators' screens to what the agent sees."""

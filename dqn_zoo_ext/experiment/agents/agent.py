@@ -1,0 +1,113 @@
+"""A trained agent from a run folder, ready to play. Nothing in its files is executed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.vec_env import VecEnv
+
+from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.config.of_run import load_of_run
+from dqn_zoo_ext.envs.ids import EnvId, resolve_folder
+from dqn_zoo_ext.envs.rewards import Sign, steps_of
+from dqn_zoo_ext.envs.rules import AtariRules
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.evaluation.watch import Learned
+from dqn_zoo_ext.experiment.build import build_policy, build_venv, parameters_at_most
+from dqn_zoo_ext.experiment.filmed_venv import film_mode, pictures_per_second
+from dqn_zoo_ext.storage.agent_file import read_policy_weights
+from dqn_zoo_ext.storage.exact.checkpoints import read_weights
+from dqn_zoo_ext.storage.run_folder import RunFolder
+
+_MOST_MADE, _SMALL = 8, 1_000_000
+"""Numbers that a policy may make for each one that it has: it is built in steps, of which some are thrown away."""
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which agent of a run: the final one unless told otherwise, with RL-Zoo's meanings."""
+
+    load_best: bool = False
+    load_checkpoint: int | None = None
+    load_last_checkpoint: bool = False
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A configuration and where its agent's weights lie."""
+
+    configuration: Configuration
+    run: RunFolder
+    file: Path
+
+    @classmethod
+    def find(cls, log_folder: Path, algo: str, env: EnvId, exp_id: int = 0, which: Which | None = None) -> "Agent":
+        """The agent of a run; UserError, naming what is there, if there is none."""
+        return cls._in(RunFolder.find(log_folder, algo, env.folder_name, exp_id), env, which)
+
+    @classmethod
+    def of_run(cls, run: RunFolder, which: Which | None = None) -> "Agent":
+        """The same for a run that was found already."""
+        return cls._in(run, resolve_folder(run.env), which)
+
+    @classmethod
+    def _in(cls, run: RunFolder, env: EnvId, which: Which | None) -> "Agent":
+        which = which or Which()
+        file = run.model_file(which.load_best, which.load_checkpoint, which.load_last_checkpoint)
+        if not run.config.is_file():
+            raise UserError(f"no config.yml in {str(run.config_folder)!r}: the agent's settings are unknown")
+        return cls(load_of_run(run.algo, env, run.config, run.args), run, file)
+
+    def pictures_per_second(self, venv: VecEnv) -> float:
+        """The pace at which the pictures of `venv` show the game as people play it."""
+        return pictures_per_second(self.configuration, venv)
+
+    @property
+    def film_mode(self) -> str:
+        """The render_mode with the most pictures: on the C++ emulators every frame, else one for each agent step."""
+        return film_mode(self.configuration)
+
+    @property
+    def learned(self) -> Learned:
+        """How rewards were learned from, as far as it differs from an evaluation's."""
+        parameters = self.configuration.hyperparameters
+        rules = parameters.preprocessing_kwargs if self.configuration.env.family == "atari" else None
+        clipped = rules is not None and bool(rules.get("clip_reward", AtariRules.clip_reward))
+        return Learned(
+            gamma=parameters.gamma,
+            rewards=steps_of(parameters.reward) or ((Sign(),) if clipped else ()),
+            life_loss_ends=rules is not None
+            and bool(rules.get("terminal_on_life_loss", AtariRules.terminal_on_life_loss)),
+        )
+
+    def venv(self, protocol: Protocol, n_envs: int, seed: int, render_mode: str | None = None) -> VecEnv:
+        """Environments under the rules of `protocol`."""
+        return build_venv(self.configuration, n_envs, seed, evaluation=protocol.rules, render_mode=render_mode)
+
+    def policy(self, venv: VecEnv, device: str) -> BasePolicy:
+        """The agent's policy with its weights, for the spaces of `venv`. UserError if the weights do not fit."""
+        weights = read_weights(self.file) if self.file.is_dir() else read_policy_weights(self.file)
+        most = _MOST_MADE * _numbers_stored(weights.values()) + _SMALL
+        try:
+            with parameters_at_most(most):  # a stranger's config.yml could be made to fill the memory
+                policy = build_policy(self.configuration, venv.observation_space, venv.action_space, device)
+        except (RuntimeError, ValueError, AssertionError, MemoryError) as error:  # as build_model's: TooLarge is one
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"agent file {self.file} does not fit its config.yml: {reason}") from error
+        try:
+            policy.load_state_dict(weights)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise UserError(f"agent file {self.file} does not fit its config.yml: {reason}") from error
+        if not all(torch.isfinite(weight).all() for weight in policy.state_dict().values()):
+            raise UserError(f"agent file {self.file}: some weights are not finite numbers")
+        return policy
+
+
+def _numbers_stored(weights: Iterable[torch.Tensor]) -> int:
+    """How many numbers lie in memory for them: what tensors share counts once, whatever their shapes say."""
+    stored = {each.untyped_storage().data_ptr(): each for each in weights}
+    return sum(each.untyped_storage().nbytes() // each.element_size() for each in stored.values())
