@@ -1,12 +1,16 @@
 """The tables of the user guide: whole, and in agreement with what they tell of."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 
 import dqn_zoo_ext.algorithms  # noqa: F401  # they register themselves
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.envs.rules import AtariRules
+from dqn_zoo_ext.envs.screens.rules import ScreenRules
 from dqn_zoo_ext.evaluation.protocols import FIVE_MINUTES, HALF_AN_HOUR, PROTOCOLS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -60,3 +64,10 @@ def test_each_rung_of_the_ladder_names_its_paper() -> None:
         assert new or paper == "Mnih et al. 2015"
         assert "](../dqn_zoo_ext/" in equation
         assert float(update) > 0
+
+
+def test_every_key_of_what_the_agent_sees_is_told_with_its_default() -> None:
+    _, *rows = next(table for table in tables(DOCS / "inputs.md") if table[0][0] == "key")
+    told = {name.strip("` "): yaml.safe_load(row[1].strip("`")) for row in rows for name in row[0].split(",")}
+    seen = {each.name for each in fields(ScreenRules)} | {"frame_skip", "skip_after_life_loss"}
+    assert told == {name: getattr(AtariRules(), name) for name in seen}

@@ -7,7 +7,15 @@ from gymnasium import spaces
 
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.learning.networks.heads import LinearHead
-from dqn_zoo_ext.learning.networks.torsos import DataEfficient, Keras2019, Nature, NatureHe, NaturePadded, Nips
+from dqn_zoo_ext.learning.networks.torsos import (
+    DataEfficient,
+    Keras2019,
+    Nature,
+    NatureHe,
+    NaturePadded,
+    Nips,
+    TooSmall,
+)
 
 
 def screen(height: int = 84, width: int = 84, channels: int = 4) -> spaces.Box:
@@ -118,3 +126,17 @@ def test_without_a_dense_layer_the_maps_are_the_features_in_order() -> None:
     features = torso(observations)
     assert features.shape == (2, torso.features_dim) == (2, 384)
     assert features[1, 2 * 12 + 1 * 4 + 3] == maps[1, 2, 1, 3]  # channel, row, column
+
+
+@pytest.mark.parametrize("torso", [Nature, NaturePadded, NatureHe, Nips, DataEfficient])
+@pytest.mark.parametrize(("height", "width", "channels"), [(105, 80, 4), (60, 100, 12), (210, 160, 3)])
+def test_any_screen_and_any_number_of_planes(torso: type[Nature], height: int, width: int, channels: int) -> None:
+    made = torso(screen(height, width, channels))
+    assert made(torch.zeros(2, channels, height, width)).shape == (2, made.features_dim)
+
+
+@pytest.mark.parametrize(("torso", "least"), [(Nature, 36), (NaturePadded, 32), (Nips, 20), (DataEfficient, 25)])
+def test_the_least_screen_is_named_and_does(torso: type[Nature], least: int) -> None:
+    torso(screen(least, least))
+    with pytest.raises(TooSmall, match=f"too small for {torso.__name__}, which needs {least} x {least} pixels or more"):
+        torso(screen(least, least - 1))
