@@ -28,7 +28,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE, PICTURES = ROOT / "docs" / "games.md", ROOT / "docs" / "images" / "games"
 RANDOM = ROOT / "benchmarks" / "results" / "random_agents.json"
 AGENT_STEPS, COLOURS = 300, 64
-LATER_OR_EARLIER: dict[str, int] = {}  # agent steps for games of which that screen shows little
 
 _HEAD = """\
 # The games
@@ -163,7 +162,7 @@ def screenshot(rom: str) -> bytes:
     emulator.reset_game()
     random, actions = np.random.default_rng(0), emulator.getMinimalActionSet()
     screens = [emulator.getScreenRGB()] * 2
-    for _ in range(LATER_OR_EARLIER.get(rom, AGENT_STEPS)):
+    for _ in range(AGENT_STEPS):
         action = actions[random.integers(len(actions))]
         for _ in range(4):
             emulator.act(action)

@@ -35,11 +35,11 @@ def find_preset(name: str, blame: str = "--preset") -> Preset:
     blame: what an error says that the name stands in.
     """
     path, head, document = _read(name, blame)
-    blocks = [each[FAITHFUL].data for each in (*documents_beneath(head), document) if FAITHFUL in each]
+    blocks = [each[FAITHFUL] for each in (*documents_beneath(head), document) if FAITHFUL in each]
     for block in blocks:
-        if not isinstance(block, dict):
-            raise UserError(f"{document[FAITHFUL].source}: {FAITHFUL}: must be a mapping of hyperparameters")
-    return Preset(path.stem.replace("_", "-"), path, head, merge(blocks))
+        if not isinstance(block.data, dict):
+            raise UserError(f"{block.source}: {FAITHFUL}: must be a mapping of hyperparameters")
+    return Preset(path.stem.replace("_", "-"), path, head, merge([block.data for block in blocks]))
 
 
 def documents_beneath(head: PresetHead | None) -> list[dict[str, Located]]:

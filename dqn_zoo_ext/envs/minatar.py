@@ -68,8 +68,8 @@ def _channels_first(cells: npt.NDArray[Any]) -> Observation:
 class MinAtar:
     """MinAtar's games on the slow path. Of an evaluation's rules none counts: sticky actions are part of the games.
 
-    max_agent_steps_per_game: a game is truncated after so many; MinAtar's own have no limit, and a perfect player of
-    Breakout would play for ever.
+    max_agent_steps_per_game: a game is truncated after so many; of MinAtar's own only Freeway has a limit
+    (2,500, at which it ends), and a perfect player of Breakout would play for ever.
     """
 
     max_agent_steps_per_game: Annotated[int, Field(ge=1)] = 10_000

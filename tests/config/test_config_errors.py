@@ -239,22 +239,6 @@ def test_in_the_keywords_of_prioritized_replay(tmp_path: Path, keywords: str, me
     assert str(caught.value).startswith(f"{path}:2: {message}")
 
 
-@pytest.mark.parametrize("reward", ["[sign]", "sign", "{at_end: {reward: -1}}"])
-def test_clipping_beside_a_reward(tmp_path: Path, reward: str) -> None:
-    path = tmp_path / "mine.yml"
-    path.write_text(f"reward: {reward}\npreprocessing_kwargs:\n  clip_reward: true\n")
-    with pytest.raises(UserError) as caught:
-        load("dqn", PONG, conf_file=path)
-    assert str(caught.value) == (
-        f"{path}:3: preprocessing_kwargs.clip_reward: clip_reward: true would take the size of every reward away "
-        "before 'reward' sees it; leave it out, and say 'sign' in 'reward' where that is meant"
-    )
-    path.write_text(f"reward: {reward}\npreprocessing_kwargs: {{clip_reward: false}}\n")
-    assert len(load("dqn", PONG, conf_file=path).hyperparameters.reward) == 1
-    path.write_text("reward: []\npreprocessing_kwargs: {clip_reward: true}\n")
-    assert load("dqn", PONG, conf_file=path).hyperparameters.reward == []
-
-
 @pytest.mark.parametrize("keywords", ["", "law: rank, alpha: 0.7, beta: 0.5", f"beta: {LINEAR}, uniform_share: 0"])
 def test_keywords_of_prioritized_replay(tmp_path: Path, keywords: str) -> None:
     path = tmp_path / "mine.yml"

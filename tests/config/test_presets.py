@@ -76,6 +76,15 @@ def test_a_head_that_is_none(head: str, expected: str, tmp_path: Path, monkeypat
     assert "\n" not in str(caught.value)
 
 
+def test_mistakes_beneath_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line is named in the file where it stands, though the preset over it has no such block."""
+    (tmp_path / "p.yml").write_text(f"{HEAD}, beneath: q}}\nbatch_size: 32\n")
+    (tmp_path / "q.yml").write_text(f"{HEAD}}}\n\nfaithful: softmax\n")
+    monkeypatch.setattr("dqn_zoo_ext.config.shipped_files.shipped", lambda name: (tmp_path, name))
+    with pytest.raises(UserError, match=r"q.yml:3: faithful: must be a mapping"):
+        find_preset("p")
+
+
 def test_one_text_or_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "p.yml").write_text(f"{HEAD}, kept: all, games: [Pong, Breakout], corrected: [this, that]}}\n")
     monkeypatch.setattr("dqn_zoo_ext.config.shipped_files.shipped", lambda name: (tmp_path, name))
