@@ -35,6 +35,7 @@ from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.presets import find_preset
 from dqn_zoo_ext.config.schema import Hyperparameters
 from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.errors import UserError
 
 GAME = resolve("CartPole-v1")
 GOAL = 475.0
@@ -51,8 +52,11 @@ class Trained:
 
     @classmethod
     def by_preset(cls, name: str) -> "Trained":
-        """The preset called so; UserError if there is none."""
-        return cls(find_preset(name).head.algo, name)
+        """The preset called so; UserError if there is none, or if it is for another game."""
+        head = find_preset(name).head
+        if head.env != GAME.gym_id:
+            raise UserError(f"--preset: '{name}' is for {head.env}, not for {GAME.gym_id}")
+        return cls(head.algo, name)
 
     @property
     def configuration(self) -> Configuration:
@@ -137,7 +141,10 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=None, help="where the trainings lie; default: a temporary folder")
     arguments = parser.parse_args()
     given = [arguments.preset] if arguments.preset else []
-    subjects = [Trained.by_preset(name) for name in given] or [Trained(algo) for algo in arguments.algos]
+    try:
+        subjects = [Trained.by_preset(name) for name in given] or [Trained(algo) for algo in arguments.algos]
+    except UserError as error:
+        parser.error(str(error))
     name = arguments.preset.replace("-", "_") if arguments.preset else "cartpole"
     output = arguments.output or Path("benchmarks/results") / f"{name}.json"
     found = json.loads(output.read_text(encoding="utf-8")) if output.is_file() else {"rows": []}

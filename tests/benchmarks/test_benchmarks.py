@@ -117,6 +117,8 @@ def test_many_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("name", "words", "complaint"),
     [
+        ("cartpole", ["--preset", "cartpole-kears"], "called 'cartpole-kears'; did you mean 'cartpole-keras'"),
+        ("cartpole", ["--preset", "course-unit3"], "is for SpaceInvadersNoFrameskip-v4, not for CartPole"),
         ("env_speed", ["--seconds", "0"], "argument --seconds: must be more than 0"),
         ("env_speed", ["--envs", "0"], "argument --envs: must be at least 1"),
         ("replay_memory", ["--sizes", "5"], "argument --sizes: must be at least 1000"),
