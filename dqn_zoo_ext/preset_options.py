@@ -36,9 +36,15 @@ def parse_with_preset(parser: Parser, arguments: Sequence[str] | None, several_e
         return options
     preset = find_preset(options.preset)
     if options.conf_file is not None:
-        raise UserError("--preset: is a -conf file of ours; leave out one of the two")
+        raise UserError(
+            "--preset: is a -conf file of ours; leave out one of the two, or begin yours with a block `preset` that "
+            f"says beneath: {preset.name}, as docs/presets.md shows"
+        )
     if options.faithful and not preset.faithful:
-        raise UserError(f"--faithful: preset '{preset.name}' leaves out no mistake that is worth seeing")
+        those = ", ".join(name for name in preset_files() if find_preset(name).faithful)
+        raise UserError(
+            f"--faithful: preset '{preset.name}' leaves out no mistake that is worth seeing; these do: {those}"
+        )
     env = [preset.head.env] if several_envs else preset.head.env
     parser.set_defaults(algo=preset.head.algo, env=env, conf_file=preset.path)
     options = parser.parse(arguments)

@@ -15,7 +15,7 @@ from dqn_zoo_ext.config.shipped_files import read_shipped, shipped
 from dqn_zoo_ext.config.yaml_source import Located, Source, located, read_mapping
 from dqn_zoo_ext.envs.ids import ATARI, FAMILIES, EnvId
 from dqn_zoo_ext.errors import UserError, nearest
-from dqn_zoo_ext.keywords import shown
+from dqn_zoo_ext.keywords import shown, signature_of
 from dqn_zoo_ext.learning.parts import parts_of
 
 COMPLETE = "complete"
@@ -104,6 +104,14 @@ def algorithms_with_ablations() -> list[str]:
     return [name for name in registry.algorithms.names() if ABLATIONS in _read_algorithm(name)]
 
 
+def _meant(key: str, known: Collection[str]) -> str:
+    """The tail of an error line: the nearest key, or where one belongs that a preprocessing takes."""
+    preprocessings = map(registry.preprocessings.get, registry.preprocessings.names())
+    if any(key in signature_of(each).parameters for each in preprocessings):
+        return f"; did you mean 'preprocessing_kwargs.{key}'?"
+    return nearest(key, known)
+
+
 def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]:
     """The hyperparameters at the top level of a document, in one spelling.
 
@@ -112,9 +120,7 @@ def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]
     known = (*keys.all, *SPELLINGS)
     for key, value in document.items():
         if key not in known:
-            raise UserError(
-                f"{value.source}: unknown key {shown(key)} for algorithm '{keys.algo}'{nearest(key, known)}"
-            )
+            raise UserError(f"{value.source}: unknown key {shown(key)} for algorithm '{keys.algo}'{_meant(key, known)}")
     layer = translate(document, keys.own, keys.atari_wrapper)
     for key in SCHEDULES:
         given = layer[key].data if key in layer else {}

@@ -230,10 +230,17 @@ def _named(key: str, entries: Sequence[Any], kind: registry.Registry[Any], merge
         name, given = (each, {}) if isinstance(each, str) else next(iter(each.items()))
         accepts = _find(kind, name, source)
         if not isinstance(given, Mapping):
-            raise UserError(f"{source}: {key}: the keywords of '{name}' must be a mapping, not {shown(given)}")
+            meant = _only_keyword(name, accepts, given)
+            raise UserError(f"{source}: {key}: the keywords of '{name}' must be a mapping, not {shown(given)}{meant}")
         checked = check_arguments(f"{kind.kind} '{name}'", accepts, given, Place(key, lambda _: source))
         _check_together(accepts, checked, key, merged)
     return list(entries)
+
+
+def _only_keyword(name: str, accepts: Any, given: Any) -> str:
+    """The tail of an error line about a bare value, where there is one keyword that it can be meant for."""
+    keywords = signature_of(accepts).parameters
+    return f"; did you mean {{{name}: {{{next(iter(keywords))}: {shown(given)}}}}}?" if len(keywords) == 1 else ""
 
 
 def _rewards(checked: Hyperparameters, merged: Merged) -> list[Any]:
