@@ -28,6 +28,6 @@ def opened(path: Path, width: int = 1100, height: int = 900) -> Iterator[tuple[P
         page.on("pageerror", lambda error: complaints.append(str(error)))
         local = ("file:", "data:", "blob:")
         page.on("request", lambda sent: None if sent.url.startswith(local) else complaints.append(sent.url[:100]))
-        page.goto(path.absolute().as_uri())
+        page.goto(path.absolute().as_uri(), timeout=120_000)  # ms; a busy machine takes its time
         yield page, complaints
         browser.close()

@@ -21,6 +21,7 @@ Maker = Callable[[Path], BaseCallback]
 
 NAMED: dict[str, Maker] = {
     "action_histogram": lambda _: callbacks.ActionHistogram(agent_steps=50),
+    "episode_files": lambda folder: callbacks.EpisodeFiles(keep=2, folder=folder),
     "milestones": lambda folder: callbacks.Milestones([10, 15], games=3, folder=folder),
     "mlflow": lambda folder: callbacks.Mlflow(f"file:{folder}/mlruns"),
     "nan_guard": lambda _: callbacks.NanGuard(every=10),

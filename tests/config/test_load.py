@@ -64,7 +64,9 @@ def test_the_layers_come_in_the_stated_order(tmp_path: Path, categorical: str) -
         "gamma: 0.9\nbatch_size: 16\nlearning_rate: 3e-4\ncategorical: {batch_size: 8, n_steps: 3}\ndqn: {n_steps: 9}\n"
     )
     found = load(categorical, PONG, conf_file=conf(tmp_path, text), overrides={"n_steps": "2"})
-    assert str(found.sources["buffer_size"]) == "hyperparams/families/atari.yml:37"
+    family = (Path(__file__).parents[2] / "hyperparams/families/atari.yml").read_text(encoding="utf-8").splitlines()
+    line = 1 + next(number for number, text in enumerate(family) if text.startswith("buffer_size:"))
+    assert str(found.sources["buffer_size"]) == f"hyperparams/families/atari.yml:{line}"
     assert found.settings.v_max == 20
     assert str(found.sources["v_max"]) == f"{tmp_path / 'categorical.yml'}:1"
     assert found.hyperparameters.learning_rate.as_plain_data() == 3e-4
