@@ -34,7 +34,7 @@ TWO_LENGTHS = "both exploration.agent_steps and exploration.fraction are given; 
 IN_A_FILE = [
     ("learning_start: 5", "unknown key 'learning_start' for algorithm 'dqn'; did you mean 'learning_starts'?"),
     ("zzz: 5", "unknown key 'zzz' for algorithm 'dqn'"),
-    ("crop_rows: [0, 9]", "unknown key 'crop_rows' for algorithm 'dqn'; did you mean 'preprocessing_kwargs.crop_rows'?"),
+    ("colour: rgb", "unknown key 'colour' for algorithm 'dqn'; did you mean 'preprocessing_kwargs.colour'?"),
     ("learning_rate: abc", f"learning_rate: 'abc' {NOT_A_SCHEDULE}"),
     ("learning_rate: '1e-4'", f"learning_rate: '1e-4' {NOT_A_SCHEDULE}"),
     ("learning_rate: [1e-4]", f"learning_rate: [0.0001] {NOT_A_SCHEDULE}"),
@@ -142,11 +142,17 @@ IN_A_FILE = [
         "callback: [{talkative: {}, other: {}}]",
         'callback: must be a name or {name: keywords}, not {"talkative": {}, "other": {}}',
     ),
-    ("callback: [{talkative: 3}]", "callback: the keywords of 'talkative' must be a mapping, not 3; did you mean {talkative: {words: 3}}?"),
+    (
+        "callback: [{talkative: 3}]",
+        "callback: the keywords of 'talkative' must be a mapping, not 3; did you mean {talkative: {words: 3}}?",
+    ),
     ("reward: sing", "unknown reward 'sing'; did you mean 'sign'?"),
     ("reward: [{at_edn: {reward: 1}}]", "unknown reward 'at_edn'; did you mean 'at_end'?"),
     ("reward: [sign, {at_end: {rewrad: 1}}]", "unknown keyword 'rewrad' of reward 'at_end'; did you mean 'reward'?"),
-    ("reward: [{at_end: -5}]", "reward: the keywords of 'at_end' must be a mapping, not -5; did you mean {at_end: {reward: -5}}?"),
+    (
+        "reward: [{at_end: -5}]",
+        "reward: the keywords of 'at_end' must be a mapping, not -5; did you mean {at_end: {reward: -5}}?",
+    ),
     ("reward: [at_end]", "reward 'at_end' needs 'reward'"),
     ("reward: [{at_end: {reward: low}}]", "reward.reward: must be a number, not 'low'"),
     ("reward: [{at_end: {reward: .nan}}]", "reward.reward: must be a finite number"),
