@@ -28,6 +28,9 @@ from dqn_zoo_ext.experiment.agents.agent import Agent, Which
 from dqn_zoo_ext.experiment.build import protocol_of
 from dqn_zoo_ext.experiment.plug_ins import load_plug_ins
 
+_NOT_OURS = {"--preset": "; a preset's agents are found by --algo and --env, which `presets NAME` tells"}
+"""What to say of an option that other verbs have."""
+
 EXIT_MISTAKE = 2
 EXIT_SAVED = EXIT_TRY_AGAIN = 75
 EXIT_INTERRUPTED = 130
@@ -50,7 +53,8 @@ class Parser(argparse.ArgumentParser):
         options, unknown = self.parse_known_args(arguments)
         if unknown:
             known = [name for action in self._actions for name in action.option_strings]
-            self.error(f"unknown option '{unknown[0]}'{nearest(unknown[0].split('=')[0], known)}")
+            name = unknown[0].split("=")[0]
+            self.error(f"unknown option '{unknown[0]}'{_NOT_OURS.get(name) or nearest(name, known)}")
         return options
 
     def error(self, message: str) -> NoReturn:

@@ -48,7 +48,8 @@ def check_arguments(
     names = {name for name in accepted.parameters if name not in machine}
     for name in given:
         if name in machine or (name not in names and not accepted.takes_any):
-            raise place.error(f"unknown keyword {shown(name)} of {what}{nearest(name, names)}", name)
+            meant = nearest(name, names) if names else ", which takes none"
+            raise place.error(f"unknown keyword {shown(name)} of {what}{meant}", name)
     for name in sorted(names):
         if name not in given and accepted.parameters[name].default is inspect.Parameter.empty:
             raise place.error(f"{what} needs '{name}'")

@@ -107,9 +107,11 @@ def algorithms_with_ablations() -> list[str]:
 def _meant(key: str, known: Collection[str]) -> str:
     """The tail of an error line: the nearest key, or where one belongs that a preprocessing takes."""
     preprocessings = map(registry.preprocessings.get, registry.preprocessings.names())
-    if any(key in signature_of(each).parameters for each in preprocessings):
-        return f"; did you mean 'preprocessing_kwargs.{key}'?"
-    return nearest(key, known)
+    inner = {name for each in preprocessings for name in signature_of(each).parameters} - {*known}
+    found = nearest(key, {*known, *inner})
+    for name in inner:
+        found = found.replace(f"'{name}'", f"'preprocessing_kwargs.{name}'")
+    return found
 
 
 def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]:

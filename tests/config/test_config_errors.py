@@ -35,6 +35,7 @@ IN_A_FILE = [
     ("learning_start: 5", "unknown key 'learning_start' for algorithm 'dqn'; did you mean 'learning_starts'?"),
     ("zzz: 5", "unknown key 'zzz' for algorithm 'dqn'"),
     ("colour: rgb", "unknown key 'colour' for algorithm 'dqn'; did you mean 'preprocessing_kwargs.colour'?"),
+    ("color: rgb", "unknown key 'color' for algorithm 'dqn'; did you mean 'preprocessing_kwargs.colour'?"),
     ("learning_rate: abc", f"learning_rate: 'abc' {NOT_A_SCHEDULE}"),
     ("learning_rate: '1e-4'", f"learning_rate: '1e-4' {NOT_A_SCHEDULE}"),
     ("learning_rate: [1e-4]", f"learning_rate: [0.0001] {NOT_A_SCHEDULE}"),

@@ -48,7 +48,7 @@ def test_the_file_of_ones_own_lies_over_the_preset(
 
 
 def test_a_preset_on_another_kind_of_game_keeps_its_values(capsys: pytest.CaptureFixture[str]) -> None:
-    assert config("--preset cartpole-keras --env Breakout".split()) in (0, None)
+    assert config(["--preset", "cartpole-keras", "--env", "Breakout"]) in (0, None)
     (torso,) = [line.split() for line in capsys.readouterr().out.splitlines() if "policy_kwargs.torso " in line]
     assert torso[1] == "mlp"
     assert torso[2].startswith("hyperparams/presets/cartpole_keras.yml:")

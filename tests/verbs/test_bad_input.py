@@ -88,6 +88,7 @@ def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str
         (f"{SPACE_INVADERS} --seed 99999999999", "--seed must be below 2**31"),
         (f"{SPACE_INVADERS} --env-kwargs frameskip:4", "frame_skip"),
         ("--env CartPole-v1 -params preprocessing:atari", "is for Atari"),
+        ("--env CartPole-v1 -params preprocessing_kwargs.colour:rgb", "of preprocessing 'none', which takes none"),
         ("--env CartPole-v1 -params policy:CnnPolicy", "channels, height, width"),
         ("--env CartPole-v1 -params policy_kwargs.torso:impala", "(channels, height, width), got (4,)"),
         (f"{SPACE_INVADERS} {IMPALA}.width:0", "policy_kwargs.torso_kwargs.width: must be at least 1, not 0"),
@@ -155,7 +156,10 @@ def cut_in_half(logs: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("verb", [evaluate, enjoy, record_video])
-def test_an_agent_file_cut_in_half(verb: Verb, cut_in_half: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_agent_file_cut_in_half(
+    verb: Verb, cut_in_half: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")  # enjoy asks for a display first
     words = f"--algo double_dqn --env CartPole-v1 -f {cut_in_half}"
     before = sorted(cut_in_half.rglob("*"))
     assert "CartPole-v1.zip is cut short or damaged" in complaint(verb, words, capsys)
@@ -185,6 +189,12 @@ def test_a_run_that_is_not_there(verb: Verb, logs: Path, tmp_path: Path, capsys:
     assert "there is no such folder" in complaint(verb, f"--algo dqn --env Pong -f {tmp_path}/none", capsys)
     assert "no agent 'rl_model_7_steps.zip'" in complaint(verb, f"--env Pong -f {logs} --load-checkpoint 7", capsys)
     assert "unknown evaluation protocol" in complaint(verb, f"--env Pong -f {logs} --protocol natur-2015", capsys)
+
+
+@pytest.mark.parametrize("verb", [evaluate, enjoy, record_video])
+def test_an_agent_is_not_asked_for_by_its_preset(verb: Verb, capsys: pytest.CaptureFixture[str]) -> None:
+    said = complaint(verb, "--preset pong-2019", capsys)
+    assert "unknown option '--preset'; a preset's agents are found by --algo and --env" in said
 
 
 def test_a_video_that_cannot_be_written(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
