@@ -27,6 +27,7 @@ from dqn_zoo_ext.words import counted
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, PICTURES = ROOT / "docs" / "games.md", ROOT / "docs" / "images" / "games"
 RANDOM = ROOT / "benchmarks" / "results" / "random_agents.json"
+TRAINED = ROOT / "benchmarks" / "results" / "playground.json"
 AGENT_STEPS, COLOURS = 300, 64
 
 _HEAD = """\
@@ -129,22 +130,31 @@ def _score(row: Mapping[str, Any] | None, usual: int) -> str:
 
 
 def _playground(rows: Mapping[str, Any], usual: int) -> str:
+    trained: Mapping[str, Any] = json.loads(TRAINED.read_text(encoding="utf-8"))["rows"]
     lines = [
         "## The playground, for people without a GPU\n",
         "Minutes on a CPU each. MinAtar's games need `pip install 'dqn_zoo_ext[minatar]'`, and nothing else: their ids",
-        "are known without `--gym-packages`. solved: the mean of 100 games that gymnasium asks for.\n",
-        "| game | actions | score | random here | solved |",
-        "| --- | ---: | --- | ---: | ---: |",
+        "are known without `--gym-packages`. solved: the mean of 100 games that gymnasium asks for. DQN here: the best",
+        "network of one training by the shipped YAML, over 100 fresh games, with the agent steps of the training",
+        "([playground.json](../benchmarks/results/playground.json), `python benchmarks/playground.py`).\n",
+        "| game | actions | score | random here | DQN here | solved |",
+        "| --- | ---: | --- | ---: | ---: | ---: |",
     ]
     for family in FAMILIES[1:]:
         for game in facts_of(family).values():
             traps = "".join(f"<br>• {_plain(trap)}" for trap in game.get("traps", ()))
             told = f"**{_plain(game['title'])}** `{game['ids'][0]}`. {_plain(game['task'])}{traps}"
             solved = f"{game['solved']:g}" if "solved" in game else "–"
-            at_random = _score(rows.get(game["ids"][0]), usual)
-            cells = [told, str(len(game["actions"])), _plain(game["score"]), at_random, solved]
+            at_random, learned = _score(rows.get(game["ids"][0]), usual), _learned(trained.get(game["ids"][0]))
+            cells = [told, str(len(game["actions"])), _plain(game["score"]), at_random, learned, solved]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _learned(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "–"
+    return f"{row['mean']:,.1f} ± {row['std']:,.1f} ({row['agent_steps']:,})"
 
 
 def _plain(text: str) -> str:

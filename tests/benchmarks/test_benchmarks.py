@@ -99,6 +99,17 @@ def test_random_agents_measures_what_is_missing(
     assert both["Acrobot-v1"]["mean"] == -500
 
 
+def test_playground(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A training that is finished is only evaluated, and so comes to the same row."""
+    words = ["--env", "CartPole-v1", "--agent-steps", "300", "--runs", str(tmp_path)]
+    row = result_of("playground", words, monkeypatch, capsys, tmp_path)["rows"]["CartPole-v1"]
+    assert (row["agent_steps"], row["seed"], row["games"], row["protocol"]) == (300, 1, 100, "greedy")
+    assert 15 < row["beside"]["random"] < 35
+    (tmp_path / "results" / "playground.json").unlink()
+    again = result_of("playground", words, monkeypatch, capsys, tmp_path)["rows"]["CartPole-v1"]
+    assert again == row
+
+
 def test_game_facts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     found = result_of("game_facts", ["--game", "freeway"], monkeypatch, capsys, tmp_path)["games"]["freeway"]
     assert found["actions"] == ["NOOP", "UP", "DOWN"]

@@ -39,6 +39,14 @@ def test_a_changed_fact_makes_it_stale(games_page: ModuleType, monkeypatch: pyte
     assert (DOCS / "games.md").read_text(encoding="utf-8") != games_page.page()
 
 
+def test_what_was_learned_stands_beside_random_play(games_page: ModuleType) -> None:
+    (row,) = [line for line in games_page.page().splitlines() if "`MinAtar/Breakout-v1`" in line]
+    *_, at_random, learned, solved, _ = [cell.strip() for cell in row.split("|")]
+    assert float(learned.split()[0]) > 5 * float(at_random.split()[0])
+    assert learned.endswith("(100,000)")
+    assert solved == "–"
+
+
 def test_every_game_has_its_row_and_a_small_picture(games_page: ModuleType) -> None:
     page = games_page.page()
     pictures = {path.stem: path.stat().st_size for path in (DOCS / "images" / "games").glob("*.png")}
