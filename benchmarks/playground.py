@@ -1,4 +1,4 @@
-"""What DQN learns in the playground's games by their shipped YAML, beside random play: a row for each, one JSON line last.
+"""What DQN learns in the playground's games by their shipped YAML, beside random play: a row each, one JSON line last.
 
 A row is a training by the real command with one seed, and its best evaluated network over 100 fresh games. The file of
 results is written after every row; a second call makes only the rows that are missing in it. With `--runs`, a training
