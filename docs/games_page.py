@@ -45,7 +45,8 @@ in the game's YAML ({protocols}), over {games}
 dqn_zoo_ext.evaluate --algo baselines --env Pong` finds the same number{unless}. random, human:
 {published}; a dash where nothing is published.
 
-All of them, 200 agent steps each: `python benchmarks/every_game.py`.
+All of them train for 200 agent steps in one command, `python benchmarks/every_game.py`
+([every_game.json](../benchmarks/results/every_game.json)).
 """
 
 
