@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
 from dqn_zoo_ext.learning.batch import Batch
+from dqn_zoo_ext.learning.kernels import have_triton
 from dqn_zoo_ext.learning.replay.rows import Rows
 from dqn_zoo_ext.registry import register_replay_buffer, replay_buffers
 
@@ -183,6 +184,8 @@ class FrameRing(Rows):
     def gather(self, cells: Tensor) -> Batch:
         """The windows that start at `cells`: (B,) int64, counted from the first row ever added."""
         cells = cells.to(self.storage, non_blocking=True)
+        if self.storage.type == "cuda" and have_triton():
+            return self._gathered_at_once(cells)
         reward = torch.zeros(len(cells), device=self.storage)
         discount = torch.ones(len(cells), device=self.storage)
         open_ = torch.ones(len(cells), dtype=torch.bool, device=self.storage)
@@ -206,6 +209,25 @@ class FrameRing(Rows):
             obs_t=self._observations(cells + length * self.n_envs).to(self.device),
             weights=torch.ones(len(cells), device=self.device),
             cells=cells.to(self.device),
+        )
+
+    def _gathered_at_once(self, cells: Tensor) -> Batch:
+        from dqn_zoo_ext.learning.kernels.gathering import Cells, gathered  # Triton is not everywhere
+
+        repeats_first = self.stack_start == "repeat"
+        arrays = (self.frames, self.actions_taken, self.rewards_received, self.ends, self.cuts, self.ages)
+        windows = gathered(
+            Cells(*arrays, self.n_envs, self.n_steps, self.gamma, self.stack, repeats_first), cells
+        )
+        shape = (len(cells), *self.obs_shape)
+        return Batch(
+            obs_tm1=windows.obs_tm1.view(shape),
+            a_tm1=windows.a_tm1,
+            r_t=windows.r_t,
+            discount_t=windows.discount_t,
+            obs_t=windows.obs_t.view(shape),
+            weights=torch.ones(len(cells), device=self.device),
+            cells=cells,
         )
 
     def _draw_cells(self, batch_size: int) -> Tensor:
