@@ -15,10 +15,13 @@ from torch import Tensor
 from dqn_zoo_ext.learning.learner import Improvement, Learner
 from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
+from dqn_zoo_ext.learning.policies import QNetwork
 from dqn_zoo_ext.learning.replay import Draw, FrameRing
 
 _UPDATES_BEFORE = 3
 """Made as ever, beside the main stream: kernels are chosen and the optimizer's state is made in the first ones."""
+
+_NOTHING: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
 
 Work = Callable[[], Improvement]
 
@@ -123,7 +126,11 @@ class CapturedUpdates:
             return OneByOne(self._work)
 
     def _work(self) -> Improvement:
-        return self._learner.improve(self._ring.batch_of(self._drawn))
+        batch = self._ring.batch_of(self._drawn)
+        target = self._learner.target
+        ahead = target.looking_ahead(batch.obs_t) if batch.obs_t.is_cuda and isinstance(target, QNetwork) else _NOTHING
+        with ahead:
+            return self._learner.improve(batch)
 
     def _beside_the_main_stream(self) -> Improvement:
         if self._ring.device.type != "cuda":

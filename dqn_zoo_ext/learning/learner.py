@@ -63,7 +63,7 @@ class Learner:
     ) -> None:
         self._loss = loss
         self._online = online
-        self._target = target.requires_grad_(False)  # its values are targets: no graph is built for them
+        self.target = target.requires_grad_(False)  # its values are targets: no graph is built for them
         self._optimizer = optimizer
         self._max_grad_norm = max_grad_norm
         self._weights = {name: weight for name, weight in online.named_parameters() if weight.requires_grad}
@@ -89,8 +89,8 @@ class Learner:
 
         Unless `updates_per_reading` is 1 it reads no number, so that it can be captured as a graph.
         """
-        with drawing(self._online, self._target):
-            loss = self._loss(self._online, self._target, batch)
+        with drawing(self._online, self.target):
+            loss = self._loss(self._online, self.target, batch)
         mean_loss = (batch.weights * loss.per_sample).mean()
         if self._reads_at_once and not math.isfinite(mean_loss.item()):
             raise self._cause_of_loss(batch)
@@ -188,7 +188,7 @@ class Learner:
             self._add(mean_loss, mean_priority)
 
     def _weights_not_finite(self) -> list[str]:
-        targets = [(f"target.{name}", weight) for name, weight in self._target.named_parameters()]
+        targets = [(f"target.{name}", weight) for name, weight in self.target.named_parameters()]
         return names_not_finite([*targets, *self._weights.items()])
 
     def _cause_of_loss(self, batch: Batch) -> NotFinite:
@@ -208,7 +208,7 @@ class Learner:
         return None if self._last_batch is None else self._last_batch()
 
     def _error(self, what: What, layers: list[str], update: int, batch: Batch | None) -> NotFinite:
-        return not_finite(what, layers, update, batch, self._online, self._target, self._optimizer)
+        return not_finite(what, layers, update, batch, self._online, self.target, self._optimizer)
 
 
 def copy_weights(online: nn.Module, target: nn.Module, tau: float) -> None:

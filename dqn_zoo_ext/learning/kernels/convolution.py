@@ -51,13 +51,15 @@ class Shape(NamedTuple):
         return self.KH * self.KW * self.C
 
 
-def forward(screens: Tensor, filters: Tensor, bias: Tensor, shape: Shape, products: str, relu: bool) -> Tensor:
-    """(B, OC, OH, OW), channels last; negative ones are 0 if `relu`.
+def forward(
+    screens: Tensor, filters: Tensor, bias: Tensor, shape: Shape, products: str, *, relu: bool, planes: bool
+) -> Tensor:
+    """(B, OC, OH, OW), plane by plane or channels last; negative ones are 0 if `relu`.
 
     screens: channels last. filters: (OC, KH, KW, C). products: of float32, as ``tl.dot`` makes them.
     """
-    out = _channels_last((shape.B, shape.OC, shape.OH, shape.OW), screens)
-    rows = 32 if shape.places <= 32 else 64
+    out = _new((shape.B, shape.OC, shape.OH, shape.OW), screens, planes)
+    rows = 64
     taps = 32 if shape.C < 32 else 64
     tiles = triton.cdiv(shape.places, rows) * triton.cdiv(shape.OC, 32)
     pieces, of_piece = _pieces(shape.taps, taps, tiles) if tiles <= _FEW_TILES else (1, shape.taps)
@@ -69,6 +71,7 @@ def forward(screens: Tensor, filters: Tensor, bias: Tensor, shape: Shape, produc
         sums,
         **_sizes(shape),
         RELU=relu,
+        PLANES=planes,
         OF_PIECE=of_piece,
         PIECES=pieces,
         ROWS=rows,
@@ -78,18 +81,20 @@ def forward(screens: Tensor, filters: Tensor, bias: Tensor, shape: Shape, produc
         num_warps=4,
     )
     if pieces > 1:
+        of_bias = {"OC": shape.OC, "PLANE": shape.OH * shape.OW if planes else 1}
+        of_pieces = {"PIECES": pieces, "ROOM": _room(pieces), "BLOCK": 128}
         _finish[(triton.cdiv(out.numel(), 128),)](
-            sums, bias, out, out.numel(), OC=shape.OC, RELU=relu, PIECES=pieces, ROOM=_room(pieces), BLOCK=128, num_warps=4
+            sums, bias, out, out.numel(), **of_bias, RELU=relu, **of_pieces, num_warps=4
         )
     return out
 
 
 def gradient_of_filters(
-    screens: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str
+    screens: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str, *, planes: bool
 ) -> tuple[Tensor, Tensor]:
     """Of the weights, (OC, C, KH, KW), and of the biases, (OC,).
 
-    gradient: of the output, channels last. out: what ``forward`` gave, if it made negative numbers 0.
+    gradient: of the output, in memory as that. out: what ``forward`` gave, if it made negative numbers 0.
     """
     taps, rows, wanted = (32, 32, 2 * _PROGRAMS) if shape.C < 32 else (64, 64, _PROGRAMS)
     rows = min(rows, max(16, triton.next_power_of_2(shape.places)))
@@ -108,6 +113,7 @@ def gradient_of_filters(
         bias,
         **_sizes(shape),
         RELU=out is not None,
+        PLANES=planes,
         OF_PIECE=of_piece,
         PIECES=pieces,
         ROWS=rows,
@@ -133,12 +139,12 @@ def gradient_of_filters(
 
 
 def gradient_of_screens(
-    filters: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str
+    filters: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str, *, planes: bool
 ) -> Tensor:
     """(B, C, H, W), channels last. filters: (OC, KH, KW, C). gradient, out: as above."""
-    result = _channels_last((shape.B, shape.C, shape.H, shape.W), gradient)
+    result = _new((shape.B, shape.C, shape.H, shape.W), gradient, planes=False)
     of_phase = shape.B * triton.cdiv(shape.H, shape.STRIDE) * triton.cdiv(shape.W, shape.STRIDE)
-    rows = 32 if of_phase <= 32 else 64
+    rows = 64
     grid = (triton.cdiv(of_phase, rows), triton.cdiv(shape.C, 32), shape.STRIDE**2)
     _gradient_of_screens[grid](
         filters,
@@ -147,6 +153,7 @@ def gradient_of_screens(
         result,
         **_sizes(shape),
         RELU=out is not None,
+        PLANES=planes,
         ROWS=rows,
         CHANNELS=32,
         TAPS=32,
@@ -175,8 +182,9 @@ def _room(pieces: int) -> int:
     return power
 
 
-def _channels_last(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+def _new(shape: tuple[int, ...], like: Tensor, planes: bool) -> Tensor:
+    order = torch.contiguous_format if planes else torch.channels_last
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=order)
 
 
 def _sizes(shape: Shape) -> dict[str, Any]:
@@ -188,7 +196,7 @@ def _forward(
     screens, filters, bias, sums,
     B, C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, OC: tl.constexpr, KH: tl.constexpr, KW: tl.constexpr,
     OH: tl.constexpr, OW: tl.constexpr, STRIDE: tl.constexpr, PADDING: tl.constexpr,
-    RELU: tl.constexpr, OF_PIECE: tl.constexpr, PIECES: tl.constexpr,
+    RELU: tl.constexpr, PLANES: tl.constexpr, OF_PIECE: tl.constexpr, PIECES: tl.constexpr,
     ROWS: tl.constexpr, FILTERS: tl.constexpr, TAPS: tl.constexpr, PRODUCTS: tl.constexpr,
 ):
     """A tile of the output, or, with several pieces, one piece of its sums."""
@@ -203,7 +211,7 @@ def _forward(
         weights = tl.load(filters + channel[None, :] * (KH * KW * C) + tap[:, None], mask=known, other=0.0)
         total = tl.dot(seen, weights.to(seen.dtype), total, input_precision=PRODUCTS)
     inside = (row < B * OH * OW)[:, None] & (channel < OC)[None, :]
-    place = row[:, None] * OC + channel[None, :]
+    place = _place(row[:, None], channel[None, :], OC, OH, OW, PLANES)
     if PIECES == 1:
         total += tl.load(bias + channel, mask=channel < OC, other=0.0)[None, :]
         if RELU:
@@ -214,14 +222,22 @@ def _forward(
 
 
 @triton.jit
+def _place(row, channel, OC: tl.constexpr, OH: tl.constexpr, OW: tl.constexpr, PLANES: tl.constexpr):
+    """Where in memory a number of the output lies. row: its screen and its place on it."""
+    if PLANES:
+        return (row // (OH * OW) * OC + channel) * (OH * OW) + row % (OH * OW)
+    return row * OC + channel
+
+
+@triton.jit
 def _finish(
     sums, bias, out, numbers,
-    OC: tl.constexpr, RELU: tl.constexpr, PIECES: tl.constexpr, ROOM: tl.constexpr, BLOCK: tl.constexpr,
+    OC: tl.constexpr, PLANE: tl.constexpr, RELU: tl.constexpr, PIECES: tl.constexpr, ROOM: tl.constexpr, BLOCK: tl.constexpr,
 ):
     """The output from the pieces of its sums."""
     number = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     total = _added(sums, number, numbers, PIECES, ROOM)
-    total += tl.load(bias + number % OC, mask=number < numbers, other=0.0)
+    total += tl.load(bias + number // PLANE % OC, mask=number < numbers, other=0.0)
     if RELU:
         total = tl.maximum(total, 0.0)
     tl.store(out + number, total.to(out.dtype.element_ty), mask=number < numbers)
@@ -267,7 +283,7 @@ def _gradient_of_filters(
     screens, gradient, out, sums, weight, bias,
     B, C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, OC: tl.constexpr, KH: tl.constexpr, KW: tl.constexpr,
     OH: tl.constexpr, OW: tl.constexpr, STRIDE: tl.constexpr, PADDING: tl.constexpr,
-    RELU: tl.constexpr, OF_PIECE: tl.constexpr, PIECES: tl.constexpr,
+    RELU: tl.constexpr, PLANES: tl.constexpr, OF_PIECE: tl.constexpr, PIECES: tl.constexpr,
     ROWS: tl.constexpr, FILTERS: tl.constexpr, TAPS: tl.constexpr, PRODUCTS: tl.constexpr,
 ):
     """A tile of the gradient, or, with several pieces, one piece of its sums: over some of the output's places."""
@@ -279,7 +295,8 @@ def _gradient_of_filters(
     for first in range(0, OF_PIECE, ROWS):
         row = piece * OF_PIECE + first + tl.arange(0, ROWS)
         inside = (row < B * OH * OW)[None, :] & (channel < OC)[:, None]
-        above = _sent_back(gradient, out, row[None, :] * OC + channel[:, None], inside, RELU)
+        place = _place(row[None, :], channel[:, None], OC, OH, OW, PLANES)
+        above = _sent_back(gradient, out, place, inside, RELU)
         seen = _seen(screens, row, tap, B, C, H, W, KH, KW, OH, OW, STRIDE, PADDING)
         of_weights = tl.dot(above, seen.to(above.dtype), of_weights, input_precision=PRODUCTS)
         of_biases += tl.sum(above.to(tl.float32), axis=1)
@@ -317,7 +334,7 @@ def _gradient_of_screens(
     filters, gradient, out, result,
     B, C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, OC: tl.constexpr, KH: tl.constexpr, KW: tl.constexpr,
     OH: tl.constexpr, OW: tl.constexpr, STRIDE: tl.constexpr, PADDING: tl.constexpr,
-    RELU: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr, TAPS: tl.constexpr, PRODUCTS: tl.constexpr,
+    RELU: tl.constexpr, PLANES: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr, TAPS: tl.constexpr, PRODUCTS: tl.constexpr,
 ):
     """Pixels that lie alike to the stride, one kind (phase) in a program, are seen by the same weights of a filter."""
     HEIGHT: tl.constexpr = (H + STRIDE - 1) // STRIDE
@@ -346,7 +363,7 @@ def _gradient_of_screens(
         ow = last_ow[:, None] - across[None, :]
         known = (kh < KH) & (kw < KW) & (tap < DOWN * ACROSS * OC)
         inside = known[None, :] & (screen < B)[:, None] & (oh >= 0) & (oh < OH) & (ow >= 0) & (ow < OW)
-        place = ((screen[:, None] * OH + oh) * OW + ow) * OC + filter[None, :]
+        place = _place((screen[:, None] * OH + oh) * OW + ow, filter[None, :], OC, OH, OW, PLANES)
         above = _sent_back(gradient, out, place, inside, RELU)
         place = ((filter * KH + kh) * KW + kw)[:, None] * C + channel[None, :]
         weights = tl.load(filters + place, mask=known[:, None] & (channel < C)[None, :], other=0.0)

@@ -1,6 +1,5 @@
 """Convolutions and dense layers: PyTorch's, and on NVIDIA's GPUs kernels of ours that keep all of the GPU busy."""
 
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -22,18 +21,15 @@ class Convolution(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(B, C, H, W) to (B, filters, OH, OW)."""
-        return self._made(input, relu=False)
+        return self.made(input)
 
-    def positive(self, screens: Tensor) -> Tensor:
-        """``forward`` and a ReLU."""
-        return self._made(screens, relu=True)
-
-    def _made(self, screens: Tensor, relu: bool) -> Tensor:
+    def made(self, screens: Tensor, relu: bool = False, planes: bool = False) -> Tensor:
+        """``forward``, with a ReLU if `relu`. planes: lies better in memory plane by plane, for a ``Flatten``."""
         if not _by_kernels(screens):
             made = super().forward(screens)
             return made.relu() if relu else made
-        assert self.bias is not None
-        result: Tensor = _Made.apply(screens, self.weight, self.bias, self.stride[0], int(self.padding[0]), relu)  # type: ignore[no-untyped-call]
+        steps = (self.stride[0], int(self.padding[0]))
+        result: Tensor = _Made.apply(screens, self.weight, self.bias, *steps, relu, planes)  # type: ignore[no-untyped-call]
         return result
 
 
@@ -44,24 +40,25 @@ class Dense(nn.Linear):
         """(..., in_features) to (..., out_features)."""
         return dense(input, self.weight, self.bias)
 
-    def positive(self, vectors: Tensor) -> Tensor:
-        """``forward`` and a ReLU."""
-        return dense(vectors, self.weight, self.bias, relu=True)
+    def made(self, vectors: Tensor, relu: bool = False, planes: bool = False) -> Tensor:  # noqa: ARG002  # one pixel each
+        """``forward``, with a ReLU if `relu`."""
+        return dense(vectors, self.weight, self.bias, relu)
 
 
 class Layers(nn.Sequential):
-    """Layers one after the other; where a ReLU follows a layer that can make it (``positive``), they are one step."""
+    """Layers one after the other, some with what follows them in one step: a ReLU, and memory as a ``Flatten`` has it."""
 
     def forward(self, input: Tensor) -> Tensor:
         """What the last layer makes of what the one before made."""
-        before: nn.Module | None = None
-        for layer, after in pairwise([*self, None]):
-            assert layer is not None
-            if isinstance(after, nn.ReLU) and isinstance(layer, Convolution | Dense):
-                input = layer.positive(input)
-            elif not (isinstance(layer, nn.ReLU) and isinstance(before, Convolution | Dense)):
+        layers = list(self)
+        while layers:
+            layer = layers.pop(0)
+            if isinstance(layer, Convolution | Dense):
+                relu = bool(layers) and isinstance(layers[0], nn.ReLU)
+                layers = layers[1:] if relu else layers
+                input = layer.made(input, relu, planes=bool(layers) and isinstance(layers[0], nn.Flatten))
+            else:
                 input = layer(input)
-            before = layer
         return input
 
 
@@ -70,7 +67,7 @@ def dense(vectors: Tensor, weight: Tensor, bias: Tensor, relu: bool = False) -> 
     if not _by_kernels(vectors) or vectors.ndim != 2 or vectors.shape[1] < _LONG_SUMS:
         made = nn.functional.linear(vectors, weight, bias)
         return made.relu() if relu else made
-    made = _Made.apply(vectors[:, :, None, None], weight[:, :, None, None], bias, 1, 0, relu)  # type: ignore[no-untyped-call]
+    made = _Made.apply(vectors[:, :, None, None], weight[:, :, None, None], bias, 1, 0, relu, False)  # type: ignore[no-untyped-call]
     return made.flatten(1)
 
 
@@ -88,7 +85,7 @@ class _Made(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, screens: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, relu: bool
+        ctx: Any, screens: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, relu: bool, planes: bool
     ) -> Tensor:
         from dqn_zoo_ext.learning.kernels import convolution  # Triton is not everywhere
 
@@ -96,19 +93,21 @@ class _Made(torch.autograd.Function):
         screens = screens.contiguous(memory_format=torch.channels_last)
         filters = weight.detach().permute(0, 2, 3, 1).contiguous()
         products = _products()
-        out = convolution.forward(screens, filters, bias, shape, products, relu)
+        out = convolution.forward(screens, filters, bias, shape, products, relu=relu, planes=planes)
         ctx.save_for_backward(screens, filters, out if relu else None)
-        ctx.shape, ctx.products = shape, products
+        ctx.how = (shape, products)
+        ctx.planes = planes
         return out
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None, None]:
         from dqn_zoo_ext.learning.kernels import convolution
 
         screens, filters, out = ctx.saved_tensors
-        gradient = gradients[0].contiguous(memory_format=torch.channels_last)
+        order = torch.contiguous_format if ctx.planes else torch.channels_last
+        given = (gradients[0].contiguous(memory_format=order), out, *ctx.how)
         below = None
         if ctx.needs_input_grad[0]:
-            below = convolution.gradient_of_screens(filters, gradient, out, ctx.shape, ctx.products)
-        weight, bias = convolution.gradient_of_filters(screens, gradient, out, ctx.shape, ctx.products)
-        return below, weight, bias, None, None, None
+            below = convolution.gradient_of_screens(filters, *given, planes=ctx.planes)
+        weight, bias = convolution.gradient_of_filters(screens, *given, planes=ctx.planes)
+        return below, weight, bias, None, None, None, None
