@@ -7,7 +7,7 @@ into memory before it: which windows were drawn, with which weights, and the lea
 import contextlib
 import warnings
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -60,7 +60,7 @@ class CapturedUpdates:
     else's that reads a number, say), it is said in a warning, and updates go on as they began. ValueError unless the
     ring's rows lie on the learning device, or if the learner would read numbers within an update.
 
-    Numbers are looked at up to 32 updates later. If one is not finite its windows are made again, and by then the
+    Numbers are looked at up to 64 updates later. If one is not finite its windows are made again, and by then the
     oldest rows of a full ring may show later transitions.
 
     It is made for the memory that weights, optimizer and ring have now, and ``fits`` no other.
@@ -85,9 +85,8 @@ class CapturedUpdates:
         self._learner = learner
         self._ring = ring
         self._capture = capture
-        self._drawn = Draw(
-            torch.zeros(batch_size, dtype=torch.int64, device=ring.device), torch.ones(batch_size, device=ring.device)
-        )
+        self._drawn: Draw | None = None
+        """Where each draw is written; made as the first one is."""
         self._updates = 0
         self._graph: Graph | None = None
 
@@ -98,9 +97,12 @@ class CapturedUpdates:
 
     def update(self, draw: Draw) -> Loss:
         """One step on these windows; losses and priorities stay as they are until the next one."""
+        if self._drawn is None:
+            self._drawn = Draw(*(None if each is None else torch.empty_like(each) for each in draw))
         for static, new in zip(self._drawn, draw, strict=True):
-            static.copy_(new, non_blocking=True)
-        with torch.cuda.device(self._ring.device) if self._ring.device.type == "cuda" else contextlib.nullcontext():
+            if static is not None and new is not None:
+                static.copy_(new, non_blocking=True)
+        with _on(self._ring.device):
             improvement = self._improved()
         # the numbers are read later, and the windows made again then: the ring may have gone on by a few rows
         self._learner.note(improvement._replace(numbers=improvement.numbers.clone()), lambda: self._ring.batch_of(draw))
@@ -123,6 +125,7 @@ class CapturedUpdates:
             return OneByOne(self._work)
 
     def _work(self) -> Improvement:
+        assert self._drawn is not None  # set by update
         return self._learner.improve(self._ring.batch_of(self._drawn))
 
     def _beside_the_main_stream(self) -> Improvement:
@@ -134,6 +137,13 @@ class CapturedUpdates:
             improvement = self._work()
         main.wait_stream(beside)
         return improvement
+
+
+def _on(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """With `device` as the present one, without changing what is so already: that takes time in each update."""
+    if device.type != "cuda" or device.index in (None, torch.cuda.current_device()):
+        return contextlib.nullcontext()
+    return torch.cuda.device(device)
 
 
 def can_be_captured(optimizer: torch.optim.Optimizer) -> bool:

@@ -1,5 +1,6 @@
 """Prioritized experience replay (Schaul et al. 2016) on the ring of single frames."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from dqn_zoo_ext.learning.replay.priorities import known_law, law_of
 from dqn_zoo_ext.learning.replay.priorities.law import LawNumbers, importance_weights
 from dqn_zoo_ext.learning.replay.priorities.masses import Masses
 from dqn_zoo_ext.learning.replay.rows import check_like
+from dqn_zoo_ext.learning.replay.staging import Staging
 from dqn_zoo_ext.learning.schedules import ScheduleData, schedule_of, schedule_within
 from dqn_zoo_ext.registry import register_replay_buffer
 
@@ -57,6 +59,7 @@ class PrioritizedRing(FrameRing):
         self.check_keywords(**keywords)
         super().__init__(*arguments, **keywords)
         self.home = torch.device("cpu") if self.device.type == "mps" else self.device
+        self._staging_for_home = Staging(self.home)
         self.uniform_share = uniform_share
         self.law = law_of(law)(
             LawNumbers(alpha, priority_floor, updates_per_sorting), self.rows * self.n_envs, self.home
@@ -113,9 +116,8 @@ class PrioritizedRing(FrameRing):
     def _file(self, cells: np.ndarray, drawable: np.ndarray) -> None:
         """Cells that have become drawable, with the largest priority, and such as are no longer."""
         if len(cells):
-            places = self._place(torch.from_numpy(cells)).to(self.home, non_blocking=True)
-            there = torch.from_numpy(drawable).to(self.home, non_blocking=True)
-            self.law.file(places, self.largest_priority.expand(len(cells)), there)
+            cells_there, there = self._staging_for_home.brought(cells, drawable)
+            self.law.file(self._place(cells_there), self.largest_priority.expand(len(cells)), there)
 
     def anneal(self, agent_steps: int, total_agent_steps: int) -> None:  # noqa: D102
         self.beta = self._beta_schedule.at(agent_steps, total_agent_steps)
@@ -130,6 +132,11 @@ class PrioritizedRing(FrameRing):
         there = (cells >= first) & (cells < last) & (self.law.masses.of(places) > 0)
         self.law.file(torch.where(there, places, self.law.masses.sink), priority, there)
         self.law.after_update(self._cells_written(self.rows_added))
+
+    def draws(self, batch_size: int, count: int) -> Iterator[Draw]:
+        """`count` draws, each made when it is asked for: by the priorities that the updates before it have found."""
+        for _ in range(count):
+            yield self.draw(batch_size)
 
     def draw(self, batch_size: int) -> Draw:
         """Choose `batch_size` windows by priority, with their weights. ValueError while there is nothing to draw."""
