@@ -8,6 +8,8 @@ from test_learner import TWO, batch, learner, net
 
 from dqn_zoo_ext.learning import learner as learner_module
 from dqn_zoo_ext.learning.finite import NotFinite
+from dqn_zoo_ext.learning.learner import Improvement
+from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.reading import Reading
 
 
@@ -65,19 +67,14 @@ def test_means_are_the_same_to_the_last_bit(monkeypatch: pytest.MonkeyPatch) -> 
     assert means[0] == means[1]
 
 
-@pytest.mark.parametrize("updates", [1, 3, 4, 6])
-def test_what_is_on_its_way_is_looked_at_by_a_check(updates: int) -> None:
-    learning = learner(net(1.0), rate=0.0, updates_per_reading=3)
-    learning.update(batch([[1.0]], weights=[math.nan]))
-    with pytest.raises(NotFinite, match="in update 1"):
-        for _ in range(updates - 1):
-            learning.update(TWO)
-        learning.check()
-    learning = learner(net(1.0), rate=0.0, updates_per_reading=3)
-    for _ in range(updates - 1):
-        learning.update(TWO)
-    learning.update(batch([[1.0]], weights=[math.nan]))
-    with pytest.raises(NotFinite, match=f"in update {updates};"):
+@pytest.mark.parametrize("wrong", range(1, 7))
+@pytest.mark.parametrize("updates", [6, 7])
+def test_what_is_on_its_way_is_looked_at_by_a_check(wrong: int, updates: int) -> None:
+    learning = learner(net(1.0), rate=0.0, updates_per_reading=4)
+    for update in range(1, updates + 1):
+        numbers = torch.tensor([math.nan if update == wrong else 1.0, 1.0])  # mean loss, mean priority, no gradients
+        learning.note(Improvement(Loss(TWO.weights, TWO.weights), numbers), lambda: TWO)
+    with pytest.raises(NotFinite, match=f"loss is not finite in update {wrong};"):
         learning.check()
 
 

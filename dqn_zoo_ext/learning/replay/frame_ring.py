@@ -28,6 +28,10 @@ class Draw(NamedTuple):
     cells: Tensor
     weights: Tensor | None
 
+    def copied(self) -> "Draw":
+        """The same, in memory of its own."""
+        return Draw(self.cells.clone(), None if self.weights is None else self.weights.clone())
+
 
 @register_replay_buffer("frame_ring")
 class FrameRing(Rows):
@@ -133,6 +137,11 @@ class FrameRing(Rows):
         return [self.generator]
 
     @property
+    def draws_on_device(self) -> bool:
+        """Whether ``draw`` and ``learned_from`` are the same work of the device each time: a captured update's part."""
+        return False
+
+    @property
     def is_on_device(self) -> bool:
         """Whether the rows lie beside the network, and not in main memory."""
         return self.storage.type != "cpu"
@@ -226,7 +235,7 @@ class FrameRing(Rows):
 
         Ranks beyond the last of them stand for the further copies of ends, one after the other.
         """
-        self._need_something_to_draw()
+        self.need_something_to_draw()
         first, last = self._drawable_range()
         cuts = self._cuts_between(first, last)
         beyond = last - len(cuts)
@@ -239,7 +248,8 @@ class FrameRing(Rows):
         of_copy = torch.from_numpy(copied)[(drawn - beyond).clamp(min=0) % len(copied)]
         return torch.where(drawn < beyond, cells, of_copy)
 
-    def _need_something_to_draw(self) -> None:
+    def need_something_to_draw(self) -> None:
+        """ValueError while there is nothing to draw."""
         if not self.can_sample:
             raise ValueError(
                 f"nothing to replay yet: {self.rows_added} rows for windows of {self.n_steps} agent steps; "

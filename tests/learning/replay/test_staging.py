@@ -83,6 +83,9 @@ def test_a_ring_that_is_sent_packed_arrays_is_the_same(history: Any) -> None:
 class NothingIsSent(TorchDispatchMode):
     """Raises where numbers go from main memory to the device or back, or are asked for."""
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
         result = function(*args, **(kwargs or {}))
