@@ -37,8 +37,10 @@ class Shape(NamedTuple):
         """Of these."""
         batch, channels, height, width = screens.shape
         filters, _, rows, columns = weight.shape
-        out = [(size + 2 * padding - kernel) // stride + 1 for size, kernel in ((height, rows), (width, columns))]
-        return cls(batch, channels, height, width, filters, rows, columns, *out, stride, padding)
+        down, across = (
+            (size + 2 * padding - kernel) // stride + 1 for size, kernel in ((height, rows), (width, columns))
+        )
+        return cls(batch, channels, height, width, filters, rows, columns, down, across, stride, padding)
 
     @property
     def places(self) -> int:
@@ -51,18 +53,15 @@ class Shape(NamedTuple):
         return self.KH * self.KW * self.C
 
 
-def forward(
-    screens: Tensor, filters: Tensor, bias: Tensor, shape: Shape, products: str, *, relu: bool, planes: bool
-) -> Tensor:
-    """(B, OC, OH, OW), plane by plane or channels last; negative ones are 0 if `relu`.
+def forward(screens: Tensor, filters: Tensor, bias: Tensor, shape: Shape, products: str, relu: bool) -> Tensor:
+    """(B, OC, OH, OW), channels last; negative ones are 0 if `relu`.
 
     screens: channels last. filters: (OC, KH, KW, C). products: of float32, as ``tl.dot`` makes them.
     """
-    out = _new((shape.B, shape.OC, shape.OH, shape.OW), screens, planes)
-    rows = 64
-    taps = 32 if shape.C < 32 else 64
+    out = _channels_last((shape.B, shape.OC, shape.OH, shape.OW), screens)
+    rows, taps = _rows(shape.places, shape.OC), 32 if shape.C < 32 else 64
     tiles = triton.cdiv(shape.places, rows) * triton.cdiv(shape.OC, 32)
-    pieces, of_piece = _pieces(shape.taps, taps, tiles) if tiles <= _FEW_TILES else (1, shape.taps)
+    pieces, of_piece = _pieces(shape.taps, taps, tiles, 2 * _PROGRAMS) if tiles < _FEW_TILES else (1, shape.taps)
     sums = out if pieces == 1 else torch.empty((pieces, out.numel()), dtype=torch.float32, device=out.device)
     _forward[(triton.cdiv(shape.places, rows), triton.cdiv(shape.OC, 32), pieces)](
         screens,
@@ -71,30 +70,28 @@ def forward(
         sums,
         **_sizes(shape),
         RELU=relu,
-        PLANES=planes,
         OF_PIECE=of_piece,
         PIECES=pieces,
         ROWS=rows,
         FILTERS=32,
         TAPS=taps,
         PRODUCTS=products,
-        num_warps=4,
+        num_warps=_warps(rows),
     )
     if pieces > 1:
-        of_bias = {"OC": shape.OC, "PLANE": shape.OH * shape.OW if planes else 1}
         of_pieces = {"PIECES": pieces, "ROOM": _room(pieces), "BLOCK": 128}
         _finish[(triton.cdiv(out.numel(), 128),)](
-            sums, bias, out, out.numel(), **of_bias, RELU=relu, **of_pieces, num_warps=4
+            sums, bias, out, out.numel(), OC=shape.OC, RELU=relu, **of_pieces, num_warps=4
         )
     return out
 
 
 def gradient_of_filters(
-    screens: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str, *, planes: bool
+    screens: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str
 ) -> tuple[Tensor, Tensor]:
     """Of the weights, (OC, C, KH, KW), and of the biases, (OC,).
 
-    gradient: of the output, in memory as that. out: what ``forward`` gave, if it made negative numbers 0.
+    gradient: of the output, channels last. out: what ``forward`` gave, if it made negative numbers 0.
     """
     taps, rows, wanted = (32, 32, 2 * _PROGRAMS) if shape.C < 32 else (64, 64, _PROGRAMS)
     rows = min(rows, max(16, triton.next_power_of_2(shape.places)))
@@ -113,7 +110,6 @@ def gradient_of_filters(
         bias,
         **_sizes(shape),
         RELU=out is not None,
-        PLANES=planes,
         OF_PIECE=of_piece,
         PIECES=pieces,
         ROWS=rows,
@@ -138,13 +134,11 @@ def gradient_of_filters(
     return weight, bias
 
 
-def gradient_of_screens(
-    filters: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str, *, planes: bool
-) -> Tensor:
+def gradient_of_screens(filters: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str) -> Tensor:
     """(B, C, H, W), channels last. filters: (OC, KH, KW, C). gradient, out: as above."""
-    result = _new((shape.B, shape.C, shape.H, shape.W), gradient, planes=False)
+    result = _channels_last((shape.B, shape.C, shape.H, shape.W), gradient)
     of_phase = shape.B * triton.cdiv(shape.H, shape.STRIDE) * triton.cdiv(shape.W, shape.STRIDE)
-    rows = 64
+    rows = _rows(of_phase * shape.STRIDE**2, shape.C)
     grid = (triton.cdiv(of_phase, rows), triton.cdiv(shape.C, 32), shape.STRIDE**2)
     _gradient_of_screens[grid](
         filters,
@@ -153,12 +147,11 @@ def gradient_of_screens(
         result,
         **_sizes(shape),
         RELU=out is not None,
-        PLANES=planes,
         ROWS=rows,
         CHANNELS=32,
-        TAPS=32,
+        TAPS=64 if shape.taps == shape.C else 32,
         PRODUCTS=products,
-        num_warps=4,
+        num_warps=_warps(rows),
     )
     return result
 
@@ -166,8 +159,17 @@ def gradient_of_screens(
 _PROGRAMS = 256
 """About as many as a large GPU runs at a time: into so many pieces sums are cut."""
 
-_FEW_TILES = 32
-"""Of the output, which leave most of a GPU idle unless each tile's sums are cut, too."""
+_FEW_TILES = 66
+"""Of the output: fewer of them leave most of a large GPU idle."""
+
+
+def _rows(places: int, columns: int) -> int:
+    """Of a tile: 64 take the fewest loads, 16 leave the fewest multiprocessors without a tile."""
+    return 64 if triton.cdiv(places, 64) * triton.cdiv(columns, 32) >= _FEW_TILES else 16
+
+
+def _warps(rows: int) -> int:
+    return 4 if rows == 64 else 2
 
 
 def _pieces(terms: int, block: int, tiles: int, wanted: int = _PROGRAMS) -> tuple[int, int]:
@@ -182,9 +184,8 @@ def _room(pieces: int) -> int:
     return power
 
 
-def _new(shape: tuple[int, ...], like: Tensor, planes: bool) -> Tensor:
-    order = torch.contiguous_format if planes else torch.channels_last
-    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=order)
+def _channels_last(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
 
 
 def _sizes(shape: Shape) -> dict[str, Any]:
@@ -193,11 +194,28 @@ def _sizes(shape: Shape) -> dict[str, Any]:
 
 @triton.jit
 def _forward(
-    screens, filters, bias, sums,
-    B, C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, OC: tl.constexpr, KH: tl.constexpr, KW: tl.constexpr,
-    OH: tl.constexpr, OW: tl.constexpr, STRIDE: tl.constexpr, PADDING: tl.constexpr,
-    RELU: tl.constexpr, PLANES: tl.constexpr, OF_PIECE: tl.constexpr, PIECES: tl.constexpr,
-    ROWS: tl.constexpr, FILTERS: tl.constexpr, TAPS: tl.constexpr, PRODUCTS: tl.constexpr,
+    screens,
+    filters,
+    bias,
+    sums,
+    B,
+    C: tl.constexpr,
+    H: tl.constexpr,
+    W: tl.constexpr,
+    OC: tl.constexpr,
+    KH: tl.constexpr,
+    KW: tl.constexpr,
+    OH: tl.constexpr,
+    OW: tl.constexpr,
+    STRIDE: tl.constexpr,
+    PADDING: tl.constexpr,
+    RELU: tl.constexpr,
+    OF_PIECE: tl.constexpr,
+    PIECES: tl.constexpr,
+    ROWS: tl.constexpr,
+    FILTERS: tl.constexpr,
+    TAPS: tl.constexpr,
+    PRODUCTS: tl.constexpr,
 ):
     """A tile of the output, or, with several pieces, one piece of its sums."""
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
@@ -211,7 +229,7 @@ def _forward(
         weights = tl.load(filters + channel[None, :] * (KH * KW * C) + tap[:, None], mask=known, other=0.0)
         total = tl.dot(seen, weights.to(seen.dtype), total, input_precision=PRODUCTS)
     inside = (row < B * OH * OW)[:, None] & (channel < OC)[None, :]
-    place = _place(row[:, None], channel[None, :], OC, OH, OW, PLANES)
+    place = row[:, None] * OC + channel[None, :]
     if PIECES == 1:
         total += tl.load(bias + channel, mask=channel < OC, other=0.0)[None, :]
         if RELU:
@@ -222,22 +240,21 @@ def _forward(
 
 
 @triton.jit
-def _place(row, channel, OC: tl.constexpr, OH: tl.constexpr, OW: tl.constexpr, PLANES: tl.constexpr):
-    """Where in memory a number of the output lies. row: its screen and its place on it."""
-    if PLANES:
-        return (row // (OH * OW) * OC + channel) * (OH * OW) + row % (OH * OW)
-    return row * OC + channel
-
-
-@triton.jit
 def _finish(
-    sums, bias, out, numbers,
-    OC: tl.constexpr, PLANE: tl.constexpr, RELU: tl.constexpr, PIECES: tl.constexpr, ROOM: tl.constexpr, BLOCK: tl.constexpr,
+    sums,
+    bias,
+    out,
+    numbers,
+    OC: tl.constexpr,
+    RELU: tl.constexpr,
+    PIECES: tl.constexpr,
+    ROOM: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     """The output from the pieces of its sums."""
     number = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     total = _added(sums, number, numbers, PIECES, ROOM)
-    total += tl.load(bias + number // PLANE % OC, mask=number < numbers, other=0.0)
+    total += tl.load(bias + number % OC, mask=number < numbers, other=0.0)
     if RELU:
         total = tl.maximum(total, 0.0)
     tl.store(out + number, total.to(out.dtype.element_ty), mask=number < numbers)
@@ -253,9 +270,19 @@ def _added(sums, number, numbers, PIECES: tl.constexpr, ROOM: tl.constexpr):
 
 @triton.jit
 def _seen(
-    screens, row, tap,
-    B, C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, KH: tl.constexpr, KW: tl.constexpr,
-    OH: tl.constexpr, OW: tl.constexpr, STRIDE: tl.constexpr, PADDING: tl.constexpr,
+    screens,
+    row,
+    tap,
+    B,
+    C: tl.constexpr,
+    H: tl.constexpr,
+    W: tl.constexpr,
+    KH: tl.constexpr,
+    KW: tl.constexpr,
+    OH: tl.constexpr,
+    OW: tl.constexpr,
+    STRIDE: tl.constexpr,
+    PADDING: tl.constexpr,
 ):
     """What the filters see: (rows, taps) of the matrix that the input is, zero around screens and beyond all rows."""
     screen = row // (OH * OW)
@@ -280,11 +307,30 @@ def _sent_back(gradient, out, place, inside, RELU: tl.constexpr):
 
 @triton.jit
 def _gradient_of_filters(
-    screens, gradient, out, sums, weight, bias,
-    B, C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, OC: tl.constexpr, KH: tl.constexpr, KW: tl.constexpr,
-    OH: tl.constexpr, OW: tl.constexpr, STRIDE: tl.constexpr, PADDING: tl.constexpr,
-    RELU: tl.constexpr, PLANES: tl.constexpr, OF_PIECE: tl.constexpr, PIECES: tl.constexpr,
-    ROWS: tl.constexpr, FILTERS: tl.constexpr, TAPS: tl.constexpr, PRODUCTS: tl.constexpr,
+    screens,
+    gradient,
+    out,
+    sums,
+    weight,
+    bias,
+    B,
+    C: tl.constexpr,
+    H: tl.constexpr,
+    W: tl.constexpr,
+    OC: tl.constexpr,
+    KH: tl.constexpr,
+    KW: tl.constexpr,
+    OH: tl.constexpr,
+    OW: tl.constexpr,
+    STRIDE: tl.constexpr,
+    PADDING: tl.constexpr,
+    RELU: tl.constexpr,
+    OF_PIECE: tl.constexpr,
+    PIECES: tl.constexpr,
+    ROWS: tl.constexpr,
+    FILTERS: tl.constexpr,
+    TAPS: tl.constexpr,
+    PRODUCTS: tl.constexpr,
 ):
     """A tile of the gradient, or, with several pieces, one piece of its sums: over some of the output's places."""
     tap = tl.program_id(0) * TAPS + tl.arange(0, TAPS)
@@ -295,8 +341,7 @@ def _gradient_of_filters(
     for first in range(0, OF_PIECE, ROWS):
         row = piece * OF_PIECE + first + tl.arange(0, ROWS)
         inside = (row < B * OH * OW)[None, :] & (channel < OC)[:, None]
-        place = _place(row[None, :], channel[:, None], OC, OH, OW, PLANES)
-        above = _sent_back(gradient, out, place, inside, RELU)
+        above = _sent_back(gradient, out, row[None, :] * OC + channel[:, None], inside, RELU)
         seen = _seen(screens, row, tap, B, C, H, W, KH, KW, OH, OW, STRIDE, PADDING)
         of_weights = tl.dot(above, seen.to(above.dtype), of_weights, input_precision=PRODUCTS)
         of_biases += tl.sum(above.to(tl.float32), axis=1)
@@ -314,9 +359,15 @@ def _gradient_of_filters(
 
 @triton.jit
 def _sum_of_pieces(
-    sums, weight, bias,
-    C: tl.constexpr, KERNEL: tl.constexpr, NUMBERS: tl.constexpr,
-    PIECES: tl.constexpr, ROOM: tl.constexpr, BLOCK: tl.constexpr,
+    sums,
+    weight,
+    bias,
+    C: tl.constexpr,
+    KERNEL: tl.constexpr,
+    NUMBERS: tl.constexpr,
+    PIECES: tl.constexpr,
+    ROOM: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     """Of each weight and bias; weights from (OC, KH, KW, C) to (OC, C, KH, KW)."""
     number = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -331,10 +382,26 @@ def _sum_of_pieces(
 
 @triton.jit
 def _gradient_of_screens(
-    filters, gradient, out, result,
-    B, C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, OC: tl.constexpr, KH: tl.constexpr, KW: tl.constexpr,
-    OH: tl.constexpr, OW: tl.constexpr, STRIDE: tl.constexpr, PADDING: tl.constexpr,
-    RELU: tl.constexpr, PLANES: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr, TAPS: tl.constexpr, PRODUCTS: tl.constexpr,
+    filters,
+    gradient,
+    out,
+    result,
+    B,
+    C: tl.constexpr,
+    H: tl.constexpr,
+    W: tl.constexpr,
+    OC: tl.constexpr,
+    KH: tl.constexpr,
+    KW: tl.constexpr,
+    OH: tl.constexpr,
+    OW: tl.constexpr,
+    STRIDE: tl.constexpr,
+    PADDING: tl.constexpr,
+    RELU: tl.constexpr,
+    ROWS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+    TAPS: tl.constexpr,
+    PRODUCTS: tl.constexpr,
 ):
     """Pixels that lie alike to the stride, one kind (phase) in a program, are seen by the same weights of a filter."""
     HEIGHT: tl.constexpr = (H + STRIDE - 1) // STRIDE
@@ -354,7 +421,7 @@ def _gradient_of_screens(
     sums = tl.zeros((ROWS, CHANNELS), dtype=tl.float32)
     for first in range(0, DOWN * ACROSS * OC, TAPS):
         tap = first + tl.arange(0, TAPS)
-        filter = tap % OC
+        of = tap % OC
         down = tap // (OC * ACROSS)
         across = tap // OC % ACROSS
         kh = first_down + down * STRIDE
@@ -363,9 +430,9 @@ def _gradient_of_screens(
         ow = last_ow[:, None] - across[None, :]
         known = (kh < KH) & (kw < KW) & (tap < DOWN * ACROSS * OC)
         inside = known[None, :] & (screen < B)[:, None] & (oh >= 0) & (oh < OH) & (ow >= 0) & (ow < OW)
-        place = _place((screen[:, None] * OH + oh) * OW + ow, filter[None, :], OC, OH, OW, PLANES)
+        place = ((screen[:, None] * OH + oh) * OW + ow) * OC + of[None, :]
         above = _sent_back(gradient, out, place, inside, RELU)
-        place = ((filter * KH + kh) * KW + kw)[:, None] * C + channel[None, :]
+        place = ((of * KH + kh) * KW + kw)[:, None] * C + channel[None, :]
         weights = tl.load(filters + place, mask=known[:, None] & (channel < C)[None, :], other=0.0)
         sums = tl.dot(above, weights.to(above.dtype), sums, input_precision=PRODUCTS)
     inside = ((screen < B) & (h < H) & (w < W))[:, None] & (channel < C)[None, :]

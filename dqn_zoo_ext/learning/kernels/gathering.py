@@ -77,9 +77,26 @@ def _widest(frames: Tensor) -> torch.dtype:
 
 @triton.jit
 def _gather(
-    chosen, frames, actions, rewards, ends, cuts, ages, obs_tm1, obs_t, a_tm1, r_t, discount_t, cells, gamma,
-    N_ENVS: tl.constexpr, N_STEPS: tl.constexpr, STACK: tl.constexpr, REPEATS_FIRST: tl.constexpr,
-    WORDS: tl.constexpr, BLOCK: tl.constexpr,
+    chosen,
+    frames,
+    actions,
+    rewards,
+    ends,
+    cuts,
+    ages,
+    obs_tm1,
+    obs_t,
+    a_tm1,
+    r_t,
+    discount_t,
+    cells,
+    gamma,
+    N_ENVS: tl.constexpr,
+    N_STEPS: tl.constexpr,
+    STACK: tl.constexpr,
+    REPEATS_FIRST: tl.constexpr,
+    WORDS: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     """One frame of one window; the first program of each window also says what happened in it."""
     sample = tl.program_id(0)

@@ -238,9 +238,7 @@ class FrameRing(Rows):
 
         repeats_first = self.stack_start == "repeat"
         arrays = (self.frames, self.actions_taken, self.rewards_received, self.ends, self.cuts, self.ages)
-        windows = gathered(
-            Cells(*arrays, self.n_envs, self.n_steps, self.gamma, self.stack, repeats_first), cells
-        )
+        windows = gathered(Cells(*arrays, self.n_envs, self.n_steps, self.gamma, self.stack, repeats_first), cells)
         shape = (len(cells), *self.obs_shape)
         return Batch(
             obs_tm1=windows.obs_tm1.view(shape),
@@ -345,4 +343,6 @@ def _step_over(cuts: Tensor, ranks: Tensor) -> Tensor:
 
     With cut cells c_0 < c_1 < ..., the cell of rank u lies as many places after u as there are i with c_i - i <= u.
     """
-    return ranks + torch.searchsorted(cuts - torch.arange(len(cuts)), ranks, right=True)
+    # NumPy's: PyTorch's shares even this out among threads, and waits for them while emulators keep all cores busy
+    before = np.searchsorted(cuts.numpy() - np.arange(len(cuts)), ranks.numpy(), side="right")
+    return ranks + torch.from_numpy(before)
