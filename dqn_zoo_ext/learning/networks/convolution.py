@@ -50,8 +50,8 @@ class Layers(nn.Sequential):
         layers = list(self)
         while layers:
             layer = layers.pop(0)
-            joins_relu = isinstance(layer, Convolution | Dense) and bool(layers) and isinstance(layers[0], nn.ReLU)
-            if joins_relu and _can_be_by_kernels(input) and not layer._forward_hooks:
+            relu_follows = bool(layers) and isinstance(layers[0], nn.ReLU) and not layer._forward_hooks
+            if relu_follows and isinstance(layer, Convolution | Dense) and _can_be_by_kernels(input):
                 layers.pop(0)
                 input = layer.by_kernels(input, relu=True)  # noqa: A001
             else:

@@ -22,7 +22,7 @@ def played(shape: tuple[int, int, int], n_steps: int, stack_start: str) -> Frame
         N_ENVS,
         n_steps=n_steps,
         gamma=0.99,
-        stack_start=stack_start,  # type: ignore[arg-type]
+        stack_start=stack_start,
     )
     stacks, fresh = np.zeros((N_ENVS, *shape), np.uint8), np.ones(N_ENVS, bool)
     for _ in range(80):
