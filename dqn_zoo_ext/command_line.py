@@ -135,6 +135,12 @@ def prepare(options: argparse.Namespace) -> None:
     load_plug_ins(options.gym_packages)
     if options.num_threads > 0:
         torch.set_num_threads(options.num_threads)
+    elif _computes_on_gpu(getattr(options, "device", "cpu")):
+        torch.set_num_threads(1)  # what is left to the CPU is small, and the emulators want all cores
+
+
+def _computes_on_gpu(device: str) -> bool:
+    return device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
 
 
 def find_agent(options: argparse.Namespace) -> Agent:

@@ -1,6 +1,7 @@
 """For all tests: two short runs to look at, and as many threads as there are cores, over all processes together."""
 
 import atexit
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # some tests run beside others, in processes of their own
+if shutil.which("nvidia-smi") is None:  # kernels for a GPU are interpreted; Triton looks when it is first imported
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -21,6 +24,10 @@ for _variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HF_HUB_O
     os.environ.pop(_variable, None)
 
 import dqn_zoo_ext  # noqa: E402, F401  # before any test imports PyTorch, as in the commands
+
+# a GPU's kernels: tests/gpu runs them where there is one
+interpreted = importlib.util.find_spec("triton") is not None and os.environ.get("TRITON_INTERPRET") == "1"
+collect_ignore = [] if interpreted else ["learning/kernels"]
 
 pytest_plugins = ["hub_fixtures", "postgres_fixtures", "tracker_fixtures"]
 

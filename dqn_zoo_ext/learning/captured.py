@@ -1,20 +1,21 @@
 """Updates on draws from a ring, as one graph of the GPU: a single launch instead of a hundred.
 
 A graph repeats the same operations on the same memory. What differs from one update to the next is therefore written
-into memory before it: which windows were drawn, with which weights, and the learning rate.
+into memory before it: which windows were drawn, and the learning rate. Where the device itself draws by priorities, the
+draw and the filing of what was found are a part of the graph, and so is the generator that it draws from.
 """
 
 import contextlib
 import warnings
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from dqn_zoo_ext.learning.learner import Improvement, Learner
-from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
+from dqn_zoo_ext.learning.policies import QNetwork
 from dqn_zoo_ext.learning.replay import Draw, FrameRing
 
 _UPDATES_BEFORE = 3
@@ -31,11 +32,18 @@ class Graph(Protocol):
         ...
 
 
-class CudaGraph:
-    """A graph of CUDA."""
+Capture = Callable[[Work, Sequence[torch.Generator]], Graph]
+"""Makes a graph of work that draws from these generators, beside PyTorch's own."""
 
-    def __init__(self, work: Work) -> None:
+
+class CudaGraph:
+    """A graph of CUDA. generators: those of another device are left alone."""
+
+    def __init__(self, work: Work, generators: Sequence[torch.Generator] = ()) -> None:
         self._graph = torch.cuda.CUDAGraph()
+        for generator in generators:
+            if generator.device.type == "cuda":
+                self._graph.register_generator_state(generator)
         # what other threads do meanwhile (a checkpoint is written, rows of the replay with it) is no part of it
         with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._improvement = work()
@@ -54,13 +62,13 @@ class OneByOne:
 
 
 class CapturedUpdates:
-    """One update for each ``update``: the first few as ever, then as a graph. Both give the same numbers, to the bit.
+    """Updates, of which the first few are made as ever, then as a graph. Both give the same numbers, to the bit.
 
     capture: makes the graph; tests without a GPU have one that does the work anew. If it fails (a loss of somebody
     else's that reads a number, say), it is said in a warning, and updates go on as they began. ValueError unless the
     ring's rows lie on the learning device, or if the learner would read numbers within an update.
 
-    Numbers are looked at up to 32 updates later. If one is not finite its windows are made again, and by then the
+    Numbers are looked at up to 64 updates later. If one is not finite its windows are made again, and by then the
     oldest rows of a full ring may show later transitions.
 
     It is made for the memory that weights, optimizer and ring have now, and ``fits`` no other.
@@ -72,7 +80,7 @@ class CapturedUpdates:
         ring: FrameRing,
         batch_size: int,
         optimizer: torch.optim.Optimizer,
-        capture: Callable[[Work], Graph] = CudaGraph,
+        capture: Capture = CudaGraph,
     ) -> None:
         if ring.storage != ring.device:
             raise ValueError(f"the ring's rows lie on {ring.storage}, and updates are made on {ring.device}")
@@ -85,9 +93,8 @@ class CapturedUpdates:
         self._learner = learner
         self._ring = ring
         self._capture = capture
-        self._drawn = Draw(
-            torch.zeros(batch_size, dtype=torch.int64, device=ring.device), torch.ones(batch_size, device=ring.device)
-        )
+        self._drawn: Draw | None = None
+        """Where each draw is written; made as the first one is."""
         self._updates = 0
         self._graph: Graph | None = None
 
@@ -96,16 +103,42 @@ class CapturedUpdates:
         same_memory = ring is self._ring and self._optimizer.state is self._state_of_optimizer
         return same_memory and batch_size == self._batch_size
 
-    def update(self, draw: Draw) -> Loss:
-        """One step on these windows; losses and priorities stay as they are until the next one."""
-        for static, new in zip(self._drawn, draw, strict=True):
-            static.copy_(new, non_blocking=True)
-        with torch.cuda.device(self._ring.device) if self._ring.device.type == "cuda" else contextlib.nullcontext():
+    def updates(self, count: int) -> Iterator[None]:
+        """Make `count` updates, each when it is asked for. ValueError while there is nothing to draw."""
+        if self._ring.draws_on_device:
+            self._ring.need_something_to_draw()
+            for _ in range(count):
+                self._update()
+                yield
+        else:
+            for draw in self._ring.draws(self._batch_size, count):
+                self._update(draw)
+                yield
+
+    def _update(self, draw: Draw | None = None) -> None:
+        """One step on these windows, or on those that are drawn as a part of it."""
+        if draw is not None:
+            self._write(draw)
+        with _on(self._ring.device):
             improvement = self._improved()
+        if draw is None:  # what was drawn stays in its memory until the next update
+            assert self._drawn is not None
+            draw = self._drawn.copied()
+        else:
+            self._ring.learned_from(draw.cells, improvement.loss.priority)
         # the numbers are read later, and the windows made again then: the ring may have gone on by a few rows
         self._learner.note(improvement._replace(numbers=improvement.numbers.clone()), lambda: self._ring.batch_of(draw))
         self._updates += 1
-        return improvement.loss
+
+    def _write(self, draw: Draw) -> Draw:
+        """Where the work finds it."""
+        if self._drawn is None:
+            self._drawn = draw.copied()
+            return self._drawn
+        for static, new in zip(self._drawn, draw, strict=True):
+            if static is not None and new is not None:
+                static.copy_(new, non_blocking=True)
+        return self._drawn
 
     def _improved(self) -> Improvement:
         if self._updates < _UPDATES_BEFORE:
@@ -116,14 +149,27 @@ class CapturedUpdates:
 
     def _captured(self) -> Graph:
         try:
-            return self._capture(self._work)
+            return self._capture(self._work, self._ring.generators)
         except RuntimeError as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             warnings.warn(f"updates are not captured as one graph, and slower: {reason}", stacklevel=2)
             return OneByOne(self._work)
 
     def _work(self) -> Improvement:
-        return self._learner.improve(self._ring.batch_of(self._drawn))
+        if not self._ring.draws_on_device:
+            assert self._drawn is not None  # set before
+            return self._improved_on(self._drawn)
+        draw = self._write(self._ring.draw(self._batch_size))
+        improvement = self._improved_on(draw)
+        self._ring.learned_from(draw.cells, improvement.loss.priority)
+        return improvement
+
+    def _improved_on(self, draw: Draw) -> Improvement:
+        batch, target = self._ring.batch_of(draw), self._learner.target
+        if not (batch.obs_t.is_cuda and isinstance(target, QNetwork)):
+            return self._learner.improve(batch)
+        with target.looking_ahead(batch.obs_t):
+            return self._learner.improve(batch)
 
     def _beside_the_main_stream(self) -> Improvement:
         if self._ring.device.type != "cuda":
@@ -134,6 +180,13 @@ class CapturedUpdates:
             improvement = self._work()
         main.wait_stream(beside)
         return improvement
+
+
+def _on(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """With `device` as the present one, without changing what is so already: that takes time in each update."""
+    if device.type != "cuda" or device.index in (None, torch.cuda.current_device()):
+        return contextlib.nullcontext()
+    return torch.cuda.device(device)
 
 
 def can_be_captured(optimizer: torch.optim.Optimizer) -> bool:

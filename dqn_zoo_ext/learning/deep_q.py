@@ -12,7 +12,7 @@ An algorithm adds a ``loss`` and nothing else. What differs from ``stable_baseli
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -29,10 +29,9 @@ from dqn_zoo_ext import registry
 from dqn_zoo_ext.keywords import signature_of
 from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
 from dqn_zoo_ext.learning.captured import (
+    Capture,
     CapturedUpdates,
     CudaGraph,
-    Graph,
-    Work,
     can_be_captured,
     keep_on_device,
     set_rate,
@@ -118,7 +117,7 @@ class DeepQ(TrainingLoop, Model):
         """Whether the next ``learn`` goes on exactly where a restored state left off (``deep_q_state.restore``)."""
         self._transitions_to_learn_from = 0
         self._first_update_after = 0
-        self.capture: Callable[[Work], Graph] | None = None
+        self.capture: Capture | None = None
         """What makes one graph of an update; None: updates are made operation by operation."""
         self._captured: CapturedUpdates | None = None
         self._learner: Learner | None = None
@@ -316,21 +315,25 @@ class DeepQ(TrainingLoop, Model):
         self.learner.updates_made = self._n_updates
         if isinstance(self.replay_buffer, FrameRing):
             self.replay_buffer.anneal(self.num_timesteps, self._total_timesteps)
-        captured = self._captured_updates(batch_size)
-        for _ in range(gradient_steps):
-            self._update(batch_size, captured)
+        for _ in self._updates(gradient_steps, batch_size):
             self._n_updates += 1
             if self.target_update_unit == "updates" and self._n_updates % self.target_update_interval == 0:
                 copy_weights(self.q_net, self.q_net_target, self.tau)
 
-    def _update(self, batch_size: int, captured: CapturedUpdates | None) -> None:
-        replay = self.replay_buffer
-        if isinstance(replay, FrameRing):
-            draw = replay.draw(batch_size)
-            loss = captured.update(draw) if captured is not None else self.learner.update(replay.batch_of(draw))
-            replay.learned_from(draw.cells, loss.priority)
+    def _updates(self, count: int, batch_size: int) -> Iterator[None]:
+        """Makes so many updates, each when it is asked for."""
+        replay, captured = self.replay_buffer, self._captured_updates(batch_size)
+        if captured is not None:
+            yield from captured.updates(count)
+        elif isinstance(replay, FrameRing):
+            for draw in replay.draws(batch_size, count):
+                loss = self.learner.update(replay.batch_of(draw))
+                replay.learned_from(draw.cells, loss.priority)
+                yield
         else:
-            self.learner.update(self._draw(batch_size))
+            for _ in range(count):
+                self.learner.update(self._draw(batch_size))
+                yield
 
     def _draw(self, batch_size: int) -> Batch:
         """A batch such as updates learn from."""

@@ -15,9 +15,10 @@ from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.finite import LossOfBatch, NotFinite, What, names_not_finite, not_finite
 from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.networks.stochastic import drawing
+from dqn_zoo_ext.learning.reading import Reading
 from dqn_zoo_ext.state import State
 
-_UPDATES_PER_READING = 32  # their batches are held meanwhile: 58 MB of Atari's at 32 samples
+_UPDATES_PER_READING = 32  # their batches may be held meanwhile: 58 MB of Atari's at 32 samples
 
 
 MakeBatch = Callable[[], Batch]
@@ -48,7 +49,8 @@ class Learner:
     - At 1, a loss that is not finite stops the update before anything has changed, and so does a gradient where its
       norm is limited, as the norm is known then. Any other gradient is found by the next loss, in ``weight.grad``.
     - Above 1, the norms of all layers' gradients are kept for each update, and its batch, until they are read; by then
-      the networks have been improved on later batches too.
+      the networks have been improved on later batches too. A GPU is told then to bring them, and they are looked at
+      when the next ones are due: nobody waits in the middle of many updates, and a number is up to twice as old.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class Learner:
     ) -> None:
         self._loss = loss
         self._online = online
-        self._target = target.requires_grad_(False)  # its values are targets: no graph is built for them
+        self.target = target.requires_grad_(False)  # its values are targets: no graph is built for them
         self._optimizer = optimizer
         self._max_grad_norm = max_grad_norm
         self._weights = {name: weight for name, weight in online.named_parameters() if weight.requires_grad}
@@ -75,6 +77,7 @@ class Learner:
         """Updates before the next one, which has the number after it; whoever counts over several learners sets it."""
         self._last_batch: MakeBatch | None = None
         self._unread: list[_Unread] = []
+        self._sent_for: tuple[list[_Unread], Reading] | None = None
         self._sums = [0.0, 0.0]  # of mean losses and mean priorities, since the last reading for the log
         self._updates_summed = 0
 
@@ -89,8 +92,8 @@ class Learner:
 
         Unless `updates_per_reading` is 1 it reads no number, so that it can be captured as a graph.
         """
-        with drawing(self._online, self._target):
-            loss = self._loss(self._online, self._target, batch)
+        with drawing(self._online, self.target):
+            loss = self._loss(self._online, self.target, batch)
         mean_loss = (batch.weights * loss.per_sample).mean()
         if self._reads_at_once and not math.isfinite(mean_loss.item()):
             raise self._cause_of_loss(batch)
@@ -111,7 +114,7 @@ class Learner:
             return
         self._unread.append(_Unread(self.updates_made, batch, improvement.numbers))
         if len(self._unread) >= self.updates_per_reading:
-            self._read()
+            self._send_for_unread()
 
     def check(self) -> None:
         """Read what is still unread, and look at all weights; NotFinite if anything is wrong."""
@@ -145,7 +148,7 @@ class Learner:
         """Count and sum on from `state`; networks and optimizer are for others to restore. KeyError if incomplete."""
         sums, summed, made = state["sums"], state["updates_summed"], state["updates_made"]
         self._sums, self._updates_summed, self.updates_made = list(sums), summed, made
-        self._unread, self._last_batch = [], None
+        self._unread, self._sent_for, self._last_batch = [], None, None
 
     @property
     def _reads_at_once(self) -> bool:
@@ -174,11 +177,26 @@ class Learner:
         self._updates_summed += 1
 
     def _read(self) -> None:
-        if not self._unread:
-            return
+        if self._unread:
+            self._send_for_unread()
+        self._look()
+
+    def _send_for_unread(self) -> None:
+        """Look at what was sent for before, and at what is sent for now only if that is here at once."""
         unread, self._unread = self._unread, []
+        reading = Reading(torch.stack([each.numbers for each in unread]))
+        self._look()
+        self._sent_for = unread, reading
+        if reading.at_once:
+            self._look()
+
+    def _look(self) -> None:
+        """At the numbers that were sent for."""
+        if self._sent_for is None:
+            return
+        (unread, reading), self._sent_for = self._sent_for, None
         layers = list(self._gradients())
-        for update, numbers in zip(unread, torch.stack([each.numbers for each in unread]).tolist(), strict=True):
+        for update, numbers in zip(unread, reading.tolist(), strict=True):
             mean_loss, mean_priority, *norms = numbers
             if not math.isfinite(mean_loss):
                 raise self._error("loss", [], update.update, update.batch())
@@ -188,7 +206,7 @@ class Learner:
             self._add(mean_loss, mean_priority)
 
     def _weights_not_finite(self) -> list[str]:
-        targets = [(f"target.{name}", weight) for name, weight in self._target.named_parameters()]
+        targets = [(f"target.{name}", weight) for name, weight in self.target.named_parameters()]
         return names_not_finite([*targets, *self._weights.items()])
 
     def _cause_of_loss(self, batch: Batch) -> NotFinite:
@@ -208,7 +226,7 @@ class Learner:
         return None if self._last_batch is None else self._last_batch()
 
     def _error(self, what: What, layers: list[str], update: int, batch: Batch | None) -> NotFinite:
-        return not_finite(what, layers, update, batch, self._online, self._target, self._optimizer)
+        return not_finite(what, layers, update, batch, self._online, self.target, self._optimizer)
 
 
 def copy_weights(online: nn.Module, target: nn.Module, tau: float) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from dqn_zoo_ext.registry import register_loss
 
@@ -28,9 +29,7 @@ def huber(td_error: Tensor, delta: float = 1.0) -> Tensor:
     td_error: any shape; returns the same shape.
     Source: Mnih et al. 2015, Methods ("clip the error term from the update to be between -1 and 1").
     """
-    size = td_error.abs()
-    quadratic = size.clamp(max=delta)
-    return 0.5 * quadratic**2 + delta * (size - quadratic)
+    return nn.functional.huber_loss(td_error, torch.zeros_like(td_error), reduction="none", delta=delta)
 
 
 @register_loss("mse")

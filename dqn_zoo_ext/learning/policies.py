@@ -5,10 +5,11 @@ They extend Stable-Baselines3's ``DQNPolicy``: saving, loading and ``predict`` a
 """
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
@@ -24,6 +25,12 @@ from dqn_zoo_ext.learning.networks.stochastic import drawing
 from dqn_zoo_ext.learning.networks.torsos import ScreenTorso
 from dqn_zoo_ext.learning.precision import Precision, computing, scaled_screens
 from dqn_zoo_ext.registry import register_policy
+
+
+class _SeenAhead(NamedTuple):
+    obs: Tensor
+    features: Tensor
+    stream: torch.cuda.Stream
 
 
 class QNetwork(SB3QNetwork):
@@ -47,6 +54,7 @@ class QNetwork(SB3QNetwork):
     ) -> None:
         torso = make_torso()
         self.precision: Precision = "fp32"
+        self._seen_ahead: _SeenAhead | None = None
         super().__init__(features_extractor=torso, features_dim=torso.features_dim, **named)
         self.make_torso = make_torso
         scaled = self.normalize_images and is_image_space(self.observation_space)
@@ -80,12 +88,32 @@ class QNetwork(SB3QNetwork):
 
     def torso(self, obs: PyTorchObs) -> Tensor:
         """Features, (B, features_dim), of type float32 in any `precision`."""
+        if self._seen_ahead is not None and self._seen_ahead.obs is obs:
+            torch.cuda.current_stream().wait_stream(self._seen_ahead.stream)
+            return self._seen_ahead.features
         torso = self.features_extractor
         if not self._sees_screens or not isinstance(obs, Tensor):
             return self.extract_features(obs, torso)
         with computing(self.precision, obs.device):
             features: Tensor = torso(scaled_screens(obs, self.precision))
         return features.float()
+
+    @contextlib.contextmanager
+    def looking_ahead(self, obs: Tensor) -> Iterator[None]:
+        """Inside, ``torso`` knows the features of `obs`, this very tensor: they are made beside what is done meanwhile.
+
+        For a GPU, of which a batch of 32 takes a part only. No gradients flow through them.
+        """
+        main, beside = torch.cuda.current_stream(), torch.cuda.Stream()
+        beside.wait_stream(main)
+        with torch.cuda.stream(beside), torch.no_grad():
+            features = self.torso(obs)
+        self._seen_ahead = _SeenAhead(obs, features, beside)
+        try:
+            yield
+        finally:
+            self._seen_ahead = None
+            main.wait_stream(beside)
 
     def values(self, features: Tensor) -> Tensor:
         """The expected returns, (B, A), for the torso's features."""

@@ -4,17 +4,21 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.logger import Logger
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.algorithms import DQN, ImpalaDQN
+from dqn_zoo_ext.algorithms import DQN, ImpalaDQN, PrioritizedDQN, Rainbow
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
-from dqn_zoo_ext.learning.captured import keep_on_device
+from dqn_zoo_ext.learning.captured import CudaGraph, keep_on_device
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.parts import parts_of
+from dqn_zoo_ext.learning.reading import Reading
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.replay.staging import Staging
 from dqn_zoo_ext.learning.saved import deep_q_state
 from dqn_zoo_ext.storage.exact.state_file import copied, read_state, write_state
 
@@ -53,11 +57,12 @@ def weights(model: DeepQ) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("algorithm", LADDER, ids=lambda each: each.__name__)
 def test_captured_equals_eager_to_the_bit(algorithm: type[DeepQ]) -> None:
-    eager, captured = small(algorithm), small(algorithm)
+    # one after the other: a model begins with the seed of everything that draws on the GPU, noise and fractions too
+    eager = small(algorithm)
     eager.capture = None
     keep_on_device(eager.policy.optimizer, eager.device)
-    for model in (eager, captured):
-        model.learn(120)
+    eager.learn(120)
+    captured = small(algorithm).learn(120)
     assert captured._captured is not None
     assert eager._n_updates == captured._n_updates > 10
     for one, other in zip(weights(eager), weights(captured), strict=True):
@@ -73,6 +78,69 @@ def test_updates_never_wait_for_the_gpu(algorithm: type[DeepQ]) -> None:
         model.train(8, 8)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("algorithm", [DQN, PrioritizedDQN], ids=lambda each: each.__name__)
+def test_nothing_waits_for_the_gpu_when_numbers_are_due_or_rows_are_added(algorithm: type[DeepQ]) -> None:
+    model = small(algorithm, buffer_size=4000).learn(200)  # past the rows whose stacks are checked
+    ring = model.replay_buffer
+    assert isinstance(ring, FrameRing)
+    obs = np.zeros((2, 4), np.float32)
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(9):  # 72 updates: numbers are sent for twice at least, and looked at once
+            ring.stacks_now(obs)
+            ring.add(obs, obs, np.zeros(2), np.zeros(2), np.zeros(2, bool), [{}] * 2)
+            model.train(8, 8)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    model.learner.check()
+
+
+@pytest.mark.parametrize("algorithm", [DQN, PrioritizedDQN, Rainbow], ids=lambda each: each.__name__)
+def test_updates_are_really_one_graph(algorithm: type[DeepQ]) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="updates are not captured")
+        model = small(algorithm).learn(60)
+    assert model._captured is not None
+    assert isinstance(model._captured._graph, CudaGraph)
+
+
+def test_priorities_of_captured_updates_are_those_of_eager_ones() -> None:
+    eager, captured = small(PrioritizedDQN), small(PrioritizedDQN)
+    eager.capture = None
+    keep_on_device(eager.policy.optimizer, eager.device)
+    states = [model.learn(120).replay_buffer.state() for model in (eager, captured)]  # type: ignore[union-attr]
+    for name, value in states[0].items():
+        assert torch.equal(value.cpu(), states[1][name].cpu()), name  # the generator's state among them
+
+
+def test_arrays_arrive_whole_while_the_gpu_is_busy() -> None:
+    """Far more of them than there are blocks of pinned memory."""
+    staging, busy = Staging(torch.device("cuda")), torch.rand(4096, 4096, device="cuda")
+    sent = []
+    for number in range(50):
+        busy = busy @ busy / busy.norm()
+        array = np.full((3, 7), number, np.int32)
+        sent.append(staging.brought(np.full(5, number, np.uint8), array, np.array([number % 2 == 0])))
+        array[:] = -1
+    for number, (small_ones, array_there, even) in enumerate(sent):
+        assert small_ones.tolist() == [number] * 5
+        assert array_there.tolist() == [[number] * 7] * 3
+        assert even.tolist() == [number % 2 == 0]
+
+
+def test_numbers_are_read_as_they_were_when_they_were_sent_for() -> None:
+    busy = torch.rand(4096, 4096, device="cuda")
+    numbers = torch.ones(4, 3, device="cuda")
+    for _ in range(20):
+        busy = busy @ busy / busy.norm()
+    numbers.mul_(2.0)
+    reading = Reading(numbers)
+    assert not reading.at_once
+    numbers.fill_(7.0)
+    assert reading.tolist() == [[2.0] * 3] * 4
 
 
 def playing_pong(**changes: Any) -> DQN:
@@ -109,6 +177,7 @@ def test_a_resumed_run_is_the_one_that_was_never_stopped(tmp_path: Path) -> None
     straight = small(DQN).learn(100)
     write_state(copied({"model": deep_q_state.state_of(straight)}), tmp_path)
     resumed = small(DQN)
+    resumed.set_logger(Logger(None, []))  # a run's model has one before its state is given back
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         deep_q_state.restore(resumed, read_state(tmp_path)["model"])

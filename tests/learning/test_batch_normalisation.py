@@ -1,6 +1,5 @@
 """Batch normalisation through the machine: its running statistics go where weights go, and only updates move them."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from stable_baselines3.common.logger import Logger
 from test_captured import Again
 
 from dqn_zoo_ext.algorithms import DQN
-from dqn_zoo_ext.learning.captured import Work, keep_on_device
+from dqn_zoo_ext.learning.captured import Capture, keep_on_device
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.learner import Learner
 from dqn_zoo_ext.learning.saved import deep_q_state
@@ -19,7 +18,7 @@ from dqn_zoo_ext.learning.saved import deep_q_state
 KWARGS = {"torso": "mlp", "torso_kwargs": {"net_arch": [6, 6], "normalization": "batch"}, "net_arch": []}
 
 
-def model(capture: Callable[[Work], Any] | None = None, **changes: Any) -> DQN:
+def model(capture: Capture | None = None, **changes: Any) -> DQN:
     arguments: dict[str, Any] = {"learning_starts": 20, "batch_size": 8, "buffer_size": 90, "seed": 3, **changes}
     made = DQN(
         "MlpPolicy",

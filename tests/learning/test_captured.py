@@ -1,6 +1,6 @@
 """Captured updates, with a stand-in for the GPU's graph: the same memory, the same numbers, and nothing that waits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN, ImpalaDQN, PrioritizedDQN
 from dqn_zoo_ext.learning.batch import Batch
-from dqn_zoo_ext.learning.captured import CapturedUpdates, Work, can_be_captured, keep_on_device
+from dqn_zoo_ext.learning.captured import Capture, CapturedUpdates, Work, can_be_captured, keep_on_device
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.finite import NotFinite
 from dqn_zoo_ext.learning.learner import Improvement, Learner
@@ -31,7 +31,8 @@ class Again:
 
     made = 0
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, generators: Sequence[torch.Generator] = ()) -> None:
+        del generators
         Again.made += 1
         self._work = work
         self._first: Improvement | None = None
@@ -46,7 +47,7 @@ class Again:
         return self._first
 
 
-def trained(algorithm: type[DeepQ], capture: Callable[[Work], Any] | None, agent_steps: int = 120) -> DeepQ:
+def trained(algorithm: type[DeepQ], capture: Capture | None, agent_steps: int = 120) -> DeepQ:
     model = algorithm(
         "MlpPolicy",
         make_vec_env("CartPole-v1", n_envs=2, seed=0),
@@ -137,7 +138,7 @@ def test_what_cannot_be_captured_is_refused() -> None:
 
 
 def test_a_capture_that_fails_is_said_and_updates_go_on() -> None:
-    def fails(_: Work) -> Any:
+    def fails(*_: Any) -> Any:
         raise RuntimeError("operation not permitted when stream is capturing\nand more")
 
     plain = trained(DQN, None)

@@ -264,7 +264,7 @@ class Unwatched(Learner):
     """The bare update."""
 
     def update(self, batch: Batch) -> Loss:
-        loss = self._loss(self._online, self._target, batch)
+        loss = self._loss(self._online, self.target, batch)
         self._optimizer.zero_grad()
         (batch.weights * loss.per_sample).mean().backward()
         if self._max_grad_norm is not None:

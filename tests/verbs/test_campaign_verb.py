@@ -33,14 +33,14 @@ from dqn_zoo_ext.registry import register_algorithm
 class Small(DoubleDQN):
     pass
 
-update, broken = DQN._update, Path(__file__).with_suffix(".broken")
+update, broken = DQN.train, Path(__file__).with_suffix(".broken")
 
 def breaks(self, *arguments):
     if broken.exists() and self.settings is None and type(self) is DQN and self.seed == 2:
         raise RuntimeError("the accelerator has gone\\nfor good")
     return update(self, *arguments)
 
-DQN._update = breaks
+DQN.train = breaks
 """
 
 SMALL = """\
@@ -62,7 +62,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     file.with_suffix(".py").write_text(PLUG_IN)
     monkeypatch.setattr(registry.algorithms, "_entries", dict(registry.algorithms._entries))
     monkeypatch.setattr(registry, "_defaults_of_algorithm", {})
-    monkeypatch.setattr(DQN, "_update", DQN._update)
+    monkeypatch.setattr(DQN, "train", DQN.train)
     monkeypatch.syspath_prepend(file.parent)
     monkeypatch.delitem(sys.modules, "small_plugin", raising=False)
     importlib.import_module("small_plugin")

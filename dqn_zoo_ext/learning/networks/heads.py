@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dqn_zoo_ext.learning.networks.activations import Activation, activation_class
+from dqn_zoo_ext.learning.networks.convolution import Layers
 from dqn_zoo_ext.learning.networks.layers import MakeLayer, linear
 from dqn_zoo_ext.registry import register_head
 
@@ -16,7 +17,7 @@ Features = Annotated[int, Field(ge=1)]
 
 
 @register_head("linear")
-class LinearHead(nn.Sequential):
+class LinearHead(Layers):
     """Hidden layers of `net_arch` units, then a layer without activation.
 
     n_outputs: numbers for each action, as many as the distribution needs. layer: makes the layers.
@@ -37,8 +38,7 @@ class LinearHead(nn.Sequential):
 
     def forward(self, features: Tensor) -> Tensor:
         """See above."""
-        for layer in self:
-            features = layer(features)
+        features = super().forward(features)
         return features.view(*features.shape[:-1], *self.shape)
 
 

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from dqn_zoo_ext.learning.networks.convolution import Dense, dense
 from dqn_zoo_ext.learning.networks.stochastic import Stochastic
 from dqn_zoo_ext.registry import register_layer
 
@@ -18,7 +19,7 @@ MakeLayer = Callable[[int, int], nn.Module]
 @register_layer("linear")
 def linear(in_features: int, out_features: int) -> nn.Linear:
     """PyTorch's dense layer."""
-    return nn.Linear(in_features, out_features)
+    return Dense(in_features, out_features)
 
 
 @register_layer("noisy")
@@ -46,7 +47,7 @@ class NoisyLinear(Stochastic):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Noise as ``draws`` says."""
-        mean = nn.functional.linear(inputs, self.weight, self.bias)
+        mean = dense(inputs, self.weight, self.bias)
         if self.draws == "nothing":
             return mean
         rows = len(inputs) if self.draws == "for_each_row" else 1

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.learning.networks.activations import Activation, activation_class
+from dqn_zoo_ext.learning.networks.convolution import Convolution, Dense, Layers
 from dqn_zoo_ext.registry import register_torso, torsos
 
 Features = Annotated[int, Field(ge=1)]
@@ -88,9 +89,9 @@ class ScreenTorso(BaseFeaturesExtractor):
     ) -> None:
         flat = math.prod(maps)
         super().__init__(observation_space, features_dim or flat)
-        self.cnn = nn.Sequential(*layers, nn.Flatten())
-        dense = [] if features_dim is None else [nn.Linear(flat, features_dim), self.activation()]
-        self.linear = nn.Sequential(*dense)
+        self.cnn = Layers(*layers, nn.Flatten())
+        dense = [] if features_dim is None else [Dense(flat, features_dim), self.activation()]
+        self.linear = Layers(*dense)
 
     def forward(self, observations: Tensor) -> Tensor:
         """(B, C, H, W) floats to features, (B, features_dim)."""
@@ -140,7 +141,7 @@ class ConvolutionalTorso(ScreenTorso):
             height, width = ((size + 2 * pad - kernel) // stride + 1 for size in (height, width))
             if height < 1 or width < 1:
                 raise self.too_small(observation_space, self._least_side(padding))
-            layers += [nn.Conv2d(channels, out_channels, kernel, stride, padding=pad), self.activation()]
+            layers += [Convolution(channels, out_channels, kernel, stride, pad), self.activation()]
             channels = out_channels
         super().__init__(observation_space, layers, (channels, height, width), features_dim)
         _initialize(self, initialization, bias)

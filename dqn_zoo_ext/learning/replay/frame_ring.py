@@ -1,5 +1,6 @@
 """Experience replay. ``FrameRing`` keeps every frame once: a million Atari transitions in 7.1 GB instead of 56.4."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,9 @@ from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
 from dqn_zoo_ext.learning.batch import Batch
+from dqn_zoo_ext.learning.kernels import have_triton
 from dqn_zoo_ext.learning.replay.rows import Rows
+from dqn_zoo_ext.learning.replay.staging import Staging
 from dqn_zoo_ext.registry import register_replay_buffer, replay_buffers
 
 replay_buffers.add("sb3", ReplayBuffer)
@@ -21,10 +24,14 @@ _ROWS_CHECKED = 32  # how many of the first rows are compared with the stacks th
 
 
 class Draw(NamedTuple):
-    """B windows that were chosen. cells: (B,) int64, where they start. weights: (B,) importance weights."""
+    """B windows that were chosen. cells: (B,) int64, where they start. weights: (B,) importance; None: all alike."""
 
     cells: Tensor
-    weights: Tensor
+    weights: Tensor | None
+
+    def copied(self) -> "Draw":
+        """The same, in memory of its own."""
+        return Draw(self.cells.clone(), None if self.weights is None else self.weights.clone())
 
 
 @register_replay_buffer("frame_ring")
@@ -56,6 +63,7 @@ class FrameRing(Rows):
 
     def __init__(self, *arguments: Any, end_copies: Annotated[int, Field(ge=1)] = 1, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
+        self._staging = Staging(self.storage)
         self.end_copies = end_copies
         self._end_cells = np.zeros(0, dtype=np.int64)
         """Ends that are there still, counted from the first row ever added, ascending; kept if `end_copies` asks."""
@@ -76,18 +84,23 @@ class FrameRing(Rows):
         """
         self._forget_overwritten()
         cells = slice(self.pos * self.n_envs, (self.pos + 1) * self.n_envs)
-        newest = obs[:, -self.planes :] if self.stack > 1 else obs
-        self.frames[cells] = self._brought(newest) if self._shown is None else self._shown
-        self._shown = None
-        self.actions_taken[cells] = torch.from_numpy(np.asarray(action, dtype=np.int32).reshape(self.n_envs))
-        self.rewards_received[cells] = torch.from_numpy(np.asarray(reward, dtype=np.float32))
-        self.ages[cells] = torch.from_numpy(self._age)
+        shown = self._staging.brought(self._newest(obs))[0] if self._shown is None else self._shown
+        self.frames[cells], self._shown = shown.view(self.n_envs, -1), None
         truncated = np.zeros(self.n_envs, dtype=bool)
         for env in np.flatnonzero(done):
             truncated[env] = infos[env].get("TimeLimit.truncated", False)
         ended = np.asarray(done, dtype=bool) & ~truncated
-        self.ends[cells] = torch.from_numpy(ended)
-        self.cuts[cells] = torch.from_numpy(truncated)
+        facts = self._staging.brought(
+            np.asarray(action, dtype=np.int32).reshape(self.n_envs),
+            np.asarray(reward, dtype=np.float32),
+            ended,
+            truncated,
+            self._age,
+        )
+        for kept, fact in zip(
+            (self.actions_taken, self.rewards_received, self.ends, self.cuts, self.ages), facts, strict=True
+        ):
+            kept[cells] = fact
         if self.stack > 1 and self.rows_added < _ROWS_CHECKED:
             self._check_stacks(obs)
         self._note_cuts(self.rows_added, np.flatnonzero(truncated))
@@ -125,6 +138,11 @@ class FrameRing(Rows):
         return [self.generator]
 
     @property
+    def draws_on_device(self) -> bool:
+        """Whether ``draw`` and ``learned_from`` are the same work of the device each time: a captured update's part."""
+        return False
+
+    @property
     def is_on_device(self) -> bool:
         """Whether the rows lie beside the network, and not in main memory."""
         return self.storage.type != "cpu"
@@ -134,14 +152,12 @@ class FrameRing(Rows):
 
         The frames before lie in the rows; the ``add`` that follows brings the row of `obs`, and sends none again.
         """
-        newest = obs[:, -self.planes :] if self.stack > 1 else obs
-        self._shown = self._brought(newest)
+        self._shown, ages = self._staging.brought(self._newest(obs), self._age)
         shown = self._shown.view(self.n_envs, 1, -1)
         if self.stack == 1:
             return shown.view(self.n_envs, *self.obs_shape)
         now = torch.arange(self.n_envs, device=self.storage) + self.rows_added * self.n_envs
         back = torch.arange(self.stack - 1, 0, -1, device=self.storage)
-        ages = torch.from_numpy(self._age).to(self.storage, non_blocking=True)
         places = self._places_of_stack(now, back, ages)
         older = self.frames.index_select(0, places.flatten()).view(self.n_envs, self.stack - 1, -1)
         if self.stack_start == "repeat":  # an episode's first frame is not in a row yet
@@ -160,11 +176,18 @@ class FrameRing(Rows):
 
     def draw(self, batch_size: int) -> Draw:
         """Choose `batch_size` windows uniformly. ValueError while there is nothing to draw."""
-        return Draw(self._draw_cells(batch_size), torch.ones(batch_size))
+        return next(self.draws(batch_size, 1))
+
+    def draws(self, batch_size: int, count: int) -> Iterator[Draw]:
+        """`count` draws, the same as if each were made by itself; no row is to be added before the last of them."""
+        (cells,) = self._staging.brought(self._draw_cells(count * batch_size).numpy())
+        for each in cells.view(count, batch_size).unbind():
+            yield Draw(each, None)
 
     def batch_of(self, draw: Draw) -> Batch:
         """The chosen windows. With a draw that lies where the rows do, this waits for nothing and reads no number."""
-        return self.gather(draw.cells)._replace(weights=draw.weights.to(self.device))
+        batch = self.gather(draw.cells)
+        return batch if draw.weights is None else batch._replace(weights=draw.weights.to(self.device))
 
     def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:
         """The same draw in Stable-Baselines3's form, for its own algorithms. ValueError with a VecNormalize."""
@@ -183,6 +206,8 @@ class FrameRing(Rows):
     def gather(self, cells: Tensor) -> Batch:
         """The windows that start at `cells`: (B,) int64, counted from the first row ever added."""
         cells = cells.to(self.storage, non_blocking=True)
+        if self.storage.type == "cuda" and have_triton():
+            return self._gathered_at_once(cells)
         reward = torch.zeros(len(cells), device=self.storage)
         discount = torch.ones(len(cells), device=self.storage)
         open_ = torch.ones(len(cells), dtype=torch.bool, device=self.storage)
@@ -208,12 +233,29 @@ class FrameRing(Rows):
             cells=cells.to(self.device),
         )
 
+    def _gathered_at_once(self, cells: Tensor) -> Batch:
+        from dqn_zoo_ext.learning.kernels.gathering import Cells, gathered  # Triton is not everywhere
+
+        repeats_first = self.stack_start == "repeat"
+        arrays = (self.frames, self.actions_taken, self.rewards_received, self.ends, self.cuts, self.ages)
+        windows = gathered(Cells(*arrays, self.n_envs, self.n_steps, self.gamma, self.stack, repeats_first), cells)
+        shape = (len(cells), *self.obs_shape)
+        return Batch(
+            obs_tm1=windows.obs_tm1.view(shape),
+            a_tm1=windows.a_tm1,
+            r_t=windows.r_t,
+            discount_t=windows.discount_t,
+            obs_t=windows.obs_t.view(shape),
+            weights=torch.ones(len(cells), device=self.device),
+            cells=cells,
+        )
+
     def _draw_cells(self, batch_size: int) -> Tensor:
         """Over all cells between the oldest whole stack and the newest whole window, the cut ones left out.
 
         Ranks beyond the last of them stand for the further copies of ends, one after the other.
         """
-        self._need_something_to_draw()
+        self.need_something_to_draw()
         first, last = self._drawable_range()
         cuts = self._cuts_between(first, last)
         beyond = last - len(cuts)
@@ -226,7 +268,8 @@ class FrameRing(Rows):
         of_copy = torch.from_numpy(copied)[(drawn - beyond).clamp(min=0) % len(copied)]
         return torch.where(drawn < beyond, cells, of_copy)
 
-    def _need_something_to_draw(self) -> None:
+    def need_something_to_draw(self) -> None:
+        """ValueError while there is nothing to draw."""
         if not self.can_sample:
             raise ValueError(
                 f"nothing to replay yet: {self.rows_added} rows for windows of {self.n_steps} agent steps; "
@@ -259,10 +302,9 @@ class FrameRing(Rows):
         places = self._place(cells.unsqueeze(1) - back * self.n_envs)
         return places.masked_fill(back > ages.unsqueeze(1), len(self.frames) - 1)
 
-    def _brought(self, frames: np.ndarray) -> Tensor:
-        """(n_envs, numbers of a frame): what `frames` show, ready to be put into a row."""
-        flat = torch.from_numpy(np.ascontiguousarray(frames)).reshape(self.n_envs, -1)
-        return flat.pin_memory().to(self.storage, non_blocking=True) if self.storage.type == "cuda" else flat
+    def _newest(self, obs: np.ndarray) -> np.ndarray:
+        """(n_envs, ...): of stacks the newest frame, of any other observation all."""
+        return obs[:, -self.planes :] if self.stack > 1 else obs
 
     def _note_cuts(self, row: int, envs: np.ndarray) -> None:
         if len(envs):
@@ -301,4 +343,6 @@ def _step_over(cuts: Tensor, ranks: Tensor) -> Tensor:
 
     With cut cells c_0 < c_1 < ..., the cell of rank u lies as many places after u as there are i with c_i - i <= u.
     """
-    return ranks + torch.searchsorted(cuts - torch.arange(len(cuts)), ranks, right=True)
+    # NumPy's: PyTorch's shares even this out among threads, and waits for them while emulators keep all cores busy
+    before = np.searchsorted(cuts.numpy() - np.arange(len(cuts)), ranks.numpy(), side="right")
+    return ranks + torch.from_numpy(before)

@@ -1,5 +1,6 @@
 """Prioritized experience replay (Schaul et al. 2016) on the ring of single frames."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from dqn_zoo_ext.learning.replay.priorities import known_law, law_of
 from dqn_zoo_ext.learning.replay.priorities.law import LawNumbers, importance_weights
 from dqn_zoo_ext.learning.replay.priorities.masses import Masses
 from dqn_zoo_ext.learning.replay.rows import check_like
+from dqn_zoo_ext.learning.replay.staging import Staging
 from dqn_zoo_ext.learning.schedules import ScheduleData, schedule_of, schedule_within
 from dqn_zoo_ext.registry import register_replay_buffer
 
@@ -57,13 +59,17 @@ class PrioritizedRing(FrameRing):
         self.check_keywords(**keywords)
         super().__init__(*arguments, **keywords)
         self.home = torch.device("cpu") if self.device.type == "mps" else self.device
+        self._staging_for_home = Staging(self.home)
         self.uniform_share = uniform_share
         self.law = law_of(law)(
             LawNumbers(alpha, priority_floor, updates_per_sorting), self.rows * self.n_envs, self.home
         )
         self.largest_priority = torch.ones((), device=self.home)
         self._beta_schedule = schedule_of(beta)
-        self.beta = self._beta_schedule.at(0, 1)
+        # on the device, for draws that are part of a captured update; the memory of all three is never another
+        self._first_there, self._last_there = torch.zeros((2,), dtype=torch.int64, device=self.home).unbind()
+        self._beta_there = torch.zeros((), dtype=torch.float64, device=self.home)
+        self._set_beta(self._beta_schedule.at(0, 1))
         self._draws = self.generator
         if self.home.type != "cpu":  # a device draws from a generator of its own
             self._draws = torch.Generator(self.home).manual_seed(self.generator.initial_seed())
@@ -104,7 +110,7 @@ class PrioritizedRing(FrameRing):
     ) -> None:
         first_before, last_before = self._drawable_range()
         super().add(obs, next_obs, action, reward, done, infos)
-        first, last = self._drawable_range()
+        first, last = self._tell_range()
         leaving = np.arange(first_before, min(first, last_before))
         entering = np.arange(max(first, last_before), last)
         drawable = ~np.isin(entering, self._cuts_between(first, last))
@@ -113,38 +119,55 @@ class PrioritizedRing(FrameRing):
     def _file(self, cells: np.ndarray, drawable: np.ndarray) -> None:
         """Cells that have become drawable, with the largest priority, and such as are no longer."""
         if len(cells):
-            places = self._place(torch.from_numpy(cells)).to(self.home, non_blocking=True)
-            there = torch.from_numpy(drawable).to(self.home, non_blocking=True)
-            self.law.file(places, self.largest_priority.expand(len(cells)), there)
+            cells_there, there = self._staging_for_home.brought(cells, drawable)
+            self.law.file(self._place(cells_there), self.largest_priority.expand(len(cells)), there)
 
     def anneal(self, agent_steps: int, total_agent_steps: int) -> None:  # noqa: D102
-        self.beta = self._beta_schedule.at(agent_steps, total_agent_steps)
+        self._set_beta(self._beta_schedule.at(agent_steps, total_agent_steps))
+
+    def _set_beta(self, beta: float) -> None:
+        self.beta = beta
+        self._beta_there.fill_(beta)
+
+    def _tell_range(self) -> tuple[int, int]:
+        """The drawable range, of which the device is told."""
+        first, last = self._drawable_range()
+        self._first_there.fill_(first)
+        self._last_there.fill_(last)
+        return first, last
 
     def learned_from(self, cells: Tensor, priority: Tensor) -> None:
         """File the priorities, (B,), of a draw; cells that cannot be drawn any more are passed over."""
         cells = cells.to(self.home)
         priority = torch.nan_to_num(priority.detach().to(self.home, torch.float32).abs(), nan=0.0, posinf=0.0)
-        self.largest_priority = torch.maximum(self.largest_priority, priority.max())
-        first, last = self._drawable_range()
+        self.largest_priority.copy_(torch.maximum(self.largest_priority, priority.max()))
         places = self._place(cells)
-        there = (cells >= first) & (cells < last) & (self.law.masses.of(places) > 0)
+        there = (cells >= self._first_there) & (cells < self._last_there) & (self.law.masses.of(places) > 0)
         self.law.file(torch.where(there, places, self.law.masses.sink), priority, there)
         self.law.after_update(self._cells_written(self.rows_added))
+
+    @property
+    def draws_on_device(self) -> bool:  # noqa: D102
+        return self.home == self.storage and self.law.same_work_each_time
+
+    def draws(self, batch_size: int, count: int) -> Iterator[Draw]:
+        """`count` draws, each made when it is asked for: by the priorities that the updates before it have found."""
+        for _ in range(count):
+            yield self.draw(batch_size)
 
     def draw(self, batch_size: int) -> Draw:
         """Choose `batch_size` windows by priority, with their weights. ValueError while there is nothing to draw."""
         cells = self._draw_cells(batch_size)
         places = self._place(cells)
         probabilities = self.law.masses.probabilities(places, self.uniform_share)
-        weights = importance_weights(probabilities, self.law.masses.cells_with_mass, self.beta)
+        weights = importance_weights(probabilities, self.law.masses.cells_with_mass, self._beta_there)
         return Draw(cells, weights.to(torch.float32))
 
     def _draw_cells(self, batch_size: int) -> Tensor:
-        self._need_something_to_draw()
+        self.need_something_to_draw()
         uniform = torch.rand(batch_size, dtype=torch.float64, device=self.home, generator=self._draws)
         places = self.law.masses.draw(uniform, self.uniform_share)
-        first, _ = self._drawable_range()
-        return first + self._place(places - first)
+        return self._first_there + self._place(places - self._first_there)
 
     def rest(self) -> dict[str, Tensor]:  # noqa: D102
         of_device = {} if self._draws is self.generator else {"device_generator": self._draws.get_state()}
@@ -178,8 +201,9 @@ class PrioritizedRing(FrameRing):
         elif "device_generator" in rest:  # else the run goes on from another kind of device, with this one's own
             self._draws.set_state(rest["device_generator"].cpu())
         self.law.load_state(rest)
-        self.largest_priority = rest["largest_priority"].to(self.home, copy=True)
-        self.beta = float(rest["beta"])
+        self.largest_priority.copy_(rest["largest_priority"])
+        self._set_beta(float(rest["beta"]))
+        self._tell_range()
 
     def _cells_written(self, rows_added: int) -> int:
         return min(rows_added, self.rows) * self.n_envs

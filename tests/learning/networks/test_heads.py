@@ -27,7 +27,7 @@ def dueling_of_two(gradient_scale: float | None = None) -> DuelingHead:
 
 def test_linear_head_with_hidden_layers() -> None:
     head = LinearHead(8, 3, net_arch=[16], activation="elu")
-    assert [type(layer).__name__ for layer in head] == ["Linear", "ELU", "Linear"]
+    assert [type(layer).__name__ for layer in head] == ["Dense", "ELU", "Dense"]
     assert head(torch.zeros(5, 8)).shape == (5, 3, 1)
     assert head(torch.zeros(5, 7, 8)).shape == (5, 7, 3, 1)
 

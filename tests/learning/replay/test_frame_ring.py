@@ -5,6 +5,7 @@ import pytest
 import torch
 from gymnasium import spaces
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from ring_twin import Twin, histories, play
 
 from dqn_zoo_ext.learning.replay.frame_ring import FrameRing, _step_over
@@ -143,3 +144,21 @@ def test_frames_that_were_shown_for_a_step_that_never_ended_are_forgotten() -> N
     shown = np.array([0, 0, 0, 99], np.uint8).reshape(1, 4, 1, 1)
     ring.add(shown, shown, np.zeros(1, int), np.zeros(1), np.zeros(1, bool), [{}])
     assert ring.frames[0].item() == 99
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(), st.integers(1, 5), st.integers(1, 9), st.sampled_from([1, 3]))
+def test_draws_of_a_round_are_those_that_would_be_made_one_by_one(
+    history: tuple[int, int, int, int, list[list[str]]], count: int, batch_size: int, end_copies: int
+) -> None:
+    (one, _), (other, _) = play(*history), play(*history)
+    for ring in (one, other):
+        ring.generator.manual_seed(1)
+        ring.end_copies = end_copies
+    if one.can_sample:
+        together = list(one.draws(batch_size, count))
+        assert [each.cells.tolist() for each in together] == [other.draw(batch_size).cells.tolist() for _ in together]
+        assert len(together) == count
+        assert torch.equal(one.generator.get_state(), other.generator.get_state())
+        assert together[0].weights is None
+        assert one.batch_of(together[0]).weights.tolist() == [1.0] * batch_size

@@ -25,10 +25,12 @@ class LawNumbers:
 class PriorityLaw(ABC):
     """Masses of cells, from priorities: float32, at least 0 and finite. Nothing here waits for the device.
 
-    ``bytes_per_cell``: of the arrays that a law keeps beside its masses.
+    ``bytes_per_cell``: of the arrays that a law keeps beside its masses. ``same_work_each_time``: whether ``file`` and
+    ``after_update`` are so, on the same memory, and nothing is counted in the program.
     """
 
     bytes_per_cell: ClassVar[int] = 0
+    same_work_each_time: ClassVar[bool] = True
 
     def __init__(self, numbers: LawNumbers, cells: int, device: torch.device | str = "cpu") -> None:
         self.numbers = numbers
@@ -76,7 +78,7 @@ class Proportional(PriorityLaw):
         return (priority + self.numbers.priority_floor) ** self.numbers.alpha
 
 
-def importance_weights(probabilities: Tensor, cells: Tensor, beta: float) -> Tensor:
+def importance_weights(probabilities: Tensor, cells: Tensor, beta: float | Tensor) -> Tensor:
     """(B,): (N P(i))^-beta, divided by the largest of them.
 
     probabilities: (B,), each above 0. cells: N, without dimensions. Source: Schaul et al. 2016, section 3.4.

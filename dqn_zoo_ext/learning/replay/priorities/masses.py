@@ -43,7 +43,7 @@ class Masses:
         """Give the cells `places`, (n,) int64, these masses, (n,) float32; of those for one cell the largest counts."""
         flat = self.leaves.view(-1)
         flat.scatter_reduce_(0, places, masses, "amax", include_self=False)
-        flat[self.sink] = 0.0
+        flat[self.sink :].zero_()  # a number that is assigned to one place would be sent from main memory
         blocks = places // self.cells_per_block
         leaves = self.leaves.index_select(0, blocks)
         self.sums.index_copy_(0, blocks, _sum_of_rows(leaves.double()))

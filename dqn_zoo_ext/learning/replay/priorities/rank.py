@@ -21,6 +21,7 @@ class RankBased(PriorityLaw):
     """
 
     bytes_per_cell: ClassVar[int] = 4 + 4
+    same_work_each_time: ClassVar[bool] = False
 
     def __init__(self, numbers: LawNumbers, cells: int, device: torch.device | str = "cpu") -> None:
         super().__init__(numbers, cells, device)

@@ -1,0 +1,109 @@
+"""Convolutions and dense layers: PyTorch's, and on NVIDIA's GPUs kernels of ours that keep all of the GPU busy."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dqn_zoo_ext.learning.kernels import have_triton
+
+_LONG_SUMS = 256  # terms, from which on a dense layer's sums are cut into pieces on a GPU
+
+
+class Convolution(nn.Conv2d):
+    """A ``Conv2d`` with one stride and one padding for both directions.
+
+    Same parameters, same numbers but for rounding. Where there is no Triton it is nothing but that.
+    """
+
+    def __init__(self, channels: int, filters: int, kernel: int, stride: int = 1, padding: int = 0) -> None:
+        super().__init__(channels, filters, kernel, stride, padding)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # PyTorch's name
+        """(B, C, H, W) to (B, filters, OH, OW)."""
+        return self.by_kernels(input) if _can_be_by_kernels(input) else super().forward(input)
+
+    def by_kernels(self, screens: Tensor, relu: bool = False) -> Tensor:
+        """``forward``, on a GPU, with a ReLU if `relu`."""
+        steps = (self.stride[0], int(self.padding[0]))
+        result: Tensor = _Made.apply(screens, self.weight, self.bias, *steps, relu)  # type: ignore[no-untyped-call]
+        return result
+
+
+class Dense(nn.Linear):
+    """A ``Linear`` for batches of vectors; same parameters, same numbers but for rounding."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # PyTorch's name
+        """(..., in_features) to (..., out_features)."""
+        return dense(input, self.weight, self.bias)
+
+    def by_kernels(self, vectors: Tensor, relu: bool = False) -> Tensor:
+        """``forward``, on a GPU, with a ReLU if `relu`."""
+        return dense(vectors, self.weight, self.bias, relu)
+
+
+class Layers(nn.Sequential):
+    """Layers one after the other; on a GPU a ReLU is made in one step with the layer before it."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # PyTorch's name
+        """What the last layer makes of what the one before made."""
+        layers = list(self)
+        while layers:
+            layer = layers.pop(0)
+            relu_follows = bool(layers) and isinstance(layers[0], nn.ReLU) and not layer._forward_hooks
+            if relu_follows and isinstance(layer, Convolution | Dense) and _can_be_by_kernels(input):
+                layers.pop(0)
+                input = layer.by_kernels(input, relu=True)  # noqa: A001
+            else:
+                input = layer(input)  # noqa: A001
+        return input
+
+
+def dense(vectors: Tensor, weight: Tensor, bias: Tensor, relu: bool = False) -> Tensor:
+    """``nn.functional.linear``, and a ReLU if `relu`."""
+    if not _can_be_by_kernels(vectors) or vectors.ndim != 2 or vectors.shape[1] < _LONG_SUMS:
+        made = nn.functional.linear(vectors, weight, bias)
+        return made.relu() if relu else made
+    of_a_pixel = (vectors[:, :, None, None], weight[:, :, None, None])
+    result: Tensor = _Made.apply(*of_a_pixel, bias, 1, 0, relu)  # type: ignore[no-untyped-call]
+    return result.flatten(1)
+
+
+def _can_be_by_kernels(inputs: Tensor) -> bool:
+    return inputs.is_cuda and have_triton()
+
+
+def _products() -> str:
+    """How products of float32 are made: of three tf32 ones, which is no less exact than float32's own, or as told."""
+    return "tf32" if torch.backends.cudnn.allow_tf32 else "tf32x3"
+
+
+class _Made(torch.autograd.Function):
+    """A convolution by ``kernels.convolution``, with a ReLU if `relu`. A dense layer is one of screens of one pixel."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, screens: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, relu: bool
+    ) -> Tensor:
+        from dqn_zoo_ext.learning.kernels import convolution  # Triton is not everywhere
+
+        shape = convolution.Shape.of(screens, weight, stride, padding)
+        screens = screens.contiguous(memory_format=torch.channels_last)
+        filters = weight.detach().permute(0, 2, 3, 1).contiguous()
+        products = _products()
+        out = convolution.forward(screens, filters, bias, shape, products, relu)
+        ctx.save_for_backward(screens, filters, out if relu else None)
+        ctx.how = (shape, products)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None]:
+        from dqn_zoo_ext.learning.kernels import convolution
+
+        screens, filters, out = ctx.saved_tensors
+        given = (gradients[0].contiguous(memory_format=torch.channels_last), out, *ctx.how)
+        below = None
+        if ctx.needs_input_grad[0]:
+            below = convolution.gradient_of_screens(filters, *given)
+        weight, bias = convolution.gradient_of_filters(screens, *given)
+        return below, weight, bias, None, None, None

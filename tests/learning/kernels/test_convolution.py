@@ -1,0 +1,89 @@
+"""Convolutions and dense layers by our kernels, beside PyTorch's."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dqn_zoo_ext.learning.networks import convolution
+from dqn_zoo_ext.learning.networks.convolution import Convolution, Dense, Layers
+
+ALIKE = 1e-5  # of the greatest number: float32 sums of some hundred terms in another order
+
+
+@pytest.fixture(autouse=True)
+def _by_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolution, "_can_be_by_kernels", lambda _: True)
+    torch.manual_seed(0)
+
+
+def results(made: Tensor, gradient: Tensor, inputs: Tensor, layer: nn.Module) -> list[Tensor]:
+    """The output and the gradients of input and parameters, which are cleared."""
+    made.backward(gradient)
+    of = [inputs, *layer.parameters()]
+    gradients = [each.grad.clone() for each in of if each.grad is not None]
+    for each in of:
+        each.grad = None
+    return [made.detach(), *gradients]
+
+
+def assert_alike(mine: list[Tensor], theirs: list[Tensor]) -> None:
+    assert len(mine) == len(theirs) == 4
+    for one, other in zip(mine, theirs, strict=True):
+        assert one.shape == other.shape
+        assert (one - other).abs().max() <= ALIKE * other.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("shape", "filters", "kernel", "stride", "padding"),
+    [
+        ((1, 4, 16, 20), 32, 8, 4, 0),  # Nature's first layer on a small screen
+        ((1, 32, 5, 6), 40, 3, 1, 0),  # about its last
+        ((3, 5, 9, 11), 33, 4, 2, 1),  # nothing fits: filters, channels, edges
+        ((2, 6, 13, 8), 7, 3, 2, 0),  # pixels that no filter sees
+        ((1, 1, 7, 5), 3, 3, 3, 1),
+    ],
+    ids=["nature_1", "nature_3", "odd", "unseen", "one"],
+)
+@pytest.mark.parametrize("relu", [False, True], ids=["plain", "relu"])
+def test_convolutions_are_pytorchs(
+    shape: tuple[int, ...], filters: int, kernel: int, stride: int, padding: int, relu: bool
+) -> None:
+    layer = Convolution(shape[1], filters, kernel, stride, padding)
+    screens = torch.randn(shape, requires_grad=True)
+    expected = nn.functional.conv2d(screens, layer.weight, layer.bias, stride=stride, padding=padding)
+    expected = expected.relu() if relu else expected
+    gradient = torch.randn_like(expected)
+    theirs = results(expected, gradient, screens, layer)
+    assert_alike(results(layer.by_kernels(screens, relu), gradient, screens, layer), theirs)
+
+
+@pytest.mark.parametrize("relu", [False, True], ids=["plain", "relu"])
+@pytest.mark.parametrize("sizes", [(32, 512, 6), (5, 700, 40), (70, 260, 33), (1, 256, 3)], ids=str)
+def test_dense_layers_are_pytorchs(sizes: tuple[int, int, int], relu: bool) -> None:
+    batch, inputs, outputs = sizes
+    layer = Dense(inputs, outputs)
+    vectors = torch.randn(batch, inputs, requires_grad=True)
+    expected = nn.functional.linear(vectors, layer.weight, layer.bias)
+    expected = expected.relu() if relu else expected
+    gradient = torch.randn_like(expected)
+    theirs = results(expected, gradient, vectors, layer)
+    assert_alike(results(layer.by_kernels(vectors, relu), gradient, vectors, layer), theirs)
+
+
+def test_a_relu_is_made_with_the_layer_before_it_and_no_other_activation_is() -> None:
+    layers = [Convolution(2, 3, 3), nn.ReLU(), Convolution(3, 4, 3), nn.ELU(), nn.Flatten(), Dense(4, 5), nn.ReLU()]
+    screens = torch.randn(2, 2, 5, 5)
+    expected: Tensor = screens
+    for layer in layers:
+        expected = layer(expected)
+    assert torch.equal(Layers(*layers)(screens), expected)
+
+
+def test_hooks_are_called() -> None:
+    layers = Layers(Convolution(2, 3, 3), nn.ReLU())
+    seen: list[Tensor] = []
+    layers[0].register_forward_hook(lambda _layer, _inputs, result: seen.append(result))
+    shown = layers(torch.randn(1, 2, 5, 5))
+    assert len(seen) == 1
+    assert torch.equal(seen[0].relu(), shown)
+    assert bool((seen[0] < 0).any())
