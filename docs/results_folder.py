@@ -1,0 +1,230 @@
+"""A run as results/ keeps it: small files that say what was trained, how to repeat it, and what it scored.
+
+results/GAME/ALGO_PRESET_seed_N/ holds
+
+- run.json: the command, machine, hours, agent steps, updates, commit, versions, and notes;
+- config.yml: every hyperparameter, as the run had it;
+- curve.csv: agent steps, emulator frames, the mean score of the last 100 training games, and of an evaluation;
+- evaluations.json: each evaluation with its protocol, games, mean, std (over games), and the network that was measured.
+
+No weights. `python docs/results_page.py --add RUN_FOLDER` makes one.
+"""
+
+import csv
+import io
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dqn_zoo_ext.envs.ids import ATARI, resolve
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
+from dqn_zoo_ext.storage.results import RunResults, read_results
+from dqn_zoo_ext.storage.run_folder import RunFolder
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results"
+FILES = ("config.yml", "curve.csv", "evaluations.json", "run.json")
+COLUMNS = ("agent_steps", "frames", "training_mean", "evaluation_mean")
+TRAINING, BEST, LAST = "in training", "best", "last"
+_MOST_ROWS = 180  # of training means; those of evaluations come on top
+_DIGITS = 2
+_FIRST_LINE = re.compile(r"^(?P<agent>\S.*\.zip)$", re.MULTILINE)
+_SCORE_LINE = re.compile(
+    r"^(?P<games>[\d,]+) games? by protocol (?P<protocol>[\w-]+), seed (?P<seed>-?\d+): "
+    r"mean (?P<mean>-?[\d.]+) \+/- (?P<std>[\d.]+) ",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One evaluation. network: ``in training``, ``best`` or ``last``. agent_steps: of training before it.
+
+    mean, std, result: over `games` whole games, by `protocol`. seed: of the games; None where training chose it.
+    """
+
+    network: str
+    agent_steps: int
+    protocol: str
+    games: int
+    mean: float
+    std: float
+    result: float
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """A folder of results/. run: what run.json says. curve: the rows of curve.csv, None where a cell is empty."""
+
+    folder: Path
+    run: Mapping[str, Any]
+    evaluations: tuple[Measured, ...]
+    curve: tuple[Mapping[str, float | None], ...]
+
+    @property
+    def name(self) -> str:
+        """As a table names it, ``dqn, seed 1``."""
+        return f"{self.run['algo']}, seed {self.run['seed']}"
+
+    @property
+    def frames_per_agent_step(self) -> float:
+        """Emulator frames, 4 as a rule."""
+        return float(self.run["frames"] / self.run["agent_steps"])
+
+    @property
+    def training_mean(self) -> tuple[float, int]:
+        """The mean of the last 100 training games, and the agent steps after which it was logged."""
+        last = [row for row in self.curve if row["training_mean"] is not None][-1]
+        return float(last["training_mean"] or 0.0), int(last["agent_steps"] or 0)
+
+
+def published() -> list[Published]:
+    """All runs in results/, by game and name."""
+    return [read(path.parent) for path in sorted(RESULTS.glob("*/*/run.json"))]
+
+
+def read(folder: Path) -> Published:
+    """A folder of results/. UserError if a file is missing."""
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise UserError(f"{folder} is incomplete: it has no {name}")
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    found = json.loads((folder / "evaluations.json").read_text(encoding="utf-8"))["evaluations"]
+    with (folder / "curve.csv").open(encoding="utf-8", newline="") as file:
+        rows = [{key: float(text) if text else None for key, text in row.items()} for row in csv.DictReader(file)]
+    return Published(folder, run, tuple(Measured(**each) for each in found), tuple(rows))
+
+
+def add(run_folder: Path, commit: str, notes: Sequence[str], evaluations: Iterable[Path]) -> Path:
+    """Make the folder of a run in results/, or make it anew; its path.
+
+    evaluations: files with what `evaluate` printed of this run's agents, with or without --json. UserError if
+    something of the run is missing, an evaluation is another agent's, or another run has the folder's name.
+    """
+    run = RunFolder.at(run_folder)
+    results = read_results(run.path / "results.json")
+    measured = [*_in_training(results), *(_of_file(path, run, results) for path in evaluations)]
+    told = _told(results, run, commit, notes)
+    folder = RESULTS / told["game"] / _name(results)
+    if (folder / "run.json").is_file() and read(folder).run["started"] != told["started"]:
+        raise UserError(f"{folder} is that of another run; move it away before this one takes its place")
+    contents = {
+        "config.yml": run.config.read_text(encoding="utf-8"),
+        "curve.csv": _curve(run.path / "progress.csv", measured, results),
+        "evaluations.json": json.dumps({"evaluations": [asdict(each) for each in measured]}, indent=1) + "\n",
+        "run.json": json.dumps(told, indent=1) + "\n",
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
+    return folder
+
+
+def _name(results: RunResults) -> str:
+    of_preset = "" if results.preset is None else f"_{results.preset.replace('-', '_')}"
+    return f"{results.algo}{of_preset}_seed_{results.seed}"
+
+
+def _told(results: RunResults, run: RunFolder, commit: str, notes: Sequence[str]) -> dict[str, Any]:
+    """What run.json says."""
+    env = resolve(results.env)
+    planned = int(yaml.safe_load(run.config.read_text(encoding="utf-8"))["n_timesteps"])
+    if env.family != ATARI:
+        raise UserError(f"results/ keeps runs of Atari's games, and this is one of {results.env}")
+    return {
+        "game": env.game,
+        "algo": results.algo,
+        "env": results.env,
+        "preset": results.preset,
+        "seed": results.seed,
+        "command": _repeatable(results.command),
+        "commit": commit,
+        "started": results.started.isoformat(timespec="seconds"),
+        "hours": round(results.seconds / 3600, 3),
+        "agent_steps": results.agent_steps,
+        "planned_agent_steps": planned,
+        "frames": results.frames,
+        "updates": results.updates,
+        "agent_steps_per_second": round(results.agent_steps_per_second, 1),
+        "finished": results.finished,
+        "machine": asdict(results.machine),
+        "versions": asdict(results.versions),
+        "notes": list(notes),
+    }
+
+
+def _repeatable(command: str) -> str:
+    """The command with `logs` as its folder of runs. UserError if it names another place of the machine."""
+    words = shlex.split(command)
+    for at, word in enumerate(words[:-1]):
+        if word in ("-f", "--log-folder"):
+            words[at + 1] = "logs"
+    for word in words:
+        if Path(word).is_absolute():
+            raise UserError(f"the run's command names {word}, which is nowhere else: it cannot be repeated")
+    return shlex.join(words)
+
+
+def _in_training(results: RunResults) -> list[Measured]:
+    return [
+        Measured(TRAINING, each.agent_steps, each.protocol, len(each.episodes), *_rounded(each.mean, each.std))
+        for each in results.evaluations
+    ]
+
+
+def _of_file(path: Path, run: RunFolder, results: RunResults) -> Measured:
+    """The evaluation that `evaluate` has printed into the file. UserError if it is none of this run."""
+    with plain_os_errors(f"cannot read {path}"):
+        text = path.read_text(encoding="utf-8")
+    last_line = (text.strip().splitlines() or [""])[-1]
+    if last_line.startswith("{"):
+        said = json.loads(last_line)
+        agent, games = Path(said["agent"]), len(said["episodes"])
+        protocol, seed, mean, std = said["protocol"], said["seed"], said["mean"], said["std"]
+    else:
+        first, score = _FIRST_LINE.search(text), _SCORE_LINE.search(text)
+        if first is None or score is None:
+            raise UserError(f"{path} is not what `evaluate` prints of an agent")
+        agent, games = Path(first["agent"]), int(score["games"].replace(",", ""))
+        protocol, seed, mean, std = score["protocol"], int(score["seed"]), float(score["mean"]), float(score["std"])
+    if agent.parts[-3:-1] != run.path.resolve().parts[-2:]:
+        raise UserError(f"{path} is of {agent}, which is no agent of {run.path}")
+    if agent.name not in (run.best_model.name, run.final_model.name):
+        raise UserError(f"{path} is of {agent.name}, which is neither the run's best nor its last network")
+    if agent.name == run.final_model.name:
+        return Measured(LAST, results.agent_steps, protocol, games, *_rounded(mean, std), seed)
+    if results.best is None:
+        raise UserError(f"{path} is of the best network, and the run has evaluated none")
+    return Measured(BEST, results.best.agent_steps, protocol, games, *_rounded(mean, std), seed)
+
+
+def _rounded(mean: float, std: float) -> tuple[float, float, float]:
+    """Mean, std, and their difference."""
+    return round(mean, _DIGITS), round(std, _DIGITS), round(mean - std, _DIGITS)
+
+
+def _curve(progress: Path, measured: Iterable[Measured], results: RunResults) -> str:
+    """The rows of curve.csv: training means at equal distances, and every evaluation of the training."""
+    with plain_os_errors(f"cannot read {progress}"):
+        rows = list(csv.DictReader(io.StringIO(progress.read_text(encoding="utf-8"))))
+    means = {int(row["time/total_timesteps"]): row["rollout/ep_rew_mean"] for row in rows if row["rollout/ep_rew_mean"]}
+    steps = list(means)
+    wanted = min(len(steps), _MOST_ROWS)
+    kept = {steps[round(at * (len(steps) - 1) / max(wanted - 1, 1))] for at in range(wanted)}
+    scores = {each.agent_steps: each.mean for each in measured if each.network == TRAINING}
+    frames = results.frames // results.agent_steps if results.agent_steps else 1
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for at in sorted(kept | scores.keys()):
+        mean = f"{float(means[at]):.{_DIGITS}f}" if at in means and at in kept else ""
+        writer.writerow([at, at * frames, mean, scores.get(at, "")])
+    return out.getvalue()

@@ -1,0 +1,52 @@
+"""The picture of a game on docs/results.md: our runs' training and evaluations, published curves behind them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from results_folder import TRAINING, Measured, Published
+from results_tables import headline
+
+from dqn_zoo_ext.evaluation.published_scores import curves_of, scores_of
+from dqn_zoo_ext.report.chart import Chart, Level, as_svg, draw, notes_of
+from dqn_zoo_ext.report.curves import Curve
+from dqn_zoo_ext.report.learning_curves import as_curve, cut
+
+_LEAST_FRAMES = 5_200_000.0  # so that the points of published curves at 4M and 5M frames can be seen
+_FRAMES_PER_AGENT_STEP = 4
+
+
+def chart(game: str, runs: Sequence[Published]) -> Chart:
+    """A line for each run's training games, and a point with a bar for each evaluation after it."""
+    empty = Chart("", "frames", ())
+    curves, colours = [], []
+    for index, run in enumerate(runs):
+        colour = empty.colours[index % len(empty.colours)]
+        rows = [row for row in run.curve if row["training_mean"] is not None]
+        x, score = (np.array([row[name] for row in rows], dtype=float) for name in ("frames", "training_mean"))
+        curves.append(Curve(run.name, x, score, "mean of the last 100 training games"))
+        after = [each for each in headline(run) if each.network != TRAINING]
+        curves += [_point(run, each) for each in after]
+        colours += [colour] * (1 + len(after))
+    end = max(_LEAST_FRAMES, *(float(run.run["frames"]) for run in runs))
+    found = curves_of(game, {run.run["algo"] for run in runs})
+    behind = [cut(as_curve(each, "frames", _FRAMES_PER_AGENT_STEP), end) for each in found]
+    random = scores_of(game)["random"]
+    levels = [Level(f"random play: {random.score:,.10g} [{random.source.cited}]", random.score, "random")]
+    env = str(runs[0].run["env"])
+    thin = "Thin: published means at the points marked, with the lowest and highest seed where known."
+    notes = [*notes_of(curves), thin]
+    return replace(empty, title=env, curves=curves, behind=behind, levels=levels, notes=notes, colours=colours)
+
+
+def picture(game: str, runs: Sequence[Published]) -> str:
+    """The chart as SVG."""
+    return as_svg(draw(chart(game, runs)))
+
+
+def _point(run: Published, measured: Measured) -> Curve:
+    frames = measured.agent_steps * run.frames_per_agent_step
+    mean, low, high = (np.array([score]) for score in (measured.mean, measured.result, measured.mean + measured.std))
+    what = f"evaluations of {measured.games} games by {measured.protocol}"
+    label = f"{run.name}, {measured.network} network: {measured.mean:,.1f} ± {measured.std:,.1f}"
+    return Curve(label, np.array([frames]), mean, what, low, high, "standard deviation over games")

@@ -1,0 +1,148 @@
+"""The two tables of a game on docs/results.md: its goals, and our scores beside the published ones."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from results_folder import BEST, LAST, ROOT, TRAINING, Measured, Published
+
+from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation import protocols
+from dqn_zoo_ext.evaluation.published_scores import Source, curves_of, scores_of
+from dqn_zoo_ext.words import counted
+
+_MOST_FRAMES = 50.0  # millions: scores after many times our training say nothing of ours
+_NOT_STATED = "not stated"
+_NETWORKS = {
+    BEST: "the network that did best in the training's evaluations, in other games",
+    LAST: "the last network",
+    TRAINING: "the best of the training's own evaluations: chosen by these games, so too high",
+}
+
+
+def headline(run: Published) -> list[Measured]:
+    """The evaluations that say what the run has come to: the best network's, and the last one's if it was measured.
+
+    The best network's is that after the training; without one, that of the training which chose it.
+    """
+    after = {each.network: each for each in run.evaluations if each.network != TRAINING}
+    chosen = max((each for each in run.evaluations if each.network == TRAINING), key=lambda each: each.mean)
+    return [after.get(BEST, chosen), *([after[LAST]] if LAST in after else [])]
+
+
+def goals_table(game: str, runs: Sequence[Published], goals: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A table: each goal, and how each run stands to it."""
+    yield "### Goals\n"
+    yield "mean, mean - std: of the network that did best in the training's evaluations, in games of the next table."
+    yield "training mean: of the run's last 100 training games.\n"
+    yield "| goal | reached by | **below it** |"
+    yield "| --- | --- | --- |"
+    missed = []
+    for goal in goals:
+        least = least_of(game, goal["at_least"])
+        words = f"{goal['what']}: {goal['number']} of at least {least:,.10g} within {goal['within']:,} agent steps"
+        cells: dict[bool, list[str]] = {True: [], False: []}
+        for run in runs:
+            if run.run["algo"] in goal.get("algos", [run.run["algo"]]) and run.run["agent_steps"] <= goal["within"]:
+                number, agent_steps = _number(run, goal["number"])
+                cells[number >= least].append(f"{run.name}: {number:,.1f} after {agent_steps:,}")
+        yield f"| {words} | {'<br>'.join(cells[True]) or 'none'} | {'<br>'.join(cells[False]) or 'none'} |"
+        if cells[False] and not cells[True]:
+            missed.append(f"**No run has reached it: {words}.**")
+    yield from ["", *missed, ""] if missed else [""]
+
+
+def _number(run: Published, what: str) -> tuple[float, int]:
+    """What a goal is measured by, and after how many agent steps of the run."""
+    if what == "training mean":
+        return run.training_mean
+    measured = headline(run)[0]
+    return {"mean": measured.mean, "mean - std": measured.result}[what], measured.agent_steps
+
+
+def least_of(game: str, said: float | str) -> float:
+    """The number that a goal names. UserError if it names a published one that is not there."""
+    if not isinstance(said, str):
+        return said
+    name, _, frames = said.partition("@")
+    if not frames and name in scores_of(game):
+        return scores_of(game)[name].score
+    for curve in curves_of(game, names=[name] if frames else []):
+        for point in curve.points:
+            if point.frames == float(frames) * 1e6:
+                return point.mean
+    raise UserError(f"nothing is published of {game} as {said}")
+
+
+def scores_table(game: str, runs: Sequence[Published], others: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Our scores and the published ones, each with how it was measured."""
+    yield "### Beside published numbers\n"
+    yield "| | score | frames | epsilon, starts, cap | sticky actions | which number it is | source |"
+    yield "| --- | ---: | ---: | --- | --- | --- | --- |"
+    for run in runs:
+        yield from _rows_of_ours(run)
+    for each in others:
+        score, rules = f"{each['score']:,.1f} ± {each['std']:,.1f}", _rules(each["rules"])
+        yield _row(each["label"], score, f"{each['frames_M']}M", *rules, each["reported"], each["source"])
+    algos = {str(run.run["algo"]) for run in runs}
+    yield from _rows_of_curves(game, algos, max(run.run["frames"] for run in runs))
+    for found in scores_of(game).values():
+        said = found.source
+        if _beside(said, algos):
+            frames = f"{said.frames_M:g}M" if said.frames_M else "–"
+            rules = _rules(said.rules, said)
+            yield _row(said.label, f"{found.score:,.1f}", frames, *rules, said.reported, said.source)
+    yield ""
+
+
+def _rows_of_ours(run: Published) -> Iterator[str]:
+    link = f"[{run.folder.name}](../{run.folder.relative_to(ROOT)})"
+    for each in headline(run):
+        what = f"{_NETWORKS[each.network]}; {counted(each.games, 'game')}"
+        frames = f"{each.agent_steps * run.frames_per_agent_step / 1e6:.1f}M"
+        score = f"{each.mean:,.1f} ± {each.std:,.1f}"
+        yield _row(f"**{run.name}, ours**", f"**{score}**", frames, *_rules(each.protocol), what, link)
+    mean, agent_steps = run.training_mean
+    frames = f"{agent_steps * run.frames_per_agent_step / 1e6:.1f}M"
+    rules = ("the training's", _sticky(resolve(run.run["env"]).repeat_action_probability))
+    yield _row(f"**{run.name}, ours**", f"**{mean:,.1f}**", frames, *rules, "the last 100 training games", link)
+
+
+def _rows_of_curves(game: str, algos: set[str], frames: float) -> Iterator[str]:
+    """The first point of each published curve that is not before our longest run's end."""
+    for curve in curves_of(game, algos):
+        said, later = curve.source, [point for point in curve.points if point.frames >= frames]
+        if later:
+            point = later[0]
+            seeds = "" if point.lowest is None else f" ({point.lowest:,.1f} to {point.highest:,.1f})"
+            what = said.reported + (f"; {said.seeds} seeds, the lowest and the highest in brackets" if seeds else "")
+            score, rules = f"{point.mean:,.1f}{seeds}", _rules(said.rules, said)
+            yield _row(said.label, score, f"{point.frames / 1e6:g}M", *rules, what, said.source)
+
+
+def _beside(source: Source, algos: set[str]) -> bool:
+    """Whether a final score belongs beside runs of these algorithms: it is theirs, and not of a far longer training."""
+    if source.name in ("random", "human"):
+        return True
+    alike = source.algo in algos | {f"sb3_{algo}" for algo in algos} | {"best-constant-action"}
+    return alike and source.frames_M is not None and source.frames_M <= _MOST_FRAMES
+
+
+def _rules(name: str | None, source: Source | None = None) -> tuple[str, str]:
+    """How games begin and end, and whether actions stick."""
+    if name is None:
+        return _NOT_STATED, _NOT_STATED
+    protocol = protocols.get(name)
+    sticky = _sticky(protocol.rules.repeat_action_probability or 0.0)
+    if source is None:
+        return f"as `{name}`", sticky
+    epsilon = "epsilon not stated" if source.epsilon is None else f"epsilon {source.epsilon:g}"
+    return f"{epsilon}; starts and cap of `{name}`", sticky
+
+
+def _sticky(probability: float) -> str:
+    return f"{probability:g}" if probability else "none"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(' '.join(cell.split()) for cell in cells)} |"
