@@ -113,7 +113,7 @@ def add(run_folder: Path, commit: str, notes: Sequence[str], evaluations: Iterab
     results = read_results(run.path / "results.json")
     measured = [*_in_training(results), *(_of_file(path, run, results) for path in evaluations)]
     told = _told(results, run, commit, notes)
-    folder = RESULTS / told["game"] / _name(results)
+    folder = RESULTS / str(told["game"]) / _name(results)
     if (folder / "run.json").is_file() and read(folder).run["started"] != told["started"]:
         raise UserError(f"{folder} is that of another run; move it away before this one takes its place")
     contents = {

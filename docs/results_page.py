@@ -33,8 +33,8 @@ Written by `python docs/results_page.py` from [results/](../results); change tho
 
 What was trained, and what it scored. Nothing of ours stands here that is not in [results/](../results): a folder for
 each run, with its hyperparameters, its curve, its evaluations, and the command that repeats it. A score is the mean of
-whole games with the game's own score, ± the standard deviation over games; [scores.md](scores.md) tells the protocols. One
-run says little of what the next seed will do.
+whole games with the game's own score, ± the standard deviation over games; [scores.md](scores.md) tells the protocols.
+One run says little of what the next seed will do.
 
 A result below its goal is taken as a defect of this project until it is shown to be something else.
 """
