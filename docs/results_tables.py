@@ -33,8 +33,7 @@ def headline(run: Published) -> list[Measured]:
 def goals_table(game: str, runs: Sequence[Published], goals: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """A table: each goal, and how each run stands to it."""
     yield "### Goals\n"
-    yield "mean, mean - std: of the network that did best in the training's evaluations, in games of the next table."
-    yield "training mean: of the run's last 100 training games.\n"
+    yield "mean, mean - std: of the networks in the next table. training mean: of the run's last 100 training games.\n"
     yield "| goal | reached by | **below it** |"
     yield "| --- | --- | --- |"
     missed = []
@@ -44,20 +43,22 @@ def goals_table(game: str, runs: Sequence[Published], goals: Iterable[Mapping[st
         cells: dict[bool, list[str]] = {True: [], False: []}
         for run in runs:
             if run.run["algo"] in goal.get("algos", [run.run["algo"]]) and run.run["agent_steps"] <= goal["within"]:
-                number, agent_steps = _number(run, goal["number"])
-                cells[number >= least].append(f"{run.name}: {number:,.1f} after {agent_steps:,}")
+                for what, number, agent_steps in _numbers(run, goal["number"]):
+                    cells[number >= least].append(f"{run.name}, {what}: {number:,.1f} after {agent_steps:,}")
         yield f"| {words} | {'<br>'.join(cells[True]) or 'none'} | {'<br>'.join(cells[False]) or 'none'} |"
         if cells[False] and not cells[True]:
             missed.append(f"**No run has reached it: {words}.**")
     yield from ["", *missed, ""] if missed else [""]
 
 
-def _number(run: Published, what: str) -> tuple[float, int]:
-    """What a goal is measured by, and after how many agent steps of the run."""
+def _numbers(run: Published, what: str) -> Iterator[tuple[str, float, int]]:
+    """What a goal is measured by: of what it is, the number, and after how many agent steps."""
     if what == "training mean":
-        return run.training_mean
-    measured = headline(run)[0]
-    return {"mean": measured.mean, "mean - std": measured.result}[what], measured.agent_steps
+        yield "training", *run.training_mean
+        return
+    for each in headline(run):
+        number = {"mean": each.mean, "mean - std": each.result}[what]
+        yield "in training" if each.network == TRAINING else f"{each.network} network", number, each.agent_steps
 
 
 def least_of(game: str, said: float | str) -> float:
