@@ -71,8 +71,9 @@ class Published:
 
     @property
     def name(self) -> str:
-        """As a table names it, ``dqn, seed 1``."""
-        return f"{self.run['algo']}, seed {self.run['seed']}"
+        """As a table names it, ``dqn, course-unit3, seed 1``."""
+        preset = [self.run["preset"]] if self.run["preset"] else []
+        return ", ".join([self.run["algo"], *preset, f"seed {self.run['seed']}"])
 
     @property
     def frames_per_agent_step(self) -> float:
@@ -103,19 +104,22 @@ def read(folder: Path) -> Published:
     return Published(folder, run, tuple(Measured(**each) for each in found), tuple(rows))
 
 
-def add(run_folder: Path, commit: str, notes: Sequence[str], evaluations: Iterable[Path]) -> Path:
+def add(
+    run_folder: Path, commit: str, notes: Sequence[str], evaluations: Iterable[Path], name: str | None = None
+) -> Path:
     """Make the folder of a run in results/, or make it anew; its path.
 
-    evaluations: files with what `evaluate` printed of this run's agents, with or without --json. UserError if
-    something of the run is missing, an evaluation is another agent's, or another run has the folder's name.
+    evaluations: files with what `evaluate` printed of this run's agents, with or without --json. name: of the folder,
+    in place of ALGO_PRESET_seed_N, which two runs may share. UserError if something of the run is missing, an
+    evaluation is another agent's, or another run has the folder's name.
     """
     run = RunFolder.at(run_folder)
     results = read_results(run.path / "results.json")
     measured = [*_in_training(results), *(_of_file(path, run, results) for path in evaluations)]
     told = _told(results, run, commit, notes)
-    folder = RESULTS / str(told["game"]) / _name(results)
+    folder = RESULTS / str(told["game"]) / (name or _name(results))
     if (folder / "run.json").is_file() and read(folder).run["started"] != told["started"]:
-        raise UserError(f"{folder} is that of another run; move it away before this one takes its place")
+        raise UserError(f"{folder} is that of another run; give this one another --name")
     contents = {
         "config.yml": run.config.read_text(encoding="utf-8"),
         "curve.csv": _curve(run.path / "progress.csv", measured, results),

@@ -50,8 +50,8 @@ python -m dqn_zoo_ext.evaluate --algo dqn --env SpaceInvadersNoFrameskip-v4 --ep
 python docs/results_page.py --add logs/dqn/SpaceInvadersNoFrameskip-v4_1 --commit COMMIT --evaluations best.txt last.txt
 ```
 
-`--note` takes a sentence on what the files cannot say. A goal is a few lines in
-[games.yml](../results/games.yml).
+`--note` takes a sentence on what the files cannot say, `--name` a name for the folder where the usual one is taken. A
+goal is a few lines in [games.yml](../results/games.yml).
 """
 
 
@@ -124,12 +124,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--commit", help="of this project, that the run was made by")
     parser.add_argument("--note", action="append", default=[], help="a sentence without its full stop; repeatable")
     parser.add_argument("--evaluations", nargs="+", type=Path, default=[], metavar="FILE", help="what evaluate printed")
+    parser.add_argument("--name", help="of the folder in results/GAME/ (default: ALGO_PRESET_seed_N)")
     options = parser.parse_args(arguments)
     if options.add is not None and not options.commit:
         parser.error("--add needs --commit: which state of the project was trained")
     try:
         if options.add is not None:
-            print(add(options.add, options.commit, options.note, options.evaluations))
+            print(add(options.add, options.commit, options.note, options.evaluations, options.name))
         for game, runs in by_game(published()):
             (PICTURES / f"results_{game}.svg").write_text(picture(game, runs), encoding="utf-8")
         PAGE.write_text(page(), encoding="utf-8")

@@ -8,7 +8,7 @@ from results_folder import TRAINING, Measured, Published
 from results_tables import headline
 
 from dqn_zoo_ext.evaluation.published_scores import curves_of, scores_of
-from dqn_zoo_ext.report.chart import Chart, Level, as_svg, draw, notes_of
+from dqn_zoo_ext.report.chart import Chart, Level, as_svg, draw
 from dqn_zoo_ext.report.curves import Curve
 from dqn_zoo_ext.report.learning_curves import as_curve, cut
 
@@ -35,13 +35,19 @@ def chart(game: str, runs: Sequence[Published]) -> Chart:
     levels = [Level(f"random play: {random.score:,.10g} [{random.source.cited}]", random.score, "random")]
     env = str(runs[0].run["env"])
     thin = "Thin: published means at the points marked, with the lowest and highest seed where known."
-    notes = [*notes_of(curves), thin]
+    notes = ["Lines: the mean of the last 100 training games.", *_of_points(runs), thin]
     return replace(empty, title=env, curves=curves, behind=behind, levels=levels, notes=notes, colours=colours)
 
 
 def picture(game: str, runs: Sequence[Published]) -> str:
     """The chart as SVG."""
     return as_svg(draw(chart(game, runs)))
+
+
+def _of_points(runs: Sequence[Published]) -> list[str]:
+    after = [each for run in runs for each in headline(run) if each.network != TRAINING]
+    how = " or ".join(sorted({f"{each.games} games by {each.protocol}" for each in after}))
+    return [f"Points: {how}, after the training; bars: the standard deviation over games."] if after else []
 
 
 def _point(run: Published, measured: Measured) -> Curve:

@@ -213,6 +213,7 @@ def test_what_does_not_belong_together_is_refused(results_folder: ModuleType, tm
     (run / "results.json").write_text(later)
     with pytest.raises(UserError, match="another run"):
         results_folder.add(run, "1a2b3c4", [], [])
+    assert results_folder.add(run, "1a2b3c4", [], [], "longer").name == "longer"
     (folder / "curve.csv").unlink()
     with pytest.raises(UserError, match=r"no curve\.csv"):
         results_folder.read(folder)
