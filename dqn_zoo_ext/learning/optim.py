@@ -7,8 +7,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dqn_zoo_ext.learning import kernels
 from dqn_zoo_ext.learning.compiled import Group, on_cpu, one_pass
-from dqn_zoo_ext.learning.kernels import have_triton
 from dqn_zoo_ext.registry import register_optimizer
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -74,7 +74,7 @@ class DeepMindRMSprop(torch.optim.Optimizer):
         if self._compiled_after is None:
             return False
         # a captured update goes on with what its first ones did
-        at_once = weights[0].device.type == "cuda" and have_triton()
+        at_once = kernels.run_on(weights[0].device)
         return at_once or (self._steps > self._compiled_after and on_cpu(weights))
 
     def _step_group(self, weights: list[Tensor], lr: float | Tensor, decay: float, eps: float) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from dqn_zoo_ext.learning.kernels import have_triton
+from dqn_zoo_ext.learning import kernels
 
 Precision = Literal["fp32", "tf32", "bf16"]
 _HIGHEST = 255  # of a pixel
@@ -37,7 +37,7 @@ def scaled_screens(screens: Tensor, precision: Precision) -> Tensor:
     They lie in memory pixel by pixel (channels last), which convolutions and, above all, the gradients of their weights
     are faster for.
     """
-    if screens.is_cuda and have_triton():
+    if kernels.run_on(screens.device):
         from dqn_zoo_ext.learning.kernels.screens import scaled as made  # Triton is not everywhere
 
         return made(screens, _HIGHEST, torch.bfloat16 if precision == "bf16" else torch.float32)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dqn_zoo_ext.learning.kernels import have_triton
+from dqn_zoo_ext.learning import kernels
 
 _LONG_SUMS = 256  # terms, from which on a dense layer's sums are cut into pieces on a GPU
 
@@ -71,7 +71,7 @@ def dense(vectors: Tensor, weight: Tensor, bias: Tensor, relu: bool = False) -> 
 
 
 def _can_be_by_kernels(inputs: Tensor) -> bool:
-    return inputs.is_cuda and have_triton()
+    return kernels.run_on(inputs.device)
 
 
 def _products(allow_tf32: bool) -> str:
