@@ -133,7 +133,9 @@ def test_space_that_is_freed_in_time_is_used(
     assert differences(the_run(disk.parent / "alone"), the_run(disk / "logs")) == []
 
 
-@pytest.mark.parametrize("leave", [0, 4096, 8192, 12288, 49152])
+@pytest.mark.parametrize(
+    "leave", [0, 8192, *(pytest.param(each, marks=pytest.mark.slow) for each in (4096, 12288, 49152))]
+)
 def test_a_full_disk_ends_the_run_in_a_line_and_it_goes_on_when_there_is_space(
     leave: int, disk: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
