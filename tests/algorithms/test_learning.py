@@ -23,9 +23,9 @@ FOR_VECTORS = [each for each in LADDER if each is not ImpalaDQN]  # whose torso 
 SOON = (DQN, C51, NoisyDQN)  # the others take minutes of updates on two cores, or are enough like these
 
 
-def slow_but_for_soon(algorithms: Sequence[type[DeepQ]]) -> list[Any]:
+def slow_but_for(soon: Sequence[type[DeepQ]], algorithms: Sequence[type[DeepQ]]) -> list[Any]:
     """Parameters of a test."""
-    return [pytest.param(each, marks=() if each in SOON else pytest.mark.slow, id=each.__name__) for each in algorithms]
+    return [pytest.param(each, marks=() if each in soon else pytest.mark.slow, id=each.__name__) for each in algorithms]
 
 
 BY_NOISE = (NoisyDQN, Rainbow, DataEfficientRainbow)  # no random actions
@@ -75,14 +75,14 @@ def score(model: DeepQ, venv: VecEnv, games: int) -> float:
     return float(mean)
 
 
-@pytest.mark.parametrize("algorithm", slow_but_for_soon(FOR_VECTORS))
+@pytest.mark.parametrize("algorithm", slow_but_for(SOON, FOR_VECTORS))
 def test_the_best_arm_of_a_bandit_is_found(algorithm: type[DeepQ]) -> None:
     model = built(algorithm, vectors(Bandit, 1, seed=1), (0.0, 1.0), 500, "MlpPolicy", torso="flatten").learn(1_200)
     action, _ = model.policy.predict(np.ones(1, np.float32), deterministic=True)
     assert action == np.argmax(Bandit.PAYS)
 
 
-@pytest.mark.parametrize("algorithm", slow_but_for_soon(FOR_VECTORS))
+@pytest.mark.parametrize("algorithm", slow_but_for(SOON, FOR_VECTORS))
 def test_the_far_end_of_a_chain_is_reached(algorithm: type[DeepQ]) -> None:
     model = built(
         algorithm, vectors(lambda: Chain(5), 1, seed=1), (0.0, 12.0), 800, "MlpPolicy", torso="flatten"
@@ -90,7 +90,7 @@ def test_the_far_end_of_a_chain_is_reached(algorithm: type[DeepQ]) -> None:
     assert score(model, vectors(lambda: Chain(5), 1, seed=2), games=1) == pytest.approx(12.0)
 
 
-@pytest.mark.parametrize("algorithm", slow_but_for_soon(LADDER))
+@pytest.mark.parametrize("algorithm", slow_but_for((DQN, NoisyDQN), LADDER))
 def test_catch_is_learned_from_pixels(algorithm: type[DeepQ]) -> None:
     torso: dict[str, Any] = {"torso": "flatten", "net_arch": [128]}
     if algorithm in (ImpalaDQN, BTR):
