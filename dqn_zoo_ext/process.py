@@ -1,5 +1,5 @@
-"""How this process uses the machine: its heap is kept instead of given back, its threads wait as suits others, and
-pictures need no display.
+"""How this process uses the machine: its heap is kept instead of given back, its threads wait as suits others, pictures
+need no display, and its processes begin with our modules loaded.
 """
 
 import contextlib
@@ -56,3 +56,13 @@ def others_are_busy(looks: int = 5, seconds_between: float = 0.002) -> bool:
 def draw_without_display() -> None:
     """Let gymnasium's pygame draw into memory, where a program wants pictures and no window."""
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+
+
+def modules_of_ours() -> list[str]:
+    """All that are loaded, but for the one that was run with ``python -m``, which every process imports anew.
+
+    The server that forks our processes is to load them: then PyTorch is loaded once, and each begins in milliseconds.
+    """
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    package = __name__.partition(".")[0]
+    return [name for name in sys.modules if name.startswith(f"{package}.") and (spec is None or name != spec.name)]

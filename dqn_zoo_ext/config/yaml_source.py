@@ -6,6 +6,7 @@ neither aliases nor deep nesting can blow up.
 Two departures from YAML 1.1: ``1e-3`` is a number (PyYAML reads a string), and dates and ``10:30`` are strings.
 """
 
+import functools
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ A long text counts as one more for every 100 characters.
 """
 MOST_LEVELS = 50
 """Mappings and lists within each other."""
+_DOCUMENTS_KEPT = 32
+"""Read, to be read again: more than one training has files."""
 
 _TAG = "tag:yaml.org,2002:"
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)\Z|[-+]?0x[0-9a-fA-F][0-9a-fA-F_]*\Z")
@@ -134,6 +137,38 @@ for _class in (_Loader, _Dumper):
     _class.add_implicit_resolver(f"{_TAG}float", _FLOAT, list("-+0123456789."))
 
 
+class _NotYamlError(Exception):
+    """What is wrong, and in which line, counted from 0."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(problem)
+        self.line = line
+        self.problem = problem
+
+
+@functools.lru_cache(maxsize=_DOCUMENTS_KEPT)
+def _composed(text: str) -> yaml.Node | None:
+    """PyYAML's nodes, which nobody changes. A search has hundreds of configurations, each of the shipped files."""
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        problem = f"not valid YAML: unacceptable character #x{error.character:04x}"
+        raise _NotYamlError(text.count("\n", 0, error.position), problem) from None
+    try:
+        node: yaml.Node | None = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = error.problem or error.context or "broken"
+        raise _NotYamlError(mark.line if mark else 0, f"not valid YAML: {one_line(problem)}") from None
+    except RecursionError:
+        raise _NotYamlError(loader.line, "nested too deeply") from None
+    except (ValueError, OverflowError):  # PyYAML lets them through, from "\U99999999" and %YAML 1.999...
+        raise _NotYamlError(loader.line, "not valid YAML: a number out of range") from None
+    finally:
+        loader.dispose()
+    return node
+
+
 class Reading:
     """One document on its way from text to `Located`; a subclass may read further tags in `_data`, as plain data."""
 
@@ -150,22 +185,9 @@ class Reading:
 
     def _compose(self, text: str) -> yaml.Node | None:
         try:
-            loader = _Loader(text)
-        except yaml.reader.ReaderError as error:
-            line = self._line(text.count("\n", 0, error.position))
-            raise UserError(f"{line}: not valid YAML: unacceptable character #x{error.character:04x}") from None
-        try:
-            return loader.get_single_node()
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            problem = error.problem or error.context or "broken"
-            raise UserError(f"{self._line(mark.line if mark else 0)}: not valid YAML: {one_line(problem)}") from None
-        except RecursionError:
-            raise UserError(f"{self._line(loader.line)}: nested too deeply") from None
-        except (ValueError, OverflowError):  # PyYAML lets them through, from "\U99999999" and %YAML 1.999...
-            raise UserError(f"{self._line(loader.line)}: not valid YAML: a number out of range") from None
-        finally:
-            loader.dispose()
+            return _composed(text)
+        except _NotYamlError as error:
+            raise UserError(f"{self._line(error.line)}: {error.problem}") from None
 
     def _line(self, line: int) -> Source:
         return Source(self.source.file, line + 1) if self.count_lines else self.source

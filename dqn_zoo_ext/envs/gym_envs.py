@@ -1,5 +1,6 @@
 """The slow path: gymnasium environments, one Python object each, in SB3's vectors."""
 
+import multiprocessing
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from dqn_zoo_ext.envs.game_log import GameLog, GameMonitor
 from dqn_zoo_ext.envs.replayable_env import ReplayableEnv
 from dqn_zoo_ext.envs.request import EnvRequest
 from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.process import modules_of_ours
 
 GymEnv = gymnasium.Env[Any, Any]
 
@@ -50,6 +52,8 @@ def make_gym_vector(
         raise UserError(f"unknown vec_env '{request.vec_env}'{nearest(request.vec_env, VECTORS)}")
     if request.vec_env == "subproc":  # what cannot be made must fail here, with its reason, not in a child process
         make_gym_env(request.env.gym_id, request.render_mode, env_kwargs).close()
+        if "forkserver" in multiprocessing.get_all_start_methods():  # then it is Stable-Baselines3's choice
+            multiprocessing.get_context("forkserver").set_forkserver_preload(["__main__", *modules_of_ours()])
 
     def maker_of(rank: int) -> Callable[[], GymEnv]:
         def make() -> GymEnv:

@@ -1,5 +1,6 @@
 """Optimizers. DeepMind's RMSProp is written out here; Adam and RMSProp are PyTorch's."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, overload
 
@@ -7,8 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dqn_zoo_ext.learning import kernels
 from dqn_zoo_ext.learning.compiled import Group, on_cpu, one_pass
-from dqn_zoo_ext.learning.kernels import have_triton
 from dqn_zoo_ext.registry import register_optimizer
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -16,8 +17,27 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 
+class WithoutCompiler(torch.optim.Optimizer):
+    """A PyTorch optimizer that does not load PyTorch's compiler, which takes two seconds of every training.
+
+    PyTorch keeps these methods out of what its compiler traces, and loads the compiler to say so; ``step`` of its own
+    optimizers does the same, see ``step_of``. What we compile calls none of them. To be put before the optimizer, among
+    a class's bases.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+
+
+def step_of(optimizer: type[torch.optim.Optimizer]) -> Any:
+    """``step`` of a PyTorch optimizer that is not to be differentiated through, without loading the compiler."""
+    return torch.no_grad()(inspect.unwrap(optimizer.step))
+
+
 @register_optimizer("deepmind_rmsprop")
-class DeepMindRMSprop(torch.optim.Optimizer):
+class DeepMindRMSprop(WithoutCompiler):
     """RMSProp as in DeepMind's DQN: centred, epsilon inside the root, both running means starting at zero.
 
     With gradient g, per weight::
@@ -74,7 +94,7 @@ class DeepMindRMSprop(torch.optim.Optimizer):
         if self._compiled_after is None:
             return False
         # a captured update goes on with what its first ones did
-        at_once = weights[0].device.type == "cuda" and have_triton()
+        at_once = kernels.run_on(weights[0].device)
         return at_once or (self._steps > self._compiled_after and on_cpu(weights))
 
     def _step_group(self, weights: list[Tensor], lr: float | Tensor, decay: float, eps: float) -> None:
@@ -141,8 +161,10 @@ _RANGES = {"lr": "at least 0", "decay": "in [0, 1)", "eps": "above 0"}
 
 
 @register_optimizer("adam")
-class Adam(torch.optim.Adam):
+class Adam(WithoutCompiler, torch.optim.Adam):
     """PyTorch's Adam (Kingma & Ba 2015), in one pass over the weights; `lr` comes from the learning-rate schedule."""
+
+    step = step_of(torch.optim.Adam)
 
     def __init__(
         self,
@@ -156,8 +178,10 @@ class Adam(torch.optim.Adam):
 
 
 @register_optimizer("rmsprop")
-class RMSprop(torch.optim.RMSprop):
+class RMSprop(WithoutCompiler, torch.optim.RMSprop):
     """PyTorch's RMSProp: epsilon is added outside the root, and centring is a choice."""
+
+    step = step_of(torch.optim.RMSprop)
 
     def __init__(
         self,

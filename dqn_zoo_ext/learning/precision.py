@@ -1,6 +1,6 @@
 """With how many digits the torso computes: nearly all of the arithmetic of a network for screens is in it.
 
-- fp32: as it is.
+- fp32: as it is; on a GPU by kernels of ours, which make a product of three of tf32 and are no less exact.
 - tf32: on GPUs that have it, factors of products are rounded to 10 bits, sums stay fp32. Elsewhere it is fp32.
 - bf16: convolutions and the torso's dense layer take factors and give results of 8 bits. Its weights stay fp32, so that
   small steps are not lost, and so do heads and losses: action values of about 10 would else be 0.06 apart.
@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from dqn_zoo_ext.learning.kernels import have_triton
+from dqn_zoo_ext.learning import kernels
 
 Precision = Literal["fp32", "tf32", "bf16"]
 _HIGHEST = 255  # of a pixel
@@ -37,7 +37,7 @@ def scaled_screens(screens: Tensor, precision: Precision) -> Tensor:
     They lie in memory pixel by pixel (channels last), which convolutions and, above all, the gradients of their weights
     are faster for.
     """
-    if screens.is_cuda and have_triton():
+    if kernels.run_on(screens.device):
         from dqn_zoo_ext.learning.kernels.screens import scaled as made  # Triton is not everywhere
 
         return made(screens, _HIGHEST, torch.bfloat16 if precision == "bf16" else torch.float32)

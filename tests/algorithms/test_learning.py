@@ -3,6 +3,7 @@
 And noisy networks explore where epsilon-greedy does not.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,13 @@ from dqn_zoo_ext.learning.schedules import Linear
 LADDER = [each for each in map(registry.algorithms.get, registry.algorithms.names()) if issubclass(each, DeepQ)]
 FOR_VECTORS = [each for each in LADDER if each is not ImpalaDQN]  # whose torso is for images
 SOON = (DQN, C51, NoisyDQN)  # the others take minutes of updates on two cores, or are enough like these
+
+
+def slow_but_for(soon: Sequence[type[DeepQ]], algorithms: Sequence[type[DeepQ]]) -> list[Any]:
+    """Parameters of a test."""
+    return [pytest.param(each, marks=() if each in soon else pytest.mark.slow, id=each.__name__) for each in algorithms]
+
+
 BY_NOISE = (NoisyDQN, Rainbow, DataEfficientRainbow)  # no random actions
 
 
@@ -67,14 +75,14 @@ def score(model: DeepQ, venv: VecEnv, games: int) -> float:
     return float(mean)
 
 
-@pytest.mark.parametrize("algorithm", FOR_VECTORS, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("algorithm", slow_but_for(SOON, FOR_VECTORS))
 def test_the_best_arm_of_a_bandit_is_found(algorithm: type[DeepQ]) -> None:
     model = built(algorithm, vectors(Bandit, 1, seed=1), (0.0, 1.0), 500, "MlpPolicy", torso="flatten").learn(1_200)
     action, _ = model.policy.predict(np.ones(1, np.float32), deterministic=True)
     assert action == np.argmax(Bandit.PAYS)
 
 
-@pytest.mark.parametrize("algorithm", FOR_VECTORS, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("algorithm", slow_but_for(SOON, FOR_VECTORS))
 def test_the_far_end_of_a_chain_is_reached(algorithm: type[DeepQ]) -> None:
     model = built(
         algorithm, vectors(lambda: Chain(5), 1, seed=1), (0.0, 12.0), 800, "MlpPolicy", torso="flatten"
@@ -82,11 +90,7 @@ def test_the_far_end_of_a_chain_is_reached(algorithm: type[DeepQ]) -> None:
     assert score(model, vectors(lambda: Chain(5), 1, seed=2), games=1) == pytest.approx(12.0)
 
 
-@pytest.mark.parametrize(
-    "algorithm",
-    [pytest.param(each, marks=() if each in SOON else pytest.mark.slow) for each in LADDER],
-    ids=lambda each: each.__name__,
-)
+@pytest.mark.parametrize("algorithm", slow_but_for((DQN, NoisyDQN), LADDER))
 def test_catch_is_learned_from_pixels(algorithm: type[DeepQ]) -> None:
     torso: dict[str, Any] = {"torso": "flatten", "net_arch": [128]}
     if algorithm in (ImpalaDQN, BTR):
@@ -137,7 +141,7 @@ def reaches_the_far_end(algorithm: type[DeepQ], lock: Lock, seed: int, **explore
 # games the agent keeps to the 0.001 of the near end, while noise goes on until it is learned away. Of seeds 1 to 20,
 # noisy networks solved 18; epsilon-greedy 4, all led to the far end by chance in the first 30 games; a slow epsilon 17,
 # most of them sooner than noisy networks. So noise is not better than random actions here: it needs no schedule.
-@pytest.mark.parametrize("seed", [16, 17, 18])
+@pytest.mark.parametrize("seed", [16, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (17, 18))])
 def test_noisy_networks_explore_a_deep_chain_where_epsilon_greedy_does_not(seed: int) -> None:
     assert reaches_the_far_end(NoisyDQN, Lock(9, seed), seed)
     lock = Lock(9, seed)

@@ -199,3 +199,15 @@ def test_what_is_written_is_read_back_the_same(data: Any) -> None:
     found = read(to_yaml(data))
     assert found == data
     assert repr(found) == repr(data)  # also tells 1 from 1.0 and True
+
+
+def test_a_text_read_again_is_what_it_says_whatever_became_of_the_first() -> None:
+    first = read_text("a: {b: [1]}", Source("one"))
+    first.data["a"].data["b"].data.append(2)
+    del first.data["a"]
+    again = read_text("a: {b: [1]}", Source("other"))
+    assert again.plain() == {"a": {"b": [1]}}
+    assert str(again.data["a"].source) == "other:1"
+    for shown in ("one", "other"):
+        with pytest.raises(UserError, match=f"^{shown}:2: not valid YAML"):
+            read_text("a: 1\nb: [", Source(shown))

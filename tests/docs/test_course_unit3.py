@@ -85,6 +85,7 @@ def test_the_notebook_has_the_commands_of_the_page() -> None:
     assert commands_of_the_notebook() == page
 
 
+@pytest.mark.slow  # each cell is a process; the quick test of the page makes the same commands
 @pytest.mark.usefixtures("_jupyter_apart")
 def test_the_notebook_runs(course_hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_USER", "ann")

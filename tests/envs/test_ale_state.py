@@ -37,7 +37,11 @@ def begun(state: dict[str, Any]) -> list[int]:
 
 @pytest.mark.parametrize(
     ("game", "rules", "agent_steps"),
-    [("breakout", STICKY, 1000), ("breakout", CUT_SHORT, 1000), ("space_invaders", STICKY, 2000)],
+    [
+        pytest.param("breakout", STICKY, 1000, marks=pytest.mark.slow),
+        ("breakout", CUT_SHORT, 1000),
+        pytest.param("space_invaders", STICKY, 2000, marks=pytest.mark.slow),
+    ],
 )
 def test_a_restored_vector_goes_on_as_the_one_that_never_stopped(
     game: str, rules: AtariRules, agent_steps: int

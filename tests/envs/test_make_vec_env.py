@@ -1,6 +1,8 @@
 """make_vec_env: every family, every preprocessing, and its refusals."""
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +239,30 @@ def test_an_environment_without_a_render_mode_is_played_and_not_filmed(monkeypat
     with pytest.raises(UserError, match="'Switch-v0' does not take render_mode 'rgb_array'") as raised:
         make("Switch-v0", render_mode="rgb_array")
     assert "\n" not in str(raised.value)
+
+
+_FORKED_FROM = """
+import os, sys
+from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.envs.make import make_vec_env
+
+def main():
+    settings = dict(preprocessing="none", preprocessing_kwargs={}, frame_stack=1, env_kwargs={})
+    venv = make_vec_env(resolve("CartPole-v1"), n_envs=2, seed=0, vec_env="subproc", **settings)
+    for process in venv.processes:
+        status = open(f"/proc/{process.pid}/status").read()
+        server = status.partition("PPid:")[2].split()[0]
+        print(int(server) != os.getpid(), "libtorch_cpu" in open(f"/proc/{server}/maps").read())
+    venv.close()
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="read from /proc")
+def test_processes_of_environments_need_not_load_pytorch_each(tmp_path: Path) -> None:
+    """What forks them has loaded it."""
+    (tmp_path / "program.py").write_text(_FORKED_FROM)
+    done = subprocess.run([sys.executable, tmp_path / "program.py"], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["True True"] * 2

@@ -51,9 +51,9 @@ def train(log_folder: Path, *more: str) -> subprocess.Popen[str]:
     return start(*_ARGUMENTS, "-f", log_folder, *more)
 
 
-def uninterrupted(log_folder: Path) -> Path:
+def uninterrupted(log_folder: Path, *more: str) -> Path:
     """Train without any disturbance, long enough for every console to be seeded anew on the way."""
-    code, output = finish(train(log_folder))
+    code, output = finish(train(log_folder, *more))
     assert code == 0, output
     run = ended_run(log_folder)
     assert min(times_seeded(run)) > 1, "a console was never seeded anew, although the plug-in often_reseeded is there"
@@ -68,11 +68,13 @@ def times_seeded(run: Path) -> list[int]:
     return counts
 
 
-def kill_until_done(log_folder: Path, reference: Path, chance: random.Random, killed: Killed, most: int) -> None:
+def kill_until_done(
+    log_folder: Path, reference: Path, chance: random.Random, killed: Killed, most: int, *more: str
+) -> None:
     """Train, kill at most so many times and resume until the run is done; then compare it with `reference`."""
     last = killed.kills + most
     while True:
-        process = train(log_folder, "--resume")
+        process = train(log_folder, "--resume", *more)
         if killed.kills < last:
             alive = _kill(process, log_folder, chance, killed)
             if alive is not None:

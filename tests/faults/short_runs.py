@@ -20,7 +20,7 @@ _CART_POLE = (
     "replay_buffer_class:frame_ring exploration_begins:learning_starts"
 )
 _SPACE_INVADERS = (
-    "--algo dqn --env SpaceInvadersNoFrameskip-v4 --seed 3 -n 360 --save-freq 120 --eval-freq 100 --eval-episodes 1 "
+    "--algo dqn --env SpaceInvadersNoFrameskip-v4 --seed 3 -n 360 --save-freq 120 --eval-freq 200 --eval-episodes 1 "
     "--log-interval 1 -params learning_starts:60 buffer_size:200 batch_size:8 train_freq:8 n_envs:4 "
     "policy_kwargs.torso:nips preprocessing_kwargs.max_frames_per_game:200 eval_protocol:course-unit3"
 )

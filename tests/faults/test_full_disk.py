@@ -133,7 +133,9 @@ def test_space_that_is_freed_in_time_is_used(
     assert differences(the_run(disk.parent / "alone"), the_run(disk / "logs")) == []
 
 
-@pytest.mark.parametrize("leave", [0, 4096, 8192, 12288, 49152])
+@pytest.mark.parametrize(
+    "leave", [0, 8192, *(pytest.param(each, marks=pytest.mark.slow) for each in (4096, 12288, 49152))]
+)
 def test_a_full_disk_ends_the_run_in_a_line_and_it_goes_on_when_there_is_space(
     leave: int, disk: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,8 +156,8 @@ def test_a_full_disk_ends_the_run_in_a_line_and_it_goes_on_when_there_is_space(
 def test_a_full_disk_that_the_log_of_games_meets_first(disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing else is written: no lines of the log, no evaluations, no updates."""
     (disk / "armed").write_text("leave 0")
-    never = ["learning_starts:11900" if word.startswith("learning_starts") else word for word in _SILENT]
-    words = ["-n", "12000", "--log-interval", "-2", "--eval-freq", "-1", "-f", str(disk / "logs")]
+    never = ["learning_starts:6900" if word.startswith("learning_starts") else word for word in _SILENT]
+    words = ["-n", "7000", "--log-interval", "-2", "--eval-freq", "-1", "-f", str(disk / "logs")]
     words = [word for word in never if word not in ("--log-interval", "1", "-n", "600")] + words
     line, _ = fail(words, capsys)
     run = the_run(disk / "logs")

@@ -96,7 +96,7 @@ def test_stopped_amid_an_evaluation_the_evaluation_is_made_anew(
 ) -> None:
     words = [word for word in CART_POLE if word not in ("--eval-episodes", "2")]
     words[words.index("150")] = "250"  # a checkpoint just before the evaluation
-    words = ["--eval-episodes", "300", *words]  # seconds
+    words = ["--eval-episodes", "150", *words]  # a second and more
     process = start(*words, "-f", tmp_path / "stopped")
     wait_for(checkpoint_at(tmp_path / "stopped", 250), process)
     process.terminate()

@@ -1,6 +1,9 @@
 """DeepMind's RMSProp: one step by hand, a hundred against plain float64 arithmetic, its state through a file."""
 
+import copy
 import io
+import subprocess
+import sys
 import warnings
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 import torch
 
 from dqn_zoo_ext.learning import compiled as compiled_module
-from dqn_zoo_ext.learning.optim import DeepMindRMSprop
+from dqn_zoo_ext.learning.optim import Adam, DeepMindRMSprop, RMSprop
 
 
 def test_first_step_by_hand() -> None:
@@ -141,3 +144,44 @@ def test_weights_without_gradient_stay_and_lr_zero_moves_nothing() -> None:
 def test_wrong_numbers_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="deepmind_rmsprop: "):
         DeepMindRMSprop([torch.ones(1, requires_grad=True)], **wrong)
+
+
+@pytest.mark.parametrize(
+    ("ours", "stock", "given"),
+    [(Adam, torch.optim.Adam, {"fused": True}), (RMSprop, torch.optim.RMSprop, {})],
+    ids=["adam", "rmsprop"],
+)
+def test_pytorchs_own_do_to_the_bit_what_they_do_in_pytorch(ours: Any, stock: Any, given: dict[str, Any]) -> None:
+    weights = [torch.linspace(-1, 1, 70).requires_grad_() for _ in range(2)]
+    one, other = ours([weights[0]], lr=1e-2), stock([weights[1]], lr=1e-2, **given)
+    for step in range(20):
+        for weight, optimizer in zip(weights, (one, other), strict=True):
+            optimizer.zero_grad()
+            assert weight.grad is None
+            (weight**3 * (step - 9)).sum().backward()
+            optimizer.step()
+        if step == 9:  # gone on with, by the stock one's state
+            one.load_state_dict(copy.deepcopy(other.state_dict()))
+    assert torch.equal(*weights)
+    assert not weights[0].equal(torch.linspace(-1, 1, 70))
+    assert not one.state_dict()["state"][0]["step" if ours is Adam else "square_avg"].requires_grad
+
+
+def test_no_optimizer_loads_pytorchs_compiler() -> None:
+    """It takes longer than a short training, and only what is compiled has need of it."""
+    program = """
+import io, sys, torch
+from dqn_zoo_ext.learning.optim import Adam, DeepMindRMSprop, RMSprop
+for optimizer_class in (Adam, DeepMindRMSprop, RMSprop):
+    weight = torch.ones(3, requires_grad=True)
+    optimizer = optimizer_class([weight])
+    for _ in range(2):
+        optimizer.zero_grad()
+        weight.sum().backward()
+        optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert weight.max() < 1
+    assert "torch._dynamo" not in sys.modules, optimizer_class
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr

@@ -100,23 +100,24 @@ def bars(page: Page) -> list[tuple[float, float]]:
     return [(float(left.strip("%")), float(width.strip("%"))) for left, width in page.evaluate(styles)]
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([0.0000049, 1.0, 2.0], [(0, 0), (0, 50), (0, 100)]),  # the lowest is rounded to below itself
-        ([-1.0, 0.5, 3.0], [(0, 25), (25, 12.5), (25, 75)]),  # below 0: to the left
-        ([-2.0, -1.0, -0.5], [(0, 100), (50, 50), (75, 25)]),
-        ([0.0, 0.0, 0.0], [(0, 0), (0, 0), (0, 0)]),
-    ],
-)
-def test_bars_of_action_values_begin_at_0(
-    values: list[float], expected: list[tuple[float, float]], tmp_path: Path
-) -> None:
-    film = replace(FILM, values=[values], actions=[1], action_names=["NOOP", "FIRE", "LEFT"])
-    write_page(replace(PAGE, runs=[replace(RUN, film=film)]), tmp_path / "page.html")
-    with opened(tmp_path / "page.html") as (page, _):
-        page.wait_for_function("document.querySelector('.weighs .chosen')")
-        assert bars(page) == [pytest.approx(each, abs=0.02) for each in expected]
+BARS: list[tuple[list[float], list[tuple[float, float]]]] = [
+    ([0.0000049, 1.0, 2.0], [(0, 0), (0, 50), (0, 100)]),  # the lowest is rounded to below itself
+    ([-1.0, 0.5, 3.0], [(0, 25), (25, 12.5), (25, 75)]),  # below 0: to the left
+    ([-2.0, -1.0, -0.5], [(0, 100), (50, 50), (75, 25)]),
+    ([0.0, 0.0, 0.0], [(0, 0), (0, 0), (0, 0)]),
+]
+
+
+def test_bars_of_action_values_begin_at_0(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.html" for number in range(len(BARS))]
+    for path, (values, _) in zip(paths, BARS, strict=True):
+        film = replace(FILM, values=[values], actions=[1], action_names=["NOOP", "FIRE", "LEFT"])
+        write_page(replace(PAGE, runs=[replace(RUN, film=film)]), path)
+    with opened(paths[0]) as (page, _):
+        for path, (values, expected) in zip(paths, BARS, strict=True):
+            page.goto(path.absolute().as_uri())
+            page.wait_for_function("document.querySelector('.weighs .chosen')")
+            assert bars(page) == [pytest.approx(each, abs=0.02) for each in expected], values
 
 
 def test_both_films_are_as_high_as_each_other(report_of_pong: Path) -> None:

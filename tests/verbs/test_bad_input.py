@@ -159,7 +159,7 @@ def cut_in_half(logs: Path, tmp_path: Path) -> Path:
 def test_an_agent_file_cut_in_half(
     verb: Verb, cut_in_half: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")  # enjoy asks for a display first
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")  # where there is no display, `enjoy` would say only that
     words = f"--algo double_dqn --env CartPole-v1 -f {cut_in_half}"
     before = sorted(cut_in_half.rglob("*"))
     assert "CartPole-v1.zip is cut short or damaged" in complaint(verb, words, capsys)

@@ -19,7 +19,7 @@ from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.results import read_results
 from dqn_zoo_ext.train import main as train
 
-YARDSTICKS = ("sb3_dqn", "sb3_qrdqn")
+YARDSTICKS = ("sb3_dqn", pytest.param("sb3_qrdqn", marks=pytest.mark.slow))
 SOONER = ["-params", "learning_starts:200", "policy_kwargs.net_arch:[16]"]
 LEFT_OFF = "no checkpoints for exact resume: {} is Stable-Baselines3's own, which cannot go on exactly; --save-freq"
 

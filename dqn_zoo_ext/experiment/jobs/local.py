@@ -4,7 +4,6 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
@@ -12,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from dqn_zoo_ext.experiment.jobs.job import GoOn, Job, Outcome, carry_out
+from dqn_zoo_ext.process import modules_of_ours
 from dqn_zoo_ext.storage.results import EvaluationRecord
 
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
@@ -26,8 +26,8 @@ class LocalProcesses:
 
     def __init__(self) -> None:
         self._context: Any = multiprocessing.get_context(_METHOD)
-        if _METHOD == "forkserver":  # PyTorch is loaded once; each process then begins within milliseconds
-            self._context.set_forkserver_preload(_modules_of_ours())
+        if _METHOD == "forkserver":
+            self._context.set_forkserver_preload(modules_of_ours())
         self._running: set[BaseProcess] = set()
         self._stopping = False
         self._lock = threading.Lock()
@@ -78,13 +78,6 @@ def _listen(ours: Connection, process: BaseProcess, go_on: GoOn) -> Outcome | No
             ours.send(go_on(said))
     except (EOFError, ConnectionError):
         return None
-
-
-def _modules_of_ours() -> list[str]:
-    """All that are loaded, but for the one that was run with ``python -m``, which every process imports anew."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    package = __name__.partition(".")[0]
-    return [name for name in sys.modules if name.startswith(f"{package}.") and (spec is None or name != spec.name)]
 
 
 def _work(theirs: Connection, job: Job) -> None:

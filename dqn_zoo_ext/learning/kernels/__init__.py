@@ -1,13 +1,20 @@
 """Kernels for NVIDIA's GPUs, written in Triton, where what PyTorch brings leaves most of a GPU idle at batches of 32.
 
-Triton comes with PyTorch on Linux. Where it is missing, PyTorch's own operations do the same, slower.
+Triton comes with PyTorch on Linux. Where the kernels do not run, PyTorch's own operations do the same, slower.
 """
 
 import functools
 import importlib.util
 
+import torch
+
+_TENSOR_CORES_FOR_TF32 = (8, 0)  # compute capability: Ampere's, and what came after it
+
 
 @functools.cache
-def have_triton() -> bool:
-    """Whether the kernels of this package can be imported."""
-    return importlib.util.find_spec("triton") is not None
+def run_on(device: torch.device) -> bool:
+    """Whether the kernels of this package can be compiled for `device`."""
+    if device.type != "cuda" or importlib.util.find_spec("triton") is None:
+        return False
+    is_nvidias = torch.cuda.is_available() and torch.version.hip is None
+    return is_nvidias and torch.cuda.get_device_capability(device) >= _TENSOR_CORES_FOR_TF32

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dqn_zoo_ext.learning.kernels import have_triton
+from dqn_zoo_ext.learning import kernels
 
 _LONG_SUMS = 256  # terms, from which on a dense layer's sums are cut into pieces on a GPU
 
@@ -25,8 +25,8 @@ class Convolution(nn.Conv2d):
 
     def by_kernels(self, screens: Tensor, relu: bool = False) -> Tensor:
         """``forward``, on a GPU, with a ReLU if `relu`."""
-        steps = (self.stride[0], int(self.padding[0]))
-        result: Tensor = _Made.apply(screens, self.weight, self.bias, *steps, relu)  # type: ignore[no-untyped-call]
+        how = (self.stride[0], int(self.padding[0]), relu, _products(torch.backends.cudnn.allow_tf32))
+        result: Tensor = _Made.apply(screens, self.weight, self.bias, *how)  # type: ignore[no-untyped-call]
         return result
 
 
@@ -65,17 +65,18 @@ def dense(vectors: Tensor, weight: Tensor, bias: Tensor, relu: bool = False) -> 
         made = nn.functional.linear(vectors, weight, bias)
         return made.relu() if relu else made
     of_a_pixel = (vectors[:, :, None, None], weight[:, :, None, None])
-    result: Tensor = _Made.apply(*of_a_pixel, bias, 1, 0, relu)  # type: ignore[no-untyped-call]
+    products = _products(torch.backends.cuda.matmul.allow_tf32)
+    result: Tensor = _Made.apply(*of_a_pixel, bias, 1, 0, relu, products)  # type: ignore[no-untyped-call]
     return result.flatten(1)
 
 
 def _can_be_by_kernels(inputs: Tensor) -> bool:
-    return inputs.is_cuda and have_triton()
+    return kernels.run_on(inputs.device)
 
 
-def _products() -> str:
-    """How products of float32 are made: of three tf32 ones, which is no less exact than float32's own, or as told."""
-    return "tf32" if torch.backends.cudnn.allow_tf32 else "tf32x3"
+def _products(allow_tf32: bool) -> str:
+    """How products of float32 are made: of three tf32 ones, which is no less exact than float32's own, or of one."""
+    return "tf32" if allow_tf32 else "tf32x3"
 
 
 class _Made(torch.autograd.Function):
@@ -83,21 +84,20 @@ class _Made(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, screens: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, relu: bool
+        ctx: Any, screens: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, relu: bool, products: str
     ) -> Tensor:
         from dqn_zoo_ext.learning.kernels import convolution  # Triton is not everywhere
 
         shape = convolution.Shape.of(screens, weight, stride, padding)
         screens = screens.contiguous(memory_format=torch.channels_last)
         filters = weight.detach().permute(0, 2, 3, 1).contiguous()
-        products = _products()
         out = convolution.forward(screens, filters, bias, shape, products, relu)
         ctx.save_for_backward(screens, filters, out if relu else None)
         ctx.how = (shape, products)
         return out
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None, None]:
         from dqn_zoo_ext.learning.kernels import convolution
 
         screens, filters, out = ctx.saved_tensors
@@ -106,4 +106,4 @@ class _Made(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             below = convolution.gradient_of_screens(filters, *given)
         weight, bias = convolution.gradient_of_filters(screens, *given)
-        return below, weight, bias, None, None, None
+        return below, weight, bias, None, None, None, None

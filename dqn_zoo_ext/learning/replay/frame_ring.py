@@ -11,8 +11,8 @@ from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
+from dqn_zoo_ext.learning import kernels
 from dqn_zoo_ext.learning.batch import Batch
-from dqn_zoo_ext.learning.kernels import have_triton
 from dqn_zoo_ext.learning.replay.rows import Rows
 from dqn_zoo_ext.learning.replay.staging import Staging
 from dqn_zoo_ext.registry import register_replay_buffer, replay_buffers
@@ -206,7 +206,7 @@ class FrameRing(Rows):
     def gather(self, cells: Tensor) -> Batch:
         """The windows that start at `cells`: (B,) int64, counted from the first row ever added."""
         cells = cells.to(self.storage, non_blocking=True)
-        if self.storage.type == "cuda" and have_triton():
+        if kernels.run_on(self.storage):
             return self._gathered_at_once(cells)
         reward = torch.zeros(len(cells), device=self.storage)
         discount = torch.ones(len(cells), device=self.storage)

@@ -95,7 +95,10 @@ def test_halving_compares_at_exactly_the_rungs(n_timesteps: int) -> None:
     assert reached[int(scores.argmax())] == 3
 
 
-@pytest.mark.parametrize(("n_timesteps", "n_rungs", "factor"), [(243_000, 6, 3), (1000, 3, 3), (64, 3, 4), (9, 3, 3)])
+@pytest.mark.parametrize(
+    ("n_timesteps", "n_rungs", "factor"),
+    [(243_000, 6, 3), (64, 3, 4), *(pytest.param(each, 3, 3, marks=pytest.mark.slow) for each in (1000, 9))],
+)
 def test_hyperband_has_a_bracket_for_each_rung(n_timesteps: int, n_rungs: int, factor: int) -> None:
     rungs = rungs_of("hyperband", n_timesteps, n_rungs, factor)
     study = study_with("hyperband", rungs, factor)

@@ -28,6 +28,11 @@ STARTUP = 4
 Params = dict[str, Any]
 
 
+def slow_but_for(*soon: Sampler) -> list[Any]:
+    """Each sampler as a parameter; one that proposes by itself and the grid, which is ours, show the same at once."""
+    return [pytest.param(each, marks=() if each in soon else pytest.mark.slow) for each in SAMPLERS]
+
+
 def space_of(sampler: str) -> Mapping[str, BaseDistribution]:
     return GRID if sampler == "grid" else SPACE
 
@@ -73,7 +78,7 @@ def database(tmp_path: Any) -> str:
     return f"sqlite:///{tmp_path}/s.db"
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", slow_but_for("tpe", "grid"))
 def test_seed_and_history_decide(sampler: Sampler, tmp_path: Any) -> None:
     first, second, other = (f"sqlite:///{tmp_path}/{name}.db" for name in "abc")
     once = Process(sampler, first).search(12)
@@ -83,14 +88,14 @@ def test_seed_and_history_decide(sampler: Sampler, tmp_path: Any) -> None:
     assert Process(sampler, other, seed=2).search(12) != once
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", slow_but_for("tpe", "grid"))
 def test_neighbouring_seeds_are_not_shifted_copies(sampler: Sampler, tmp_path: Any) -> None:
     one, two = (Process(sampler, f"sqlite:///{tmp_path}/{seed}.db", seed=seed).search(6) for seed in (1, 2))
     assert not [params for params in one[1:] if params in two] or sampler == "grid"
     assert one[1:] != two[:-1]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", slow_but_for("tpe", "grid"))
 def test_processes_with_one_seed_do_not_try_the_same(sampler: Sampler, database: str) -> None:
     both = [Process(sampler, database), Process(sampler, database)]
     found = []
@@ -104,7 +109,7 @@ def test_processes_with_one_seed_do_not_try_the_same(sampler: Sampler, database:
         assert len(set(found)) == 16
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", slow_but_for("tpe", "cma-es"))
 def test_several_objectives(sampler: Sampler, database: str) -> None:
     if sampler == "cma-es":
         with pytest.raises(UserError, match="--sampler: cma-es knows one objective, not 2; choose one of random, tpe"):
@@ -116,7 +121,7 @@ def test_several_objectives(sampler: Sampler, database: str) -> None:
 
 
 @pytest.mark.parametrize("pruner", ["hyperband", "halving", "median"])
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", slow_but_for("tpe", "grid"))
 def test_every_sampler_goes_with_pruners(sampler: Sampler, pruner: Pruner, database: str) -> None:
     process = Process(sampler, database, pruner=pruner)
     for _ in range(10):

@@ -86,7 +86,7 @@ def test_a_total_counts_the_sessions_before(place: Place) -> None:
         assert len(place.study.trials) == 2
 
 
-@pytest.mark.parametrize("by", ["tune", "train -optimize"])
+@pytest.mark.parametrize("by", ["tune", pytest.param("train -optimize", marks=pytest.mark.slow)])
 def test_the_same_command_goes_on_with_its_study(by: str, place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     words = f"--env CartPole-v1 -conf {place.conf} -f {place.logs} --study-name cart --confirm-seeds 0 --pruner none"
     for number in (1, 2):  # no seed is given

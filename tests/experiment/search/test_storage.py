@@ -41,7 +41,7 @@ def test_postgresql(postgres: Postgres, database: str) -> None:
     assert trial_values(database, "mine", best.number) == best.params
 
 
-@pytest.mark.parametrize("kind", ["postgresql", "sqlite", "journal"])
+@pytest.mark.parametrize("kind", ["postgresql", "sqlite", pytest.param("journal", marks=pytest.mark.slow)])
 def test_processes_share_a_storage(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     files = {"sqlite": StudyFolder(tmp_path).database, "journal": str(tmp_path / "study.log")}
     storage = files.get(kind) or request.getfixturevalue("database")
