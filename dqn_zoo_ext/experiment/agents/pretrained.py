@@ -31,8 +31,9 @@ def agent_of(shipped: Shipped) -> Agent:
 def ship(agent: Agent, score: Score, into: Path) -> Path:
     """Write the agent with its score into a folder of `into` that is called by its game; what was there is replaced.
 
-    Nothing of the machine that it was trained on is in it but its hardware: no args.yml, and the command without its
-    log folder. UserError, and nothing is changed, if it would be larger than `MOST_BYTES`, or there is no results.json. The target network stays out: it is not played with.
+    The target network stays out: nobody learns from it. Of the machine that it was trained on nothing is said but its
+    hardware: there is no args.yml, and the command is without its log folder. UserError, and nothing is changed, if it
+    would be larger than `MOST_BYTES`, or there is no results.json.
     """
     run = read_results(agent.run.results)
     run = replace(run, command=without_log_folder(run.command))
