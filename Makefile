@@ -1,5 +1,5 @@
-# Two commands: `make train` trains, evaluates and films an agent; `make test` checks everything.
-# Both make a virtual environment in .venv first. PYTHON says which Python it is made from (3.11 to 3.13).
+# `make play` shows an agent that ships with this; `make train` trains, evaluates and films one; `make test` checks
+# everything. Each makes a virtual environment in .venv first. PYTHON says which Python it is made from (3.11 to 3.13).
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,7 +7,10 @@ BIN := $(VENV)/bin
 GAME := SpaceInvadersNoFrameskip-v4
 AGENT := --algo dqn --env $(GAME) -f logs
 
-.PHONY: train test test-all kills docs lint clean
+.PHONY: play train test test-all kills docs lint clean
+
+play: $(VENV)/.installed
+	$(BIN)/python -m dqn_zoo_ext.enjoy --pretrained SpaceInvaders
 
 train: $(VENV)/.installed
 	@echo "Training for 30,000 agent steps; on two cores with little else to do that takes about five minutes."

@@ -25,11 +25,15 @@ from dqn_zoo_ext.errors import TryAgain, UserError, nearest
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.agents.agent import Agent, Which
+from dqn_zoo_ext.experiment.agents.pretrained import agent_of
 from dqn_zoo_ext.experiment.build import protocol_of
 from dqn_zoo_ext.experiment.plug_ins import load_plug_ins
+from dqn_zoo_ext.sharing.shipped import find_shipped, shipped_names
 
 _NOT_OURS = {"--preset": "; a preset's agents are found by --algo and --env, which `presets NAME` tells"}
 """What to say of an option that other verbs have."""
+
+_OF_A_LOG_FOLDER = {"folder", "exp_id", "load_best", "load_checkpoint", "load_last_checkpoint"}
 
 EXIT_MISTAKE = 2
 EXIT_SAVED = EXIT_TRY_AGAIN = 75
@@ -55,7 +59,16 @@ class Parser(argparse.ArgumentParser):
             known = [name for action in self._actions for name in action.option_strings]
             name = unknown[0].split("=")[0]
             self.error(f"unknown option '{unknown[0]}'{_NOT_OURS.get(name) or nearest(name, known)}")
+        if getattr(options, "pretrained", None) is not None:
+            options.given = self._given(arguments)
         return options
+
+    def _given(self, arguments: Sequence[str] | None) -> dict[str, str]:
+        """The options that stand in `arguments`, whatever their values: how each is written, by its name in options."""
+        nothing = object()
+        found, _ = self.parse_known_args(arguments, argparse.Namespace(**{a.dest: nothing for a in self._actions}))
+        typed = {action.dest: "/".join(action.option_strings) for action in self._actions}
+        return {name: typed[name] for name, value in vars(found).items() if name in typed and value is not nothing}
 
     def error(self, message: str) -> NoReturn:
         """One line and exit code 2, without the usage that argparse prints."""
@@ -79,6 +92,14 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--load-last-checkpoint", action="store_true", help="the last checkpoint instead")
         self.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
         self.add_plug_in_options()
+
+    def add_pretrained_option(self) -> None:
+        """``--pretrained``, for verbs that play: instead of all that chooses an agent of a log folder."""
+        self.add_argument(
+            "--pretrained",
+            metavar="GAME",
+            help=f"an agent that ships with this program, instead of one of yours: {', '.join(shipped_names())}",
+        )
 
     def add_algo_and_env(self, also: Sequence[str] = ()) -> None:
         """``--algo`` and ``--env``, which every verb has."""
@@ -144,9 +165,29 @@ def _computes_on_gpu(device: str) -> bool:
 
 
 def find_agent(options: argparse.Namespace) -> Agent:
-    """The agent that ``add_agent_options`` describe; UserError, naming what is there, if there is none."""
+    """The agent that ``add_agent_options`` describe, or a shipped one, of which a line is said first.
+
+    UserError, naming what is there, if there is none.
+    """
+    if getattr(options, "pretrained", None) is not None:
+        return _pretrained_agent(options)
     which = Which(options.load_best, options.load_checkpoint, options.load_last_checkpoint)
     return Agent.find(options.folder, options.algo, resolve(options.env), options.exp_id, which)
+
+
+def _pretrained_agent(options: argparse.Namespace) -> Agent:
+    """The shipped agent; UserError if any other option chooses another one. ``options.pretrained`` is its name then."""
+    shipped = find_shipped(options.pretrained)
+    for name in _OF_A_LOG_FOLDER & options.given.keys():
+        raise UserError(f"--pretrained {shipped.name} is an agent by itself: {options.given[name]} is for one of yours")
+    algo = shipped.package.manifest.algo
+    if "algo" in options.given and options.algo != algo:
+        raise UserError(f"--pretrained {shipped.name} is of algorithm '{algo}', not of '{options.algo}'; omit --algo")
+    if "env" in options.given and resolve(options.env).gym_id != shipped.env.gym_id:
+        raise UserError(f"--pretrained {shipped.name} plays '{shipped.env.gym_id}', not '{options.env}'; omit --env")
+    options.pretrained = shipped.name
+    say_as_told(options)(shipped.told)
+    return agent_of(shipped)
 
 
 def rules_to_play_by(options: argparse.Namespace, agent: Agent) -> Protocol:

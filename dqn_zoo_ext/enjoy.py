@@ -1,6 +1,8 @@
 """``python -m dqn_zoo_ext.enjoy``: watch a trained agent play."""
 
+from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
 from dqn_zoo_ext.command_line import (
     Parser,
@@ -9,11 +11,15 @@ from dqn_zoo_ext.command_line import (
     prepare,
     rules_to_play_by,
     run_verb,
+    say_as_told,
     seed_or_random,
     whole_number,
 )
 from dqn_zoo_ext.evaluation.play import Player
-from dqn_zoo_ext.report.window import Window, check_display
+from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.experiment.agents.agent import Agent
+from dqn_zoo_ext.experiment.agents.filming import write_film
+from dqn_zoo_ext.report.window import Window, check_display, has_display
 from dqn_zoo_ext.words import counted
 
 _DESCRIPTION = "Watch a trained agent play in a window, or without one (--no-render) only see its scores."
@@ -21,14 +27,17 @@ _DESCRIPTION = "Watch a trained agent play in a window, or without one (--no-ren
 _EXAMPLES = """\
 examples:
   python -m dqn_zoo_ext.enjoy --algo dqn --env SpaceInvadersNoFrameskip-v4
+  python -m dqn_zoo_ext.enjoy --pretrained SpaceInvaders
   python -m dqn_zoo_ext.enjoy --algo dqn --env SpaceInvadersNoFrameskip-v4 --no-render -n 5000
-Close the window, or press Ctrl-C, to stop."""
+Close the window, or press Ctrl-C, to stop. Without a display a shipped agent (--pretrained) is filmed instead, to
+GAME.mp4."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, play, print each game's score."""
     parser = Parser("enjoy", _DESCRIPTION, _EXAMPLES)
     parser.add_agent_options()
+    parser.add_pretrained_option()
     parser.add_argument(
         "-n",
         "--n-timesteps",
@@ -50,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     agent = find_agent(options)
     protocol = rules_to_play_by(options, agent)
     seed = seed_or_random(options.seed)
+    if options.pretrained is not None and not options.no_render and not has_display():
+        return _film_instead(options, agent, protocol, seed)
     if not options.no_render:
         check_display()  # before an environment starts to draw
     venv = agent.venv(protocol, options.n_envs, seed, render_mode=None if options.no_render else "rgb_array")
@@ -81,6 +92,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         played = counted(steps, "agent step")
         mean = f"mean score {sum(scores) / len(scores):.2f}" if scores else f"score so far {so_far:g} in {played}"
         print(f"{counted(len(scores), 'game')} ended, {mean}")
+    return 0
+
+
+def _film_instead(options: Namespace, agent: Agent, protocol: Protocol, seed: int) -> int:
+    """What a window would have shown, for who has no display and came to see a shipped agent."""
+    path, steps = Path(f"{options.pretrained}.mp4"), options.n_timesteps
+    write_film(agent, protocol, seed, check_device(options.device), path, games=steps, max_agent_steps=steps)
+    say_as_told(options)(f"there is no display: {counted(steps, 'agent step')} of it as a video in {path}")
     return 0
 
 

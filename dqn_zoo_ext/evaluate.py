@@ -42,6 +42,7 @@ Measure a trained agent, or a baseline: whole games with the game's own score, u
 _EXAMPLES = f"""\
 examples:
   python -m dqn_zoo_ext.evaluate --algo dqn --env SpaceInvadersNoFrameskip-v4 --load-best
+  python -m dqn_zoo_ext.evaluate --pretrained SpaceInvaders
   python -m dqn_zoo_ext.evaluate --algo dqn --env CartPole-v1 -f runs --episodes 20 --json
   python -m dqn_zoo_ext.evaluate --algo dqn --env Pong --baselines
   python -m dqn_zoo_ext.evaluate --algo baselines --env SpaceInvaders --protocol nature-2015 --episodes 100
@@ -61,11 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, play, print."""
     options = _parse(arguments)
     prepare(options)
-    if options.algo in (_BOTH, *BASELINES):
-        return _measure_baselines(options, command_of("evaluate", arguments))
-    if options.algo not in registry.algorithms and not (options.folder / options.algo).is_dir():
-        known = [*registry.algorithms.names(), *BASELINES, _BOTH]
-        raise UserError(f"unknown algorithm '{options.algo}'{nearest(options.algo, known)}")
+    if options.pretrained is None:
+        if options.algo in (_BOTH, *BASELINES):
+            return _measure_baselines(options, command_of("evaluate", arguments))
+        _check_algo(options)
     agent = find_agent(options)
     protocol = rules_to_play_by(options, agent)
     episodes, seed = options.episodes or protocol.episodes, seed_or_random(options.seed)
@@ -88,10 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(line)
         if episodes < protocol.episodes:
             print(_too_few(episodes, protocol))
-    facts = {"algo": options.algo, "env": env.gym_id, "agent": str(agent.file)}
+    facts: dict[str, object] = {"algo": agent.run.algo, "env": env.gym_id, "agent": str(agent.file)}
     if options.baselines:
         found = _baselines(options, BASELINES, env, protocol, episodes, seed, agent.configuration)
-        _print_table(options, env, protocol, episodes, seed, [Measured(options.algo, evaluation), *_rows(found)])
+        _print_table(options, env, protocol, episodes, seed, [Measured(agent.run.algo, evaluation), *_rows(found)])
         facts["baselines"] = [each.as_dict() for each in found]
     if options.json:
         print(json.dumps({**evaluation.as_dict(), **_normalised(env, evaluation, protocol), **facts}))
@@ -101,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser = Parser("evaluate", _DESCRIPTION, _EXAMPLES)
     parser.add_agent_options(also=(*BASELINES, _BOTH))
+    parser.add_pretrained_option()
     parser.add_argument("--protocol", help="how to measure (default: the one the agent was evaluated by in training)")
     parser.add_argument("--episodes", type=whole_number(1), metavar="GAMES", help="default: the protocol's number")
     parser.add_argument("--n-envs", type=whole_number(1), metavar="N", help="games side by side (default: up to 8)")
@@ -113,6 +114,12 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON, in the last line")
     return parser.parse(arguments)
+
+
+def _check_algo(options: Namespace) -> None:
+    if options.algo not in registry.algorithms and not (options.folder / options.algo).is_dir():
+        known = [*registry.algorithms.names(), *BASELINES, _BOTH]
+        raise UserError(f"unknown algorithm '{options.algo}'{nearest(options.algo, known)}")
 
 
 def _measure_baselines(options: Namespace, command: str) -> int:

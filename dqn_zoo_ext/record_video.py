@@ -36,15 +36,18 @@ _EXAMPLES = """\
 examples:
   python -m dqn_zoo_ext.record_video --algo dqn --env SpaceInvadersNoFrameskip-v4 --load-best
   python -m dqn_zoo_ext.record_video --algo dqn --env SpaceInvadersNoFrameskip-v4 --load-best --view attention --gif
+  python -m dqn_zoo_ext.record_video --pretrained SpaceInvaders
   python -m dqn_zoo_ext.record_video --algo dqn --env CartPole-v1 -f runs -o videos --beside-random
 
-The video is written to the run's folder as replay.mp4, or into the folder given with -o."""
+The video is written to the run's folder as replay.mp4, or into the folder given with -o; that of a
+shipped agent (--pretrained) to the current folder as GAME.mp4."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, play, write the video, say where it lies."""
     parser = Parser("record_video", _DESCRIPTION, _EXAMPLES)
     parser.add_agent_options()
+    parser.add_pretrained_option()
     parser.add_argument("-o", "--output-folder", type=Path, help="where to write it (default: the run's folder)")
     parser.add_argument(
         "-n", "--n-timesteps", type=whole_number(1), metavar="STEPS", help="stop after so many agent steps"
@@ -71,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     draw_without_display()
     agent = find_agent(options)
     protocol = rules_to_play_by(options, agent)
-    path = _output(options.output_folder, agent)
+    path = _output(options, agent)
     seed = seed_or_random(options.seed)
     mode = "rgb_array" if options.view == "network" else agent.film_mode
     venv = agent.venv(protocol, 1, seed, render_mode=mode)
@@ -105,9 +108,10 @@ def _film(
     return filmed(moments, policy, options.view, stacking_of(venv).planes)
 
 
-def _output(folder: Path | None, agent: Agent) -> Path:
+def _output(options: argparse.Namespace, agent: Agent) -> Path:
+    folder: Path | None = options.output_folder
     if folder is None:
-        return agent.run.video
+        return agent.run.video if options.pretrained is None else Path(f"{options.pretrained}.mp4")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

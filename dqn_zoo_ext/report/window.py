@@ -10,10 +10,15 @@ from dqn_zoo_ext.errors import UserError
 _SMALLEST_HEIGHT = 420
 
 
+def has_display() -> bool:
+    """Whether there may be one: on Linux, whether a variable names it."""
+    variables = ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY")
+    return sys.platform != "linux" or any(os.environ.get(name) for name in variables)
+
+
 def check_display() -> None:
     """UserError if there is no display. Asked before SDL, which would complain in lines of its own."""
-    variables = ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY")
-    if sys.platform == "linux" and not any(os.environ.get(name) for name in variables):
+    if not has_display():
         raise UserError("no window can be opened without a display; use --no-render, or record_video for a file")
 
 

@@ -1,6 +1,7 @@
 """``results.json`` of a package: every score with its protocol, and the run that the agent is of."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from dqn_zoo_ext.storage.atomic import write_atomically
 from dqn_zoo_ext.storage.results import EvaluationRecord, RunResults, read_json
 
 FORMAT_VERSION = 1
+_OF_95_PERCENT = 1.96  # standard deviations of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,12 @@ class Score:
     def result(self) -> float:
         """Mean minus standard deviation."""
         return self.mean - self.std
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % of the mean: 1.96 standard errors to both sides, as if scores were normal; wide for few games."""
+        margin = _OF_95_PERCENT * self.std / math.sqrt(len(self.episodes))
+        return self.mean - margin, self.mean + margin
 
     @property
     def text(self) -> str:
@@ -55,6 +63,7 @@ class Score:
             "mean": self.mean,
             "std": self.std,
             "result": self.result,
+            "interval": list(self.interval),
             "episodes": list(self.episodes),
             "seed": self.seed,
             "measured": self.measured,
@@ -91,6 +100,15 @@ def read_scores(path: Path) -> tuple[Score, ...]:
         )
     except (KeyError, TypeError) as error:
         raise UserError(f"{path} is no package's results: {type(error).__name__}: {error}") from error
+
+
+def read_agent_steps(path: Path) -> int:
+    """After how many agent steps of training the agent of such a file was saved. UserError as in read_scores."""
+    _, data = read_json(path)
+    steps = data.get("agent_steps") if isinstance(data, dict) else None
+    if type(steps) is not int:
+        raise UserError(f"{path} is no package's results: agent_steps is {steps!r:.40}")
+    return steps
 
 
 def run_part(path: Path) -> Mapping[str, Any] | None:

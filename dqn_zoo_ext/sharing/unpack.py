@@ -4,9 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 
 from dqn_zoo_ext.config.of_run import plain_run_file
 from dqn_zoo_ext.config.yaml_source import to_yaml
@@ -20,6 +18,7 @@ from dqn_zoo_ext.sharing.metrics import unpack_metrics
 from dqn_zoo_ext.sharing.scores import run_part
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
+from dqn_zoo_ext.storage.plain_weights import read_plain_weights
 from dqn_zoo_ext.storage.results import read_results
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
@@ -82,10 +81,7 @@ def _check_weights(zip_file: Path, weights_file: Path | None) -> None:
     weights = read_policy_weights(zip_file)
     if weights_file is None:
         return
-    try:
-        plain = safetensors.torch.load_file(weights_file)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{weights_file.name} cannot be read: {str(error).splitlines()[0]}") from error
+    plain = read_plain_weights(weights_file)
     same = plain.keys() == weights.keys() and all(torch.equal(plain[name], weights[name]) for name in plain)
     if not same:
         raise UserError(f"the policies in {zip_file.name} and in {weights_file.name} differ: one of them was replaced")

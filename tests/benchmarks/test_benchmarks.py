@@ -125,6 +125,16 @@ def test_many_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     assert all(seconds > 0 for seconds in result["seconds_of_training"].values())
 
 
+def test_ship_agent(
+    logs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ["--algo", "double_dqn", "--env", "CartPole-v1", "-f", str(logs), "--load-best", "--into", str(tmp_path)]
+    assert run("ship_agent", [*words, "--protocol", "greedy", "--episodes", "2"], monkeypatch) == 0
+    assert "2 games by protocol greedy: mean " in capsys.readouterr().out
+    assert [each.name for each in tmp_path.iterdir()] == ["CartPole-v1"]
+    assert json.loads((tmp_path / "CartPole-v1" / "manifest.json").read_text())["algo"] == "double_dqn"
+
+
 @pytest.mark.parametrize(
     ("name", "words", "complaint"),
     [

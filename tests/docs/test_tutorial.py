@@ -42,13 +42,15 @@ def test_every_command_of_the_tutorial_works(
     assert "-params" in printed["config"][1]
     assert "mine.yml:1" in printed["config"][1]
     assert "the run was finished" in printed["train"][2]
-    assert "greedy" in printed["evaluate"][0]
+    assert "course-unit3" in printed["evaluate"][0]
+    assert "greedy" in printed["evaluate"][1]
     assert (tmp_path / "logs" / "studies" / "cart" / "winner.yml").is_file()
     assert (tmp_path / "logs" / "dqn" / "SpaceInvadersNoFrameskip-v4_1").is_dir()
     assert len(hub.requests("POST", "/commit/")) == 1  # the dry run pushed nothing
     assert "ann/dqn-CartPole-v1" in hub.store.repos
     assert (tmp_path / "elsewhere" / "dqn" / "CartPole-v1_1").is_dir()
-    assert "ended" in printed["enjoy"][0]
+    assert "SpaceInvaders" in printed["enjoy"][0]
+    assert "ended" in printed["enjoy"][1]
 
 
 def test_the_tutorial_uses_the_main_commands_and_shows_its_file() -> None:

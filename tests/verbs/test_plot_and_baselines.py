@@ -8,8 +8,8 @@ import pytest
 
 from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.evaluate import main as evaluate
-from dqn_zoo_ext.experiment.agents.baselines import CACHE_VARIABLE
 from dqn_zoo_ext.plot import main as plot
+from dqn_zoo_ext.storage.user_cache import CACHE_VARIABLE
 
 
 @pytest.fixture(autouse=True)

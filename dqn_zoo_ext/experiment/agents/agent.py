@@ -20,6 +20,7 @@ from dqn_zoo_ext.experiment.build import build_policy, build_venv, parameters_at
 from dqn_zoo_ext.experiment.filmed_venv import film_mode, pictures_per_second
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import read_weights
+from dqn_zoo_ext.storage.plain_weights import SUFFIX, read_plain_weights, with_target
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
 _MOST_MADE, _SMALL = 8, 1_000_000
@@ -89,7 +90,7 @@ class Agent:
 
     def policy(self, venv: VecEnv, device: str) -> BasePolicy:
         """The agent's policy with its weights, for the spaces of `venv`. UserError if the weights do not fit."""
-        weights = read_weights(self.file) if self.file.is_dir() else read_policy_weights(self.file)
+        weights = self._weights()
         most = _MOST_MADE * _numbers_stored(weights.values()) + _SMALL
         try:
             with parameters_at_most(most):  # a stranger's config.yml could be made to fill the memory
@@ -105,6 +106,13 @@ class Agent:
         if not all(torch.isfinite(weight).all() for weight in policy.state_dict().values()):
             raise UserError(f"agent file {self.file}: some weights are not finite numbers")
         return policy
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        if self.file.is_dir():
+            return read_weights(self.file)
+        return (
+            with_target(read_plain_weights(self.file)) if self.file.suffix == SUFFIX else read_policy_weights(self.file)
+        )
 
 
 def _numbers_stored(weights: Iterable[torch.Tensor]) -> int:

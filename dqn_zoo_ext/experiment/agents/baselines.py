@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -21,8 +19,8 @@ from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.build import action_names, build_venv
 from dqn_zoo_ext.storage.atomic import write_atomically
+from dqn_zoo_ext.storage.user_cache import user_cache
 
-CACHE_VARIABLE = "DQN_ZOO_EXT_CACHE"
 FORMAT_VERSION = 1
 
 _KEPT_FAMILIES = ("atari", "box2d", "classic_control")  # of other packages the version is unknown
@@ -92,11 +90,8 @@ def baseline_of(
 
 
 def cache_folder() -> Path:
-    """Where baselines are kept: ``$DQN_ZOO_EXT_CACHE``, or the user's cache folder of the operating system."""
-    if given := os.environ.get(CACHE_VARIABLE):
-        return Path(given) / "baselines"
-    usual = "~/Library/Caches" if sys.platform == "darwin" else os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(usual).expanduser() / "dqn_zoo_ext" / "baselines"
+    """Where baselines are kept."""
+    return user_cache("baselines")
 
 
 def _facts(

@@ -1,4 +1,4 @@
-"""An agent's game on film, with what it expected in each step, for the report page."""
+"""An agent's game on film: as a file, or with what it expected in each step, for the report page."""
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dqn_zoo_ext.envs.ids import ATARI
 from dqn_zoo_ext.envs.screens.stacking import stacking_of
 from dqn_zoo_ext.evaluation.protocols import Protocol
+from dqn_zoo_ext.evaluation.recording import record_game
 from dqn_zoo_ext.evaluation.screens import Picture
 from dqn_zoo_ext.evaluation.watch import Moment, watch
 from dqn_zoo_ext.experiment.agents.agent import Agent
@@ -20,8 +22,23 @@ from dqn_zoo_ext.report.pictures import enlarged
 from dqn_zoo_ext.report.plots import mood_plot
 from dqn_zoo_ext.storage.video_file import write_mp4
 
+_ATARI_SCALE = 3  # of 160 x 210 pixels
 _LEAST_HEIGHT = 420  # of a video's pictures
 _NO_PICTURE: Picture = np.zeros((0, 0, 3), dtype=np.uint8)
+
+
+def write_film(
+    agent: Agent, protocol: Protocol, seed: int, device: str, path: Path, games: int, max_agent_steps: int
+) -> None:
+    """The agent's first `games` by `protocol`, or fewer after max_agent_steps, as an mp4. UserError as in write_mp4."""
+    draw_without_display()
+    venv = agent.venv(protocol, 1, seed, render_mode=agent.film_mode)
+    try:
+        frames = record_game(agent.policy(venv, device), venv, protocol, seed, games, max_agent_steps)
+        scale = _ATARI_SCALE if agent.configuration.env.family == ATARI else 1
+        write_mp4(frames, path, fps=agent.pictures_per_second(venv), scale=scale)
+    finally:
+        venv.close()
 
 
 def film_game(agent: Agent, protocol: Protocol, seed: int, device: str, max_agent_steps: int) -> FilmedGame:

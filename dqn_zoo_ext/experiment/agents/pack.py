@@ -5,18 +5,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import safetensors.torch
-
 from dqn_zoo_ext.config.layers import NOT_HYPERPARAMETERS
 from dqn_zoo_ext.config.of_run import plain_run_file
 from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS, evaluate
-from dqn_zoo_ext.evaluation.recording import record_game
 from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.experiment.agents.curve import draw_curve
-from dqn_zoo_ext.process import draw_without_display
+from dqn_zoo_ext.experiment.agents.filming import write_film
 from dqn_zoo_ext.sharing import package as names
 from dqn_zoo_ext.sharing.card import Card
 from dqn_zoo_ext.sharing.metrics import NAME as METRICS
@@ -25,8 +22,8 @@ from dqn_zoo_ext.sharing.package import Package, find_package, new_package
 from dqn_zoo_ext.sharing.scores import Score, write_scores
 from dqn_zoo_ext.storage.agent_file import read_counters, read_policy_weights, write_for_sharing
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
+from dqn_zoo_ext.storage.plain_weights import write_plain_weights
 from dqn_zoo_ext.storage.results import RunResults, read_results
-from dqn_zoo_ext.storage.video_file import write_mp4
 from dqn_zoo_ext.version import VERSION
 from dqn_zoo_ext.words import counted
 
@@ -69,8 +66,7 @@ def pack(agent: Agent, namespace: str, repo_name: str, options: PackOptions, say
         run = read_results(agent.run.results) if agent.run.results.is_file() else None
         scores = [_measure(agent, name, options, say) for name in options.protocols]
         scores += _of_training(run, agent_steps)
-        plain = safetensors.torch.save({name: each.contiguous() for name, each in weights.items()})
-        write_atomically(folder / names.WEIGHTS, plain)
+        write_plain_weights(weights, folder / names.WEIGHTS)
         write_for_sharing(agent.file, folder / names.zip_name(algo, env))
         config = _write_plain_files(agent, folder)
         write_scores(folder / names.RESULTS, agent_steps, scores, run)
@@ -145,15 +141,7 @@ def _write_plain_files(agent: Agent, folder: Path) -> str:
 def _film(agent: Agent, options: PackOptions, path: Path, say: Callable[[str], None]) -> bool:
     if options.video_agent_steps < 1:
         return False
-    draw_without_display()
-    protocol = protocols.get(options.protocols[0])
     say("filming a game")
-    venv = agent.venv(protocol, 1, options.seed, render_mode=agent.film_mode)
-    try:
-        policy = agent.policy(venv, options.device)
-        frames = record_game(policy, venv, protocol, options.seed, max_agent_steps=options.video_agent_steps)
-        scale = 3 if agent.configuration.env.family == "atari" else 1
-        write_mp4(frames, path, fps=agent.pictures_per_second(venv), scale=scale)
-    finally:
-        venv.close()
+    protocol = protocols.get(options.protocols[0])
+    write_film(agent, protocol, options.seed, options.device, path, games=1, max_agent_steps=options.video_agent_steps)
     return True

@@ -10,7 +10,8 @@ import dqn_zoo_ext.envs
 import dqn_zoo_ext.learning  # noqa: F401  # importing the three registers what the files name
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.evaluation.protocols import get
-from dqn_zoo_ext.experiment.agents.baselines import CACHE_VARIABLE, MeasuredBaseline, baseline_of, cache_folder
+from dqn_zoo_ext.experiment.agents.baselines import MeasuredBaseline, baseline_of, cache_folder
+from dqn_zoo_ext.storage.user_cache import CACHE_VARIABLE
 
 CART_POLE = resolve("CartPole-v1")
 
