@@ -8,6 +8,7 @@ import pytest
 import torch
 from stable_baselines3.dqn.policies import DQNPolicy
 
+import dqn_zoo_ext.algorithms  # noqa: F401  # they register themselves
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
