@@ -90,7 +90,7 @@ def test_the_far_end_of_a_chain_is_reached(algorithm: type[DeepQ]) -> None:
     assert score(model, vectors(lambda: Chain(5), 1, seed=2), games=1) == pytest.approx(12.0)
 
 
-@pytest.mark.parametrize("algorithm", slow_but_for((DQN, NoisyDQN), LADDER))
+@pytest.mark.parametrize("algorithm", slow_but_for((DQN,), LADDER))
 def test_catch_is_learned_from_pixels(algorithm: type[DeepQ]) -> None:
     torso: dict[str, Any] = {"torso": "flatten", "net_arch": [128]}
     if algorithm in (ImpalaDQN, BTR):
@@ -104,6 +104,7 @@ def test_catch_is_learned_from_pixels(algorithm: type[DeepQ]) -> None:
     assert score(model, catch(1, seed=3), games=100) > 0.5  # three balls of four; a random player catches one of ten
 
 
+@pytest.mark.slow
 def test_catch_is_learned_from_stable_baselines3s_replay_too() -> None:
     model = built(DQN, catch(4, seed=1), (-1.0, 1.0), 3_000, "CnnPolicy", "sb3", torso="flatten", net_arch=[128])
     assert score(model.learn(8_000), catch(1, seed=2), games=100) > 0.85

@@ -20,7 +20,13 @@ def test_every_step_is_in_the_table() -> None:
     assert sorted(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == list(registry.rewards.names())
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: next(iter(example)))
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(each, marks=pytest.mark.slow if number > 0 else (), id=next(iter(each)))
+        for number, each in enumerate(EXAMPLES)
+    ],
+)
 def test_an_example_trains(example: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "mine.yml").write_text(to_yaml(example))
     words = f"--algo dqn --env CartPole-v1 -conf {tmp_path / 'mine.yml'} -n 120 --seed 1 --eval-freq -1 -f {tmp_path}"

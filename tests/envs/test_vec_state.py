@@ -53,7 +53,9 @@ def counts(state: dict[str, Any]) -> list[int]:
         ("CartPole-v1", {"vec_env": "subproc", "n_envs": 2}, 600),
         ("CartPole-v1", {"frame_stack": 3}, 600),
         ("LunarLander-v3", {}, 600),
-        ("BreakoutNoFrameskip-v4", {**SB3_BREAKOUT, "n_envs": 2, "reseed_after": 50}, 800),
+        pytest.param(
+            "BreakoutNoFrameskip-v4", {**SB3_BREAKOUT, "n_envs": 2, "reseed_after": 50}, 800, marks=pytest.mark.slow
+        ),
         ("PongNoFrameskip-v4", {**SB3_PONG, "n_envs": 1, "reseed_after": 150}, 700),
     ],
 )

@@ -59,7 +59,9 @@ def test_it_goes_on_with_an_empty_one(
     assert checkpoint.manifest.segments[-1].last == 600 - STOPPED_AT
 
 
-@pytest.mark.parametrize("stopped_again_at", [STOPPED_AT + LEARNING_STARTS // 2, 560])
+@pytest.mark.parametrize(
+    "stopped_again_at", [STOPPED_AT + LEARNING_STARTS // 2, pytest.param(560, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("words", [WORDS, SB3], ids=["frame_ring", "sb3"])
 def test_then_it_can_be_stopped_and_gone_on_with_as_any_run(
     words: list[str], stopped_again_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

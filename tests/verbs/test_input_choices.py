@@ -22,7 +22,9 @@ FIRST_LAYER = {"105 x 80": (16, 4, 8, 8), "colour": (16, 12, 8, 8), "60 x 100": 
 DENSE = {"105 x 80": (256, 32 * 11 * 8), "colour": (256, 2592), "60 x 100": (256, 32 * 6 * 11)}
 
 
-@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize(
+    "name", ["colour", *(pytest.param(name, marks=pytest.mark.slow) for name in ("105 x 80", "60 x 100"))]
+)
 def test_a_short_training(name: str, tmp_path: Path) -> None:
     """200 agent steps, a checkpoint on the way; going on from it ends with the same weights, to the bit."""
     conf = tmp_path / "mine.yml"

@@ -234,7 +234,10 @@ def weights(model: DeepQ) -> dict[str, bytes]:
     return {name: value.numpy().tobytes() for name, value in tensors.items()}
 
 
-@pytest.mark.parametrize("name", CASES)
+SLOW = ("every second pixel, first frames repeated", "in colour, with priorities")  # others on Atari show most of it
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in CASES])
 def test_it_goes_on_as_the_one_that_was_never_stopped(name: str, tmp_path: Path) -> None:
     case = CASES[name]
     model, stop, lines = case.build(seed=1)
