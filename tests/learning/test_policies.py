@@ -145,9 +145,9 @@ def test_a_linear_head_begins_with_stable_baselines3s_numbers(
 
 
 def test_an_activation_is_a_name_or_a_class() -> None:
-    assert hidden(built()) == ["Linear", "ReLU", "Linear", "ReLU", "Linear"]
-    assert hidden(built(activation="tanh", net_arch=[8])) == ["Linear", "Tanh", "Linear"]
-    assert hidden(built(activation_fn=nn.Tanh, net_arch=[8])) == ["Linear", "Tanh", "Linear"]
+    assert hidden(built()) == ["Dense", "ReLU", "Dense", "ReLU", "Dense"]
+    assert hidden(built(activation="tanh", net_arch=[8])) == ["Dense", "Tanh", "Dense"]
+    assert hidden(built(activation_fn=nn.Tanh, net_arch=[8])) == ["Dense", "Tanh", "Dense"]
 
 
 @pytest.mark.parametrize(
