@@ -25,9 +25,8 @@ for _variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HF_HUB_O
 
 import dqn_zoo_ext  # noqa: E402, F401  # before any test imports PyTorch, as in the commands
 
-# a GPU's kernels: tests/gpu runs them where there is one
-interpreted = importlib.util.find_spec("triton") is not None and os.environ.get("TRITON_INTERPRET") == "1"
-collect_ignore = [] if interpreted else ["learning/kernels"]
+# kernels are compiled where there is a GPU, else interpreted; both take Triton
+collect_ignore = [] if importlib.util.find_spec("triton") is not None else ["learning/kernels"]
 
 pytest_plugins = ["hub_fixtures", "postgres_fixtures", "tracker_fixtures"]
 

@@ -11,7 +11,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.logger import Logger
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.algorithms import DQN, ImpalaDQN, PrioritizedDQN, Rainbow
+from dqn_zoo_ext.algorithms import DQN, DoubleDQN, ImpalaDQN, PrioritizedDQN, Rainbow
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
 from dqn_zoo_ext.learning.captured import CudaGraph, keep_on_device
 from dqn_zoo_ext.learning.deep_q import DeepQ
@@ -66,6 +66,21 @@ def test_captured_equals_eager_to_the_bit(algorithm: type[DeepQ]) -> None:
     assert captured._captured is not None
     assert eager._n_updates == captured._n_updates > 10
     for one, other in zip(weights(eager), weights(captured), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("algorithm", [DQN, DoubleDQN, PrioritizedDQN], ids=lambda each: each.__name__)
+def test_so_it_does_with_kernels_and_a_target_network_that_looks_ahead(algorithm: type[DeepQ]) -> None:
+    """The Nature network: eager updates do nothing ahead."""
+    found = []
+    for capture in (None, CudaGraph):
+        arguments: dict[str, Any] = {"buffer_size": 400, "learning_starts": 40, "batch_size": 32, "seed": 1}
+        arguments["replay_buffer_class"] = parts_of(algorithm).get("replay_buffer_class", "frame_ring")
+        model = algorithm("CnnPolicy", AleVecEnv("pong", 4, seed=1), **arguments, device="cuda")
+        model.capture = capture
+        keep_on_device(model.policy.optimizer, model.device)
+        found.append(weights(model.learn(200)))
+    for one, other in zip(*found, strict=True):
         assert torch.equal(one, other)
 
 

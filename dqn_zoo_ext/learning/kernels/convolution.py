@@ -9,7 +9,7 @@ A convolution's input is a matrix with one row for each place of the output and 
 such matrix is ever written.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import triton
@@ -69,7 +69,7 @@ def forward(screens: Tensor, filters: Tensor, bias: Tensor, shape: Shape, produc
         filters,
         bias,
         sums,
-        **_sizes(shape),
+        **shape._asdict(),
         RELU=relu,
         OF_PIECE=of_piece,
         PIECES=pieces,
@@ -109,7 +109,7 @@ def gradient_of_filters(
         sums,
         weight,
         bias,
-        **_sizes(shape),
+        **shape._asdict(),
         RELU=out is not None,
         OF_PIECE=of_piece,
         PIECES=pieces,
@@ -146,7 +146,7 @@ def gradient_of_screens(filters: Tensor, gradient: Tensor, out: Tensor | None, s
         gradient,
         gradient if out is None else out,
         result,
-        **_sizes(shape),
+        **shape._asdict(),
         RELU=out is not None,
         ROWS=rows,
         CHANNELS=32,
@@ -187,7 +187,3 @@ def _room(pieces: int) -> int:
 
 def _channels_last(shape: tuple[int, ...], like: Tensor) -> Tensor:
     return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
-
-
-def _sizes(shape: Shape) -> dict[str, Any]:
-    return shape._asdict()

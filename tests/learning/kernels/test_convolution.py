@@ -1,4 +1,4 @@
-"""Convolutions and dense layers by our kernels, beside PyTorch's."""
+"""Convolutions and dense layers by our kernels, beside PyTorch's: on a GPU if there is one, else interpreted."""
 
 import pytest
 import torch
@@ -6,13 +6,16 @@ from torch import Tensor, nn
 
 from dqn_zoo_ext.learning.networks import convolution
 from dqn_zoo_ext.learning.networks.convolution import Convolution, Dense, Layers
+from dqn_zoo_ext.learning.precision import allow_tf32
 
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 ALIKE = 1e-5  # of the greatest number: float32 sums of some hundred terms in another order
 
 
 @pytest.fixture(autouse=True)
 def _by_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolution, "_can_be_by_kernels", lambda _: True)
+    allow_tf32(False)  # or PyTorch's own convolutions would have 3 digits on a GPU, and ours as well
     torch.manual_seed(0)
 
 
@@ -48,8 +51,8 @@ def assert_alike(mine: list[Tensor], theirs: list[Tensor]) -> None:
 def test_convolutions_are_pytorchs(
     shape: tuple[int, ...], filters: int, kernel: int, stride: int, padding: int, relu: bool
 ) -> None:
-    layer = Convolution(shape[1], filters, kernel, stride, padding)
-    screens = torch.randn(shape, requires_grad=True)
+    layer = Convolution(shape[1], filters, kernel, stride, padding).to(DEVICE)
+    screens = torch.randn(shape, device=DEVICE, requires_grad=True)
     expected = nn.functional.conv2d(screens, layer.weight, layer.bias, stride=stride, padding=padding)
     expected = expected.relu() if relu else expected
     gradient = torch.randn_like(expected)
@@ -61,8 +64,8 @@ def test_convolutions_are_pytorchs(
 @pytest.mark.parametrize("sizes", [(32, 512, 6), (5, 700, 40), (70, 260, 33), (1, 256, 3)], ids=str)
 def test_dense_layers_are_pytorchs(sizes: tuple[int, int, int], relu: bool) -> None:
     batch, inputs, outputs = sizes
-    layer = Dense(inputs, outputs)
-    vectors = torch.randn(batch, inputs, requires_grad=True)
+    layer = Dense(inputs, outputs).to(DEVICE)
+    vectors = torch.randn(batch, inputs, device=DEVICE, requires_grad=True)
     expected = nn.functional.linear(vectors, layer.weight, layer.bias)
     expected = expected.relu() if relu else expected
     gradient = torch.randn_like(expected)
@@ -72,18 +75,19 @@ def test_dense_layers_are_pytorchs(sizes: tuple[int, int, int], relu: bool) -> N
 
 def test_a_relu_is_made_with_the_layer_before_it_and_no_other_activation_is() -> None:
     layers = [Convolution(2, 3, 3), nn.ReLU(), Convolution(3, 4, 3), nn.ELU(), nn.Flatten(), Dense(4, 5), nn.ReLU()]
-    screens = torch.randn(2, 2, 5, 5)
+    together = Layers(*layers).to(DEVICE)
+    screens = torch.randn(2, 2, 5, 5, device=DEVICE)
     expected: Tensor = screens
     for layer in layers:
         expected = layer(expected)
-    assert torch.equal(Layers(*layers)(screens), expected)
+    assert torch.equal(together(screens), expected)
 
 
 def test_hooks_are_called() -> None:
-    layers = Layers(Convolution(2, 3, 3), nn.ReLU())
+    layers = Layers(Convolution(2, 3, 3), nn.ReLU()).to(DEVICE)
     seen: list[Tensor] = []
     layers[0].register_forward_hook(lambda _layer, _inputs, result: seen.append(result))
-    shown = layers(torch.randn(1, 2, 5, 5))
+    shown = layers(torch.randn(1, 2, 5, 5, device=DEVICE))
     assert len(seen) == 1
     assert torch.equal(seen[0].relu(), shown)
     assert bool((seen[0] < 0).any())

@@ -5,9 +5,11 @@ import pytest
 import torch
 from gymnasium import spaces
 
+from dqn_zoo_ext.learning import kernels
 from dqn_zoo_ext.learning.replay import FrameRing
 
 N_ENVS = 3
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def played(shape: tuple[int, int, int], n_steps: int, stack_start: str) -> FrameRing:
@@ -40,7 +42,10 @@ def played(shape: tuple[int, int, int], n_steps: int, stack_start: str) -> Frame
 @pytest.mark.parametrize("stack_start", ["zeros", "repeat"])
 @pytest.mark.parametrize("n_steps", [1, 3])
 @pytest.mark.parametrize("shape", [(4, 6, 4), (4, 3, 3)], ids=["words", "bytes"])
-def test_both_give_the_same_to_the_bit(shape: tuple[int, int, int], n_steps: int, stack_start: str) -> None:
+def test_both_give_the_same_to_the_bit(
+    shape: tuple[int, int, int], n_steps: int, stack_start: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "run_on", lambda _: False)  # so that ``gather`` is the slow twin on a GPU too
     ring = played(shape, n_steps, stack_start)
     cells = ring.draw(48).cells
     one_by_one, at_once = ring.gather(cells), ring._gathered_at_once(cells)
