@@ -53,6 +53,13 @@ def others_are_busy(looks: int = 5, seconds_between: float = 0.002) -> bool:
     return True
 
 
+def usable_cores() -> int:
+    """The processor cores that this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def draw_without_display() -> None:
     """Let gymnasium's pygame draw into memory, where a program wants pictures and no window."""
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")

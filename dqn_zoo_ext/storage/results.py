@@ -1,7 +1,6 @@
 """``results.json``: what a run was, where it ran, and what came of it."""
 
 import json
-import os
 import platform
 import reprlib
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import torch
 from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.process import usable_cores
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
 from dqn_zoo_ext.version import VERSION
 
@@ -65,8 +65,7 @@ class Machine:
     @classmethod
     def here(cls) -> "Machine":
         """The one that this process runs on."""
-        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return cls(_cpu_model(), usable, torch.cuda.get_device_name() if torch.cuda.is_available() else None)
+        return cls(_cpu_model(), usable_cores(), torch.cuda.get_device_name() if torch.cuda.is_available() else None)
 
 
 @dataclass(frozen=True)

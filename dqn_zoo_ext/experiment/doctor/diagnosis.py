@@ -25,6 +25,7 @@ from dqn_zoo_ext.experiment.doctor.resources import (
 )
 from dqn_zoo_ext.experiment.doctor.run_rules import (
     Machine,
+    emulators_finding,
     evaluation_findings,
     machine_findings,
     precision_findings,
@@ -32,6 +33,7 @@ from dqn_zoo_ext.experiment.doctor.run_rules import (
 from dqn_zoo_ext.experiment.doctor.sizes import Sizes, Spaces, sizes, spaces_of
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.learning.precision import has_bf16
+from dqn_zoo_ext.process import usable_cores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,19 +159,21 @@ def _with_measurement(found: Diagnosis, options: RunOptions) -> Diagnosis:
 
 
 def _findings(found: Diagnosis, options: RunOptions) -> tuple[Finding, ...]:
-    at_once = found.sizes.replay_at_once
+    at_once, device = found.sizes.replay_at_once, get_device(options.device)
     machine = Machine(
         memory=found.memory,
         replay_is_granted=at_once is None or can_be_allocated(at_once),
         free_disk=found.free_disk,
         gpu_unused=options.device == "auto" and gpu_left_unused(),
-        has_bf16=has_bf16(get_device(options.device)),
+        has_bf16=has_bf16(device),
+        cores_beside_gpu=usable_cores() if device.type == "cuda" else None,
     )
     findings = (
         *learning_findings(found.configuration, found.run),
         *evaluation_findings(found.configuration, options, found.run, found.comparison),
         *machine_findings(found.configuration, options, found.run, found.sizes, machine),
         *precision_findings(found.configuration, machine),
+        *emulators_finding(found.configuration, machine),
     )
     return tuple(sorted(findings, key=lambda finding: finding.level != "stop"))
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.experiment.build import protocol_of
 from dqn_zoo_ext.experiment.doctor.comparison import Comparison, atari_rules
@@ -11,10 +12,13 @@ from dqn_zoo_ext.experiment.doctor.forecast import Forecast, evaluation_interval
 from dqn_zoo_ext.experiment.doctor.resources import Memory
 from dqn_zoo_ext.experiment.doctor.sizes import Sizes, checkpoint_interval
 from dqn_zoo_ext.experiment.options import DEFAULT_SAVE_FREQ, RunOptions
+from dqn_zoo_ext.learning.deep_q import DeepQ
 
 _LONG_RUN = 1_000_000
 _TIGHT = 0.8  # of the free memory
 _MISTAKE = 10  # times the machine's memory: no run is short enough for it
+_FEW_EMULATORS, _MANY_EMULATORS = 2, 4  # for each core
+_ENOUGH_EMULATORS = 64  # what docs/speed.md was measured with
 _EVAL_KWARGS = "--eval-env-kwargs"
 
 
@@ -23,7 +27,8 @@ class Machine:
     """What the machine has to give. free_disk: bytes, None if it cannot be told.
 
     replay_is_granted: whether the system lets a program ask for the largest array of the replay. has_bf16: whether the
-    device that is asked for computes with that.
+    device that is asked for computes with that. cores_beside_gpu: those that play for the GPU that is to learn; None if
+    none is.
     """
 
     memory: Memory | None
@@ -31,6 +36,7 @@ class Machine:
     free_disk: int | None
     gpu_unused: bool
     has_bf16: bool
+    cores_beside_gpu: int | None = None
 
 
 def evaluation_findings(
@@ -152,6 +158,23 @@ def machine_findings(
             "this machine has the driver of one, and PyTorch cannot use it",
             "PyTorch",
             "install the build of PyTorch for it (pytorch.org), or --device cpu",
+        )
+
+
+def emulators_finding(configuration: Configuration, machine: Machine) -> Iterator[Finding]:
+    """A finding if a GPU is to wait for a handful of emulators, where more of them would change no ratio."""
+    cores, parameters = machine.cores_beside_gpu, configuration.hyperparameters
+    counts_transitions = issubclass(registry.algorithms.get(configuration.algo), DeepQ)
+    if cores is None or not counts_transitions or parameters.preprocessing != "atari":
+        return
+    if parameters.n_envs < _FEW_EMULATORS * cores and parameters.n_envs < _ENOUGH_EMULATORS:
+        yield Finding(
+            "warning",
+            "gpu_waits",
+            "a GPU should have many environments to learn from",
+            f"{parameters.n_envs} environments on {cores} cores leave it waiting",
+            where(configuration, "n_envs"),
+            flags(n_envs=min(_MANY_EMULATORS * cores, _ENOUGH_EMULATORS)),
         )
 
 

@@ -1,6 +1,5 @@
 """How the runs of one machine share it: how many at a time, and with how many threads each."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from dqn_zoo_ext.experiment.doctor import diagnose
 from dqn_zoo_ext.experiment.doctor.resources import gpu_memory
 from dqn_zoo_ext.experiment.doctor.run_rules import in_units
 from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.process import usable_cores
 
 _PROCESS = 450 * 2**20
 """Bytes of main memory that a run takes without its replay: PyTorch, network, emulators; measured 290 to 320 MiB."""
@@ -36,9 +36,9 @@ def side_by_side(
     do not fit into the free memory together, each as large as the largest of `configurations`; with -1 there are only
     as many as fit.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     gpu = gpu_memory(options.device)
-    most = cores if gpu is None else 1  # how runs share a GPU has not been measured
+    most = cores if gpu is None else 1  # four beside each other took no more steps together: docs/speed.md
     jobs = max(1, min(runs, most if asked < 1 else asked))
     looked_at = [diagnose(each, options, measure=False) for each in configurations]
     replay = max(found.sizes.replay_filled or 0 for found in looked_at)

@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from conftest import COURSE, SMALL_ATARI
 from gymnasium import spaces
 from stable_baselines3.common.atari_wrappers import AtariWrapper
@@ -237,6 +238,31 @@ def test_bf16_where_it_is_only_imitated(imitated: bool, monkeypatch: pytest.Monk
     monkeypatch.setattr(diagnosis, "has_bf16", lambda _: not imitated)
     assert names(looked_at(INVADERS, "precision:bf16")) == (["bf16_imitated"] if imitated else [])
     assert names(looked_at(INVADERS, "precision:tf32")) == []
+
+
+@pytest.mark.usefixtures("_a_good_machine")
+@pytest.mark.parametrize(
+    ("words", "cores", "suggestion"),
+    [
+        ("", 16, "-params n_envs:64"),  # 8, as the family says
+        ("", 5, "-params n_envs:20"),
+        ("", 4, None),
+        ("n_envs:31", 100, "-params n_envs:64"),
+        ("n_envs:64", 100, None),
+        ("n_envs:32", 16, None),
+    ],
+)
+def test_a_gpu_that_waits_for_emulators(
+    words: str, cores: int, suggestion: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagnosis, "get_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(diagnosis, "has_bf16", lambda _: True)
+    monkeypatch.setattr(diagnosis, "usable_cores", lambda: cores)
+    found = {each.name: each.suggestion for each in looked_at(INVADERS, words).findings}
+    assert found.get("gpu_waits") == suggestion
+    assert "gpu_waits" not in names(looked_at("CartPole-v1", "n_envs:1"))
+    yardstick = configured(INVADERS, algo="sb3_dqn")  # its updates count environments
+    assert "gpu_waits" not in names(doctor.diagnose(yardstick, options(), measure=False))
 
 
 @pytest.mark.usefixtures("_a_good_machine")
