@@ -40,6 +40,8 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "bf16": {"precision": "bf16"},
 }
 """What a precision is in the words of a configuration."""
+COMPILED = {"optimizer_kwargs.compiled_after": 0}
+"""The optimizer is from the first update on what it becomes after a thousand: one pass over the weights."""
 
 
 class Case(NamedTuple):
@@ -110,7 +112,7 @@ def model_of(case: Case, device: str) -> DeepQ | str:
         return "updates are captured on GPUs of NVIDIA only"
     if case.precision == "tf32" and not on_gpu:
         return "tf32 is a format of NVIDIA's GPUs"
-    model = built("dqn", device, batch_size=case.batch_size, **OVERRIDES[case.precision])
+    model = built("dqn", device, batch_size=case.batch_size, **COMPILED, **OVERRIDES[case.precision])
     if case.mode == "eager":
         model.capture = None
     seconds_of_updates(model, case.batch_size, 8)  # the first ones make what later ones find made, a graph too
