@@ -42,7 +42,7 @@ Pictures are screens of random play.
 random here: the mean score of uniformly random actions, with the deviation over games, measured by the protocol
 in the game's YAML ({protocols}), over {games}
 ([random_agents.json](../benchmarks/results/random_agents.json), `python benchmarks/random_agents.py`). `python -m
-dqn_zoo_ext.evaluate --algo baselines --env Pong` finds the same number{unless}. random, human:
+dqn_zoo_ext.evaluate --algo random --env Pong` finds the same number{unless}. random, human:
 {published}; a dash where nothing is published.
 
 All of them train for 200 agent steps in one command, `python benchmarks/every_game.py`

@@ -38,6 +38,12 @@ One run says little of what the next seed will do.
 
 A result below its goal is taken as a defect of this project until it is shown to be something else.
 """
+_REPEATING = """\
+### The runs
+
+Their commands as they were given. Leave `--device cuda` out where there is no such GPU, and `--save-freq -1` if you want to be
+able to stop, and go on by `--resume`. A run that a time limit ended goes on to its planned end with you.
+"""
 _TAIL = """\
 ## Add a run
 
@@ -87,7 +93,7 @@ def _section(game: str, runs: Sequence[Published], facts: Mapping[str, Any]) -> 
         *goals_table(game, runs, facts.get("goals", ())),
         *([f"{' '.join(facts['remark'].split())}\n"] if "remark" in facts else []),
         *scores_table(game, runs, facts.get("others", ())),
-        "### The runs\n",
+        f"{_REPEATING}",
     ]
     for run in runs:
         lines += _run(run)
