@@ -118,7 +118,7 @@ def test_the_present_device_is_that_of_the_tensors_while_kernels_are_launched(mo
     @contextlib.contextmanager
     def device_of(tensor: Tensor) -> Iterator[None]:
         present.append(tensor)
-        with on_its_device(tensor):
+        with on_its_device(tensor):  # type: ignore[no-untyped-call]  # PyTorch's own
             yield
         present.pop()
 
