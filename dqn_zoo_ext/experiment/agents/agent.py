@@ -17,7 +17,7 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.watch import Learned
 from dqn_zoo_ext.experiment.build import build_policy, build_venv, parameters_at_most
-from dqn_zoo_ext.experiment.filmed_venv import film_mode, pictures_per_second
+from dqn_zoo_ext.experiment.filmed_venv import film_mode, film_scale, pictures_per_second
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import read_weights
 from dqn_zoo_ext.storage.plain_weights import SUFFIX, read_plain_weights, with_target
@@ -70,6 +70,11 @@ class Agent:
     def film_mode(self) -> str:
         """The render_mode with the most pictures: on the C++ emulators every frame, else one for each agent step."""
         return film_mode(self.configuration)
+
+    @property
+    def film_scale(self) -> int:
+        """Pixels of a film for one of the screen, in both directions."""
+        return film_scale(self.configuration)
 
     @property
     def learned(self) -> Learned:
