@@ -120,6 +120,12 @@ class Agent:
         )
 
 
+def check_zip(agent: Agent) -> None:
+    """UserError unless its file is one that can be shared."""
+    if agent.file.is_dir():
+        raise UserError(f"{agent.file} is a checkpoint for exact resume, no agent's zip: share the final or best one")
+
+
 def _numbers_stored(weights: Iterable[torch.Tensor]) -> int:
     """How many numbers lie in memory for them: what tensors share counts once, whatever their shapes say."""
     stored = {each.untyped_storage().data_ptr(): each for each in weights}
