@@ -85,6 +85,14 @@ class Trained:
         }
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
+    def is_of(self, row: dict[str, Any]) -> bool:
+        """Whether a row is its: of this algorithm or preset, whatever the configuration was."""
+        return self.name == {key: row[key] for key in ("algo", "preset") if key in row}
+
+    def has_outdated(self, row: dict[str, Any]) -> bool:
+        """Whether a row is its, and of a configuration that has changed since."""
+        return self.is_of(row) and row["configuration"] != self.configuration_hash()
+
 
 def run(verb: str, words: list[str]) -> str:
     """What a command prints; CalledProcessError, with its complaint shown, if it fails."""
@@ -148,11 +156,9 @@ def main() -> None:
     name = arguments.preset.replace("-", "_") if arguments.preset else "cartpole"
     output = arguments.output or Path("benchmarks/results") / f"{name}.json"
     found = json.loads(output.read_text(encoding="utf-8")) if output.is_file() else {"rows": []}
-    hashes = [trained.configuration_hash() for trained in subjects]
-    rows = [row for row in found["rows"] if row["configuration"] in hashes or not _is_of(row, subjects)]
-    done = {(row["configuration"], row["seed"]) for row in rows}
+    rows = [row for row in found["rows"] if not any(each.has_outdated(row) for each in subjects)]
     pairs = [(each, seed) for seed in arguments.seeds for each in subjects]
-    missing = [(each, seed) for each, seed in pairs if (each.configuration_hash(), seed) not in done]
+    missing = [(each, seed) for each, seed in pairs if not any(each.is_of(row) and row["seed"] == seed for row in rows)]
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(arguments.jobs) as pool:
         folder = arguments.runs or Path(temporary)
         jobs = [pool.submit(measured, each, seed, folder, bool(arguments.preset)) for each, seed in missing]
@@ -166,10 +172,6 @@ def main() -> None:
             text = json.dumps({"benchmark": "cartpole", **facts}, indent=1)
             output.write_text(text + "\n", encoding="utf-8")
     print(json.dumps({"rows": len(rows), "reached": sum(row["reached"] for row in rows)}))
-
-
-def _is_of(row: dict[str, Any], subjects: list[Trained]) -> bool:
-    return any(each.name == {key: row[key] for key in ("algo", "preset") if key in row} for each in subjects)
 
 
 if __name__ == "__main__":

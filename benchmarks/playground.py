@@ -1,8 +1,9 @@
 """What DQN learns in the playground's games by their shipped YAML, beside random play: a row each, one JSON line last.
 
 A row is a training by the real command with one seed, and its best evaluated network over 100 fresh games. The file of
-results is written after every row; a second call makes only the rows that are missing in it. With `--runs`, a training
-that is finished there is only evaluated. A minute to ten on one core each.
+results is written after every row; a second call makes only the rows that are missing in it, or are of another seed or
+number of agent steps than it asks for. With `--runs`, a training that is finished there is only evaluated. A minute to
+ten on one core each.
 
 Run: python benchmarks/playground.py [--env ID ...] [--seed 1] [--runs FOLDER] [--output FILE]
 """
@@ -33,8 +34,9 @@ def run(verb: str, words: list[str]) -> str:
 
 def measured(name: str, seed: int, folder: Path, agent_steps: int | None) -> dict[str, Any]:
     """The row of one game. agent_steps: None for as many as the YAML says."""
-    where = ["--algo", "dqn", "--env", name, "-f", str(folder)]
     length = [] if agent_steps is None else ["-n", str(agent_steps)]
+    folder = folder / "_".join([f"seed_{seed}", *length[1:]])
+    where = ["--algo", "dqn", "--env", name, "-f", str(folder)]
     results = folder / "dqn" / f"{resolve(name).folder_name}_1" / "results.json"
     if not results.is_file():
         run("train", [*where, *length, "--seed", str(seed), "--save-freq", "-1"])
@@ -56,6 +58,11 @@ def measured(name: str, seed: int, folder: Path, agent_steps: int | None) -> dic
     }
 
 
+def is_there(row: dict[str, Any] | None, seed: int, agent_steps: int | None) -> bool:
+    """Whether a row is what is asked for. agent_steps: None for as many as it has."""
+    return row is not None and row["seed"] == seed and agent_steps in (None, row["agent_steps"])
+
+
 def main() -> None:
     """Make the rows that are missing."""
     parser = parser_of("playground", __doc__)
@@ -68,8 +75,8 @@ def main() -> None:
     rows = json.loads(output.read_text(encoding="utf-8"))["rows"] if output.exists() else {}
     with tempfile.TemporaryDirectory() as temporary:
         for name in arguments.env:
-            if name not in rows:
-                agent_steps = arguments.agent_steps or AGENT_STEPS.get(name)
+            agent_steps = arguments.agent_steps or AGENT_STEPS.get(name)
+            if not is_there(rows.get(name), arguments.seed, agent_steps):
                 rows[name] = measured(name, arguments.seed, arguments.runs or Path(temporary), agent_steps)
                 print(name, rows[name], flush=True)
                 output.parent.mkdir(parents=True, exist_ok=True)

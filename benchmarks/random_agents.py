@@ -1,8 +1,8 @@
 """What random play scores in every game of ours, by the protocol of the game's YAML: one JSON line last.
 
 Each game is `evaluate --algo baselines` of its YAML: actions drawn uniformly, the protocol that the YAML names. The
-file of results is written after every game, and a second call measures only what is missing in it. About an hour on
-two free cores. Seeds are fixed, so another machine finds the same numbers.
+file of results is written after every game, and a second call measures only what is missing in it, or has fewer games
+there; the other rows stay. About an hour on two free cores. Seeds are fixed, so another machine finds the same numbers.
 
 Run: python benchmarks/random_agents.py [--games 30] [--env ID ...] [--output FILE]
 """
@@ -24,12 +24,12 @@ from dqn_zoo_ext.experiment.plug_ins import load_plug_ins
 SEED = 0
 
 
-def kept(output: Path, games: int) -> dict[str, Any]:
-    """The rows that an earlier call has written, by game, of as many games at least."""
+def kept(output: Path) -> dict[str, Any]:
+    """The rows that earlier calls have written, by game."""
     if not output.exists():
         return {}
-    rows = json.loads(output.read_text(encoding="utf-8"))["random"]
-    return {name: row for name, row in rows.items() if row["games"] >= games}
+    rows: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))["random"]
+    return rows
 
 
 def measured(name: str, games: int) -> dict[str, Any]:
@@ -58,11 +58,11 @@ def main() -> None:
     parser.add_argument("--env", nargs="+", metavar="ID", help="default: every game that has a YAML")
     arguments = parser.parse_args()
     load_plug_ins(())
-    rows = kept(arguments.output, arguments.games)
+    rows = kept(arguments.output)
     for name in arguments.env or every_game():
         env = resolve(name)
         key = env.game or env.gym_id
-        if key not in rows:
+        if key not in rows or rows[key]["games"] < arguments.games:
             rows[key] = measured(name, arguments.games)
             print(f"{key}: {rows[key]['mean']:g} +- {rows[key]['std']:g} in {rows[key]['seconds']:g} s", flush=True)
             write(rows, arguments.output)

@@ -12,7 +12,7 @@ from pathlib import Path
 from dqn_zoo_ext.command_line import Parser, check_device, find_agent, prepare, run_verb, say_as_told, whole_number
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS
-from dqn_zoo_ext.experiment.agents.pretrained import ship
+from dqn_zoo_ext.experiment.agents.pretrained import run_of_shippable, ship
 from dqn_zoo_ext.experiment.agents.resumable_evaluation import evaluate_agent
 from dqn_zoo_ext.sharing.scores import Score
 from dqn_zoo_ext.sharing.shipped import folder, stated
@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     prepare(options)
     say = say_as_told(options)
     agent, protocol = find_agent(options), protocols.get(options.protocol)
+    run_of_shippable(agent)  # a mistake is said before the games are played
     n_envs = min(options.episodes, MOST_ENVS)
     device = check_device(options.device)
     evaluation = evaluate_agent(agent, protocol, options.episodes, options.seed, n_envs, device, say=say)

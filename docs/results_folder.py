@@ -14,7 +14,6 @@ import csv
 import io
 import json
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ import yaml
 
 from dqn_zoo_ext.envs.ids import ATARI, resolve
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.sharing.told_command import repeatable
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
 from dqn_zoo_ext.storage.results import RunResults, read_results
 from dqn_zoo_ext.storage.run_folder import RunFolder
@@ -81,10 +81,10 @@ class Published:
         return float(self.run["frames"] / self.run["agent_steps"])
 
     @property
-    def training_mean(self) -> tuple[float, int]:
-        """The mean of the last 100 training games, and the agent steps after which it was logged."""
-        last = [row for row in self.curve if row["training_mean"] is not None][-1]
-        return float(last["training_mean"] or 0.0), int(last["agent_steps"] or 0)
+    def training_mean(self) -> tuple[float, int] | None:
+        """The mean of the last 100 training games, and after how many agent steps it was logged; None if none ended."""
+        logged = [row for row in self.curve if row["training_mean"] is not None]
+        return (float(logged[-1]["training_mean"] or 0.0), int(logged[-1]["agent_steps"] or 0)) if logged else None
 
 
 def published() -> list[Published]:
@@ -110,12 +110,14 @@ def add(
     """Make the folder of a run in results/, or make it anew; its path.
 
     evaluations: files with what `evaluate` printed of this run's agents, with or without --json. name: of the folder,
-    in place of ALGO_PRESET_seed_N, which two runs may share. UserError if something of the run is missing, an
-    evaluation is another agent's, or another run has the folder's name.
+    in place of ALGO_PRESET_seed_N, which two runs may share. UserError if something of the run is missing, it was never
+    evaluated, an evaluation is another agent's, or another run has the folder's name.
     """
     run = RunFolder.at(run_folder)
     results = read_results(run.path / "results.json")
     measured = [*_in_training(results), *(_of_file(path, run, results) for path in evaluations)]
+    if not measured:
+        raise UserError(f"{run.path} has no evaluation in training, and no other is given: there is no score to tell")
     told = _told(results, run, commit, notes)
     folder = RESULTS / str(told["game"]) / (name or _name(results))
     if (folder / "run.json").is_file() and read(folder).run["started"] != told["started"]:
@@ -127,8 +129,8 @@ def add(
         "run.json": json.dumps(told, indent=1) + "\n",
     }
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        write_atomically(folder / name, content)
+    for file, content in contents.items():
+        write_atomically(folder / file, content)
     return folder
 
 
@@ -149,7 +151,7 @@ def _told(results: RunResults, run: RunFolder, commit: str, notes: Sequence[str]
         "env": results.env,
         "preset": results.preset,
         "seed": results.seed,
-        "command": _repeatable(results.command),
+        "command": repeatable(results.command),
         "commit": commit,
         "started": results.started.isoformat(timespec="seconds"),
         "hours": round(results.seconds / 3600, 3),
@@ -165,18 +167,6 @@ def _told(results: RunResults, run: RunFolder, commit: str, notes: Sequence[str]
     }
 
 
-def _repeatable(command: str) -> str:
-    """The command with `logs` as its folder of runs. UserError if it names another place of the machine."""
-    words = shlex.split(command)
-    for at, word in enumerate(words[:-1]):
-        if word in ("-f", "--log-folder"):
-            words[at + 1] = "logs"
-    for word in words:
-        if Path(word).is_absolute():
-            raise UserError(f"the run's command names {word}, which is nowhere else: it cannot be repeated")
-    return shlex.join(words)
-
-
 def _in_training(results: RunResults) -> list[Measured]:
     return [
         Measured(TRAINING, each.agent_steps, each.protocol, len(each.episodes), *_rounded(each.mean, each.std))
@@ -188,17 +178,10 @@ def _of_file(path: Path, run: RunFolder, results: RunResults) -> Measured:
     """The evaluation that `evaluate` has printed into the file. UserError if it is none of this run."""
     with plain_os_errors(f"cannot read {path}"):
         text = path.read_text(encoding="utf-8")
-    last_line = (text.strip().splitlines() or [""])[-1]
-    if last_line.startswith("{"):
-        said = json.loads(last_line)
-        agent, games = Path(said["agent"]), len(said["episodes"])
-        protocol, seed, mean, std = said["protocol"], said["seed"], said["mean"], said["std"]
-    else:
-        first, score = _FIRST_LINE.search(text), _SCORE_LINE.search(text)
-        if first is None or score is None:
-            raise UserError(f"{path} is not what `evaluate` prints of an agent")
-        agent, games = Path(first["agent"]), int(score["games"].replace(",", ""))
-        protocol, seed, mean, std = score["protocol"], int(score["seed"]), float(score["mean"]), float(score["std"])
+    try:
+        agent, games, protocol, seed, mean, std = _printed(text)
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"{path} is not what `evaluate` prints of an agent") from None
     if agent.parts[-3:-1] != run.path.resolve().parts[-2:]:
         raise UserError(f"{path} is of {agent}, which is no agent of {run.path}")
     if agent.name not in (run.best_model.name, run.final_model.name):
@@ -208,6 +191,20 @@ def _of_file(path: Path, run: RunFolder, results: RunResults) -> Measured:
     if results.best is None:
         raise UserError(f"{path} is of the best network, and the run has evaluated none")
     return Measured(BEST, results.best.agent_steps, protocol, games, *_rounded(mean, std), seed)
+
+
+def _printed(text: str) -> tuple[Path, int, str, int, float, float]:
+    """Agent, games, protocol, seed, mean and std. KeyError, TypeError or ValueError for another text."""
+    last_line = (text.strip().splitlines() or [""])[-1]
+    if last_line.startswith("{"):
+        said = json.loads(last_line)
+        games = len(said["episodes"])
+        return Path(said["agent"]), games, said["protocol"], said["seed"], said["mean"], said["std"]
+    first, score = _FIRST_LINE.search(text), _SCORE_LINE.search(text)
+    if first is None or score is None:
+        raise ValueError(text)
+    games = int(score["games"].replace(",", ""))
+    return Path(first["agent"]), games, score["protocol"], int(score["seed"]), float(score["mean"]), float(score["std"])
 
 
 def _rounded(mean: float, std: float) -> tuple[float, float, float]:

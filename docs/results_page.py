@@ -84,9 +84,8 @@ def games() -> Mapping[str, Mapping[str, Any]]:
 
 
 def _section(game: str, runs: Sequence[Published], facts: Mapping[str, Any]) -> str:
-    title = yaml.safe_load((ROOT / "hyperparams" / "atari" / f"{game}.yml").read_text(encoding="utf-8"))["game"][
-        "title"
-    ]
+    said = yaml.safe_load((ROOT / "hyperparams" / "atari" / f"{game}.yml").read_text(encoding="utf-8"))
+    title = said["game"]["title"]
     lines = [
         f"## {title}\n",
         f"![Learning curves of our runs of {title}, with published ones behind](images/results_{game}.svg)\n",
@@ -104,7 +103,7 @@ def _run(run: Published) -> Iterator[str]:
     """A run in words, and its command."""
     said = run.run
     machine = said["machine"]
-    where = ", ".join([machine["gpu"]] if machine["gpu"] else []) or machine["cpu"]
+    where = machine["gpu"] or machine["cpu"]
     yield f"**{run.name}**: {_length(said)}, {said['updates']:,} updates, {_duration(said['hours'])} on"
     yield f"{where} with {machine['cores']} cores, {said['started'][:10]}, commit {said['commit']}."
     if said["notes"]:

@@ -19,20 +19,24 @@ _FRAMES_PER_AGENT_STEP = 4
 def chart(game: str, runs: Sequence[Published]) -> Chart:
     """A line for each run's training games, and a point with a bar for each evaluation after it."""
     empty = Chart("", "frames", ())
-    curves, colours = [], []
+    curves: list[Curve] = []
+    colours: list[str] = []
     for index, run in enumerate(runs):
         colour = empty.colours[index % len(empty.colours)]
         rows = [row for row in run.curve if row["training_mean"] is not None]
         x, score = (np.array([row[name] for row in rows], dtype=float) for name in ("frames", "training_mean"))
-        curves.append(Curve(run.name, x, score, "mean of the last 100 training games"))
-        after = [each for each in headline(run) if each.network != TRAINING]
-        curves += [_point(run, each) for each in after]
-        colours += [colour] * (1 + len(after))
+        of_run = [Curve(run.name, x, score, "mean of the last 100 training games")] if rows else []
+        of_run += [_point(run, each) for each in headline(run) if each.network != TRAINING]
+        curves += of_run
+        colours += [colour] * len(of_run)
     end = max(_LEAST_FRAMES, *(float(run.run["frames"]) for run in runs))
-    found = curves_of(game, {run.run["algo"] for run in runs})
-    behind = [cut(as_curve(each, "frames", _FRAMES_PER_AGENT_STEP), end) for each in found]
-    random = scores_of(game)["random"]
-    levels = [Level(f"random play: {random.score:,.10g} [{random.source.cited}]", random.score, "random")]
+    of_others = curves_of(game, {run.run["algo"] for run in runs})
+    behind = [cut(as_curve(each, "frames", _FRAMES_PER_AGENT_STEP), end) for each in of_others]
+    levels = [
+        Level(f"random play: {found.score:,.10g} [{found.source.cited}]", found.score, name)
+        for name, found in scores_of(game).items()
+        if name == "random"  # of half of the games nothing is published
+    ]
     env = str(runs[0].run["env"])
     thin = "Thin: published means at the points marked, with the lowest and highest seed where known."
     notes = ["Lines: the mean of the last 100 training games.", *_of_points(runs), thin]

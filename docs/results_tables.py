@@ -23,11 +23,12 @@ _NETWORKS = {
 def headline(run: Published) -> list[Measured]:
     """The evaluations that say what the run has come to: the best network's, and the last one's if it was measured.
 
-    The best network's is that after the training; without one, that of the training which chose it.
+    The best network's is that after the training; without one, that of the training which chose it, if there was any.
     """
     after = {each.network: each for each in run.evaluations if each.network != TRAINING}
-    chosen = max((each for each in run.evaluations if each.network == TRAINING), key=lambda each: each.mean)
-    return [after.get(BEST, chosen), *([after[LAST]] if LAST in after else [])]
+    in_training = [each for each in run.evaluations if each.network == TRAINING]
+    best = [after[BEST]] if BEST in after else sorted(in_training, key=lambda each: -each.mean)[:1]
+    return [*best, *([after[LAST]] if LAST in after else [])]
 
 
 def goals_table(game: str, runs: Sequence[Published], goals: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -54,7 +55,8 @@ def goals_table(game: str, runs: Sequence[Published], goals: Iterable[Mapping[st
 def _numbers(run: Published, what: str) -> Iterator[tuple[str, float, int]]:
     """What a goal is measured by: of what it is, the number, and after how many agent steps."""
     if what == "training mean":
-        yield "training", *run.training_mean
+        if run.training_mean is not None:
+            yield "training", *run.training_mean
         return
     for each in headline(run):
         number = {"mean": each.mean, "mean - std": each.result}[what]
@@ -103,6 +105,8 @@ def _rows_of_ours(run: Published) -> Iterator[str]:
         frames = f"{each.agent_steps * run.frames_per_agent_step / 1e6:.1f}M"
         score = f"{each.mean:,.1f} ± {each.std:,.1f}"
         yield _row(f"**{run.name}, ours**", f"**{score}**", frames, *_rules(each.protocol), what, link)
+    if run.training_mean is None:
+        return
     mean, agent_steps = run.training_mean
     frames = f"{agent_steps * run.frames_per_agent_step / 1e6:.1f}M"
     rules = ("the training's", _sticky(resolve(run.run["env"]).repeat_action_probability))

@@ -178,8 +178,8 @@ def find_agent(options: argparse.Namespace) -> Agent:
 def _pretrained_agent(options: argparse.Namespace) -> Agent:
     """The shipped agent; UserError if any other option chooses another one. ``options.pretrained`` is its name then."""
     shipped = find_shipped(options.pretrained)
-    for name in _OF_A_LOG_FOLDER & options.given.keys():
-        raise UserError(f"--pretrained {shipped.name} is an agent by itself: {options.given[name]} is for one of yours")
+    for typed in (typed for name, typed in options.given.items() if name in _OF_A_LOG_FOLDER):
+        raise UserError(f"--pretrained {shipped.name} is an agent by itself: {typed} is for one of yours")
     algo = shipped.package.manifest.algo
     if "algo" in options.given and options.algo != algo:
         raise UserError(f"--pretrained {shipped.name} is of algorithm '{algo}', not of '{options.algo}'; omit --algo")

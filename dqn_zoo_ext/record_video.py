@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.beside_random:
         venvs.append(agent.venv(protocol, 1, seed, render_mode=mode))
         films.append(_film(options, agent, policy, venvs[-1], replace(protocol, epsilon=1.0), seed))
-    scale = options.scale or (3 if agent.configuration.env.family == "atari" and options.view != "attention" else 1)
+    scale = options.scale or (agent.film_scale if options.view != "attention" else 1)
     write_mp4(films[0] if len(films) == 1 else side_by_side(films), path, fps=fps, scale=scale)
     for each in venvs:
         each.close()

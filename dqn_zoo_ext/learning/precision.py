@@ -40,7 +40,8 @@ def scaled_screens(screens: Tensor, precision: Precision) -> Tensor:
     if kernels.run_on(screens.device):
         from dqn_zoo_ext.learning.kernels.screens import scaled as made  # Triton is not everywhere
 
-        return made(screens, _HIGHEST, torch.bfloat16 if precision == "bf16" else torch.float32)
+        with torch.cuda.device_of(screens):  # Triton launches on the present one
+            return made(screens, _HIGHEST, torch.bfloat16 if precision == "bf16" else torch.float32)
     if screens.device.type != "cpu":
         scaled = screens.to(torch.float32, memory_format=torch.channels_last).div_(_HIGHEST)
     else:

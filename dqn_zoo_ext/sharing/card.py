@@ -8,7 +8,7 @@ from dqn_zoo_ext.envs.ids import ATARI
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.sharing.scores import Score
 from dqn_zoo_ext.storage.results import RunResults
-from dqn_zoo_ext.words import counted
+from dqn_zoo_ext.words import counted, duration
 
 MEAN_REWARD = "mean_reward"
 PROTOCOL, GAMES = "protocol", "games"
@@ -114,7 +114,7 @@ class Card:
         lines += [
             f"- command: `{run.command}`",
             f"- {run.agent_steps:,} agent steps ({run.frames:,} frames), {run.updates:,} updates, seed {run.seed}",
-            f"- time: {_duration(run.seconds)} ({run.agent_steps_per_second:,.0f} agent steps per second)",
+            f"- time: {duration(run.seconds)} ({run.agent_steps_per_second:,.0f} agent steps per second)",
             f"- hardware: {where}{machine.cpu}, {counted(machine.cores, 'core')}",
             f"- versions: dqn_zoo_ext {versions.dqn_zoo_ext}, torch {versions.torch}, stable-baselines3 "
             f"{versions.stable_baselines3}, gymnasium {versions.gymnasium}, ale-py {versions.ale_py}, Python "
@@ -138,9 +138,3 @@ def rules_of(protocol: Protocol, family: str) -> str:
         f"{protocol.max_frames_per_game:,} frames; a lost life ends no game, and scores are the game's own. "
         f"{protocol.source}"
     )
-
-
-def _duration(seconds: float) -> str:
-    hours, rest = divmod(round(seconds), 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s"

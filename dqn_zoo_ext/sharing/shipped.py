@@ -5,7 +5,6 @@ without a film: ``model.safetensors``, ``config.yml``, ``results.json`` and the 
 """
 
 import importlib.resources
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,15 +92,3 @@ def stated(score: Score) -> str:
         f"{counted(len(score.episodes), 'game')} by protocol {score.protocol}: mean {score.mean:.2f}, std "
         f"{score.std:.2f}, 95 % interval of the mean {low:.2f} to {high:.2f}"
     )
-
-
-def without_log_folder(command: str) -> str:
-    """A training's command less the folder that it was logged in, which says nothing on another machine."""
-    words = iter(shlex.split(command))
-    kept = []
-    for word in words:
-        if word in ("-f", "--log-folder"):
-            next(words, None)
-        else:
-            kept.append(word)
-    return shlex.join(kept)

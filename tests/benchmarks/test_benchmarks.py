@@ -97,6 +97,9 @@ def test_random_agents_measures_what_is_missing(
     both = result_of("random_agents", [*words, "Acrobot-v1"], monkeypatch, capsys, tmp_path)["random"]
     assert both["CartPole-v1"] == first
     assert both["Acrobot-v1"]["mean"] == -500
+    more = result_of("random_agents", ["--games", "3", *words[2:]], monkeypatch, capsys, tmp_path)["random"]
+    assert more["CartPole-v1"]["games"] == 3
+    assert more["Acrobot-v1"] == both["Acrobot-v1"]  # nobody has asked for more of those
 
 
 def test_playground(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -108,6 +111,8 @@ def test_playground(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     (tmp_path / "results" / "playground.json").unlink()
     again = result_of("playground", words, monkeypatch, capsys, tmp_path)["rows"]["CartPole-v1"]
     assert again == row
+    other = result_of("playground", [*words, "--seed", "2"], monkeypatch, capsys, tmp_path)["rows"]["CartPole-v1"]
+    assert other["seed"] == 2  # neither that row nor that training
 
 
 def test_game_facts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluate import _report
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.evaluate import Evaluation
-from dqn_zoo_ext.storage.results import EvaluationRecord, Machine, RunResults, Versions, write_results
+from dqn_zoo_ext.storage.results import EvaluationRecord, Machine, RunResults, Versions, read_results, write_results
 
 if TYPE_CHECKING:
     from dqn_zoo_ext.experiment.agents.agent import Agent
@@ -185,7 +185,7 @@ def test_a_run_folder_becomes_a_published_one(as_json: bool, results_folder: Mod
         ("best", 1500, 2, -20.0, 1.0),
         ("last", 2000, 2, -20.0, 1.0),
     ]
-    assert found.run["command"] == "python -m dqn_zoo_ext.train --env Pong -f logs --seed 7"
+    assert found.run["command"] == "python -m dqn_zoo_ext.train --env Pong --seed 7"
     assert found.run["hours"] == 0.5
     assert found.run["notes"] == ["why"]
     assert 180 <= len(found.curve) <= 181
@@ -195,18 +195,41 @@ def test_a_run_folder_becomes_a_published_one(as_json: bool, results_folder: Mod
     assert len(results_folder.read(folder).evaluations) == 1
 
 
+def test_a_game_of_which_nothing_is_published_and_a_run_of_which_little_is_known(results_page: ModuleType) -> None:
+    """Of half of the games no score is published; a run may have ended before its first game and first evaluation."""
+    pong = next(run for run in results_page.published() if run.run["game"] == "pong")
+    last = replace(pong.evaluations[0], network="last", mean=1.5)
+    short = replace(
+        pong,
+        folder=results_page.ROOT / "results" / "adventure" / "short",
+        run={**pong.run, "game": "adventure"},
+        evaluations=(last,),
+        curve=tuple({**row, "training_mean": None} for row in pong.curve),
+    )
+    told = results_page.page([short])
+    assert "## Adventure" in told
+    assert "1.5 ±" in told
+    assert "the last 100 training games" not in told.split("## Adventure")[1].split("###")[2]
+    assert "1.5 ±" in results_page.picture("adventure", [short])
+
+
 def test_what_does_not_belong_together_is_refused(results_folder: ModuleType, tmp_path: Path) -> None:
     run, file = a_run(tmp_path / "logs"), tmp_path / "evaluation.txt"
     for agent in (run / "rl_model_500_steps.zip", run.with_name("PongNoFrameskip-v4_4") / "best_model.zip"):
         file.write_text(printed(agent, as_json=False))
         with pytest.raises(UserError, match=r"neither the run's best nor its last|no agent of"):
             results_folder.add(run, "1a2b3c4", [], [file])
-    file.write_text("error: no run\n")
-    with pytest.raises(UserError, match="not what `evaluate` prints"):
-        results_folder.add(run, "1a2b3c4", [], [file])
+    for text in ("error: no run\n", '{"baselines": []}\n', "{broken\n"):  # --algo baselines prints no agent's scores
+        file.write_text(text)
+        with pytest.raises(UserError, match="not what `evaluate` prints"):
+            results_folder.add(run, "1a2b3c4", [], [file])
     elsewhere = a_run(tmp_path / "elsewhere", "python -m dqn_zoo_ext.train --env Pong -conf /home/me/dqn.yml")
     with pytest.raises(UserError, match=r"/home/me/dqn\.yml"):
         results_folder.add(elsewhere, "1a2b3c4", [], [])
+    never = a_run(tmp_path / "never")
+    write_results(replace(read_results(never / "results.json"), evaluations=(), best=None), never / "results.json")
+    with pytest.raises(UserError, match="no score to tell"):
+        results_folder.add(never, "1a2b3c4", [], [])
     assert not (tmp_path / "results").exists()
     folder = results_folder.add(run, "1a2b3c4", [], [])
     later = (run / "results.json").read_text().replace("2026-01-02", "2026-01-03")

@@ -11,7 +11,7 @@ from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.sharing import shipped
 from dqn_zoo_ext.sharing.scores import Score
-from dqn_zoo_ext.sharing.shipped import MOST_BYTES, find_shipped, name_of, shipped_names, stated, without_log_folder
+from dqn_zoo_ext.sharing.shipped import MOST_BYTES, find_shipped, name_of, shipped_names, stated
 from dqn_zoo_ext.storage.results import read_json
 
 SPACE_INVADERS = shipped.folder() / "SpaceInvaders"
@@ -94,9 +94,3 @@ def test_a_score_and_its_interval_by_hand() -> None:
     assert score.interval == pytest.approx((2 - 0.98, 2 + 0.98))
     words = "4 games by protocol greedy: mean 2.00, std 1.00, 95 % interval of the mean 1.02 to 2.98"
     assert stated(score) == words
-
-
-@pytest.mark.parametrize("folder", ["-f /tmp/logs ", "--log-folder 'my logs' ", ""])
-def test_a_command_less_its_log_folder(folder: str) -> None:
-    command = "python -m dqn_zoo_ext.train --algo dqn {}--seed 1"
-    assert without_log_folder(command.format(folder)) == command.format("")

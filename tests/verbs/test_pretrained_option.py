@@ -73,6 +73,7 @@ ITS_OWN = "--pretrained SpaceInvaders is an agent by itself: {} is for one of yo
     [
         (["-f", "logs"], ITS_OWN.format("-f/--folder")),  # the default's value too: it was typed
         (["--exp-id", "0"], ITS_OWN.format("--exp-id")),
+        (["--load-best", "--exp-id", "0", "-f", "logs"], ITS_OWN.format("-f/--folder")),  # the first in --help
         (["--load-best"], ITS_OWN.format("--load-best")),
         (["--load-checkpoint", "5"], ITS_OWN.format("--load-checkpoint")),
         (["--load-last-checkpoint"], ITS_OWN.format("--load-last-checkpoint")),

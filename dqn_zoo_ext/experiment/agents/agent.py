@@ -17,7 +17,7 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.watch import Learned
 from dqn_zoo_ext.experiment.build import build_policy, build_venv, parameters_at_most
-from dqn_zoo_ext.experiment.filmed_venv import film_mode, pictures_per_second
+from dqn_zoo_ext.experiment.filmed_venv import film_mode, film_scale, pictures_per_second
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import read_weights
 from dqn_zoo_ext.storage.plain_weights import SUFFIX, read_plain_weights, with_target
@@ -72,6 +72,11 @@ class Agent:
         return film_mode(self.configuration)
 
     @property
+    def film_scale(self) -> int:
+        """Pixels of a film for one of the screen, in both directions."""
+        return film_scale(self.configuration)
+
+    @property
     def learned(self) -> Learned:
         """How rewards were learned from, as far as it differs from an evaluation's."""
         parameters = self.configuration.hyperparameters
@@ -113,6 +118,12 @@ class Agent:
         return (
             with_target(read_plain_weights(self.file)) if self.file.suffix == SUFFIX else read_policy_weights(self.file)
         )
+
+
+def check_zip(agent: Agent) -> None:
+    """UserError unless its file is one that can be shared."""
+    if agent.file.is_dir():
+        raise UserError(f"{agent.file} is a checkpoint for exact resume, no agent's zip: share the final or best one")
 
 
 def _numbers_stored(weights: Iterable[torch.Tensor]) -> int:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dqn_zoo_ext.envs.ids import ATARI
 from dqn_zoo_ext.envs.screens.stacking import stacking_of
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.recording import record_game
@@ -22,7 +21,6 @@ from dqn_zoo_ext.report.pictures import enlarged
 from dqn_zoo_ext.report.plots import mood_plot
 from dqn_zoo_ext.storage.video_file import write_mp4
 
-_ATARI_SCALE = 3  # of 160 x 210 pixels
 _LEAST_HEIGHT = 420  # of a video's pictures
 _NO_PICTURE: Picture = np.zeros((0, 0, 3), dtype=np.uint8)
 
@@ -35,8 +33,7 @@ def write_film(
     venv = agent.venv(protocol, 1, seed, render_mode=agent.film_mode)
     try:
         frames = record_game(agent.policy(venv, device), venv, protocol, seed, games, max_agent_steps)
-        scale = _ATARI_SCALE if agent.configuration.env.family == ATARI else 1
-        write_mp4(frames, path, fps=agent.pictures_per_second(venv), scale=scale)
+        write_mp4(frames, path, fps=agent.pictures_per_second(venv), scale=agent.film_scale)
     finally:
         venv.close()
 

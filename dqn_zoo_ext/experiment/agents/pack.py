@@ -11,7 +11,7 @@ from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS, evaluate
-from dqn_zoo_ext.experiment.agents.agent import Agent
+from dqn_zoo_ext.experiment.agents.agent import Agent, check_zip
 from dqn_zoo_ext.experiment.agents.curve import draw_curve
 from dqn_zoo_ext.experiment.agents.filming import write_film
 from dqn_zoo_ext.sharing import package as names
@@ -50,8 +50,7 @@ def pack(agent: Agent, namespace: str, repo_name: str, options: PackOptions, say
     One that is there, whole, and made from the same is taken as it is: nothing is measured or filmed again. UserError
     for an agent that cannot be packed; then nothing is left of the attempt.
     """
-    if agent.file.is_dir():
-        raise UserError(f"{agent.file} is a checkpoint for exact resume, no agent's zip: share the final or best one")
+    check_zip(agent)
     measured_by = [protocols.get(name) for name in options.protocols]
     made_from = _made_from(agent, namespace, repo_name, options)
     path = agent.run.path / "hub" / namespace / repo_name

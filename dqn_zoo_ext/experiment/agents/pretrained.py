@@ -7,11 +7,12 @@ from pathlib import Path
 from dqn_zoo_ext.config.of_run import load_of_run, plain_run_file
 from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.agents.agent import Agent
+from dqn_zoo_ext.experiment.agents.agent import Agent, check_zip
 from dqn_zoo_ext.sharing import package as names
 from dqn_zoo_ext.sharing.package import new_package
 from dqn_zoo_ext.sharing.scores import Score, write_scores
-from dqn_zoo_ext.sharing.shipped import MOST_BYTES, Shipped, name_of, stated, without_log_folder
+from dqn_zoo_ext.sharing.shipped import MOST_BYTES, Shipped, name_of, stated
+from dqn_zoo_ext.sharing.told_command import repeatable
 from dqn_zoo_ext.storage.agent_file import read_counters, read_policy_weights
 from dqn_zoo_ext.storage.atomic import write_atomically
 from dqn_zoo_ext.storage.plain_weights import without_target, write_plain_weights
@@ -33,10 +34,9 @@ def ship(agent: Agent, score: Score, into: Path) -> Path:
 
     The target network stays out: nobody learns from it. Of the machine that it was trained on nothing is said but its
     hardware: there is no args.yml, and the command is without its log folder. UserError, and nothing is changed, if it
-    would be larger than `MOST_BYTES`, or there is no results.json.
+    would be larger than `MOST_BYTES`, or as ``run_of_shippable``.
     """
-    run = read_results(agent.run.results)
-    run = replace(run, command=without_log_folder(run.command))
+    run = run_of_shippable(agent)
     content = agent.file.read_bytes() + agent.run.config.read_bytes()
     made_from = hashlib.sha256(content).hexdigest()
     agent_steps = read_counters(agent.file).num_timesteps
@@ -50,6 +50,16 @@ def ship(agent: Agent, score: Score, into: Path) -> Path:
         if size > MOST_BYTES:
             raise UserError(f"{agent.file}: its package has {size:,} bytes; one that ships has at most {MOST_BYTES:,}")
     return path
+
+
+def run_of_shippable(agent: Agent) -> RunResults:
+    """The run of an agent that can be shipped, as it will be told.
+
+    UserError if the agent is no zip, or there is no results.json, or its command is of this machine only.
+    """
+    check_zip(agent)
+    run = read_results(agent.run.results)
+    return replace(run, command=repeatable(run.command))
 
 
 def _card(agent: Agent, agent_steps: int, score: Score, run: RunResults) -> str:

@@ -26,7 +26,7 @@ from dqn_zoo_ext.storage.results import EvaluationRecord, RunResults, read_resul
 from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.storage.run_history import RunHistory, read_history
 from dqn_zoo_ext.version import VERSION
-from dqn_zoo_ext.words import counted
+from dqn_zoo_ext.words import counted, duration
 
 _FIRST_PUBLISHED_FRAMES = 1e6  # no published curve has an earlier point
 _NEAREST = 6  # published scores on the page, those nearest to ours
@@ -175,16 +175,11 @@ def _facts(history: RunHistory, results: RunResults | None) -> list[tuple[str, s
         ("agent steps", f"{results.agent_steps:,}"),
         ("emulator frames", f"{results.frames:,}"),
         ("updates", f"{results.updates:,}"),
-        ("of training", _duration(results.seconds)),
+        ("of training", duration(results.seconds)),
         ("agent steps per second", f"{results.agent_steps_per_second:,.0f}"),
         ("seed", str(results.seed)),
         (counted(machine.cores, "core"), machine.gpu or machine.cpu),
     ]
-
-
-def _duration(seconds: float) -> str:
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min" if minutes else f"{seconds:.0f} s"
 
 
 def _scores(history: RunHistory, results: RunResults | None) -> list[Row]:

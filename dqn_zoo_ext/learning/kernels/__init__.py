@@ -1,6 +1,8 @@
 """Kernels for NVIDIA's GPUs, written in Triton, where what PyTorch brings leaves most of a GPU idle at batches of 32.
 
 Triton comes with PyTorch on Linux. Where the kernels do not run, PyTorch's own operations do the same, slower.
+
+Triton launches a kernel on the present device, wherever its tensors lie: who calls these functions makes it theirs.
 """
 
 import functools

@@ -9,7 +9,11 @@ from torch import Tensor
 
 
 class Cells(NamedTuple):
-    """The arrays of a ``FrameRing``, and its numbers."""
+    """The arrays of a ``FrameRing``, all on one device, and its numbers.
+
+    frames: (cells + 1, numbers of a frame), any type; the last one stands in for missing frames. actions: (cells,)
+    int32. rewards: (cells,) float32. ends, cuts: (cells,) bool. ages: (cells,) uint8.
+    """
 
     frames: Tensor
     actions: Tensor
@@ -35,7 +39,10 @@ class Windows(NamedTuple):
 
 
 def gathered(ring: Cells, chosen: Tensor) -> Windows:
-    """The windows that start at the cells `chosen`, (B,) int64, counted from the first row ever added."""
+    """The windows that start at the cells `chosen`, (B,) int64, counted from the first row ever added.
+
+    They must be whole and inside the ring: nothing is checked.
+    """
     size = len(chosen)
     words = ring.frames.view(_widest(ring.frames))
     shape = (size, ring.stack, ring.frames.shape[1])

@@ -18,6 +18,7 @@ def scaled(screens: Tensor, highest: int, dtype: torch.dtype) -> Tensor:
 
 @triton.jit
 def _scaled(screens, out, CHANNELS: tl.constexpr, PIXELS: tl.constexpr, HIGHEST: tl.constexpr, BLOCK: tl.constexpr):
+    """Some numbers of one screen, from one channel after the other to one pixel after the other."""
     number = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     first = tl.program_id(1) * PIXELS * CHANNELS
     inside = number < PIXELS * CHANNELS

@@ -43,15 +43,15 @@ class Dense(nn.Linear):
 
 
 class Layers(nn.Sequential):
-    """Layers one after the other; on a GPU a ReLU is made in one step with the layer before it."""
+    """Layers one after the other; on a GPU a ReLU is made in one step with the layer before it, unless hooks watch."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # PyTorch's name
         """What the last layer makes of what the one before made."""
         layers = list(self)
         while layers:
             layer = layers.pop(0)
-            relu_follows = bool(layers) and isinstance(layers[0], nn.ReLU) and not layer._forward_hooks
-            if relu_follows and isinstance(layer, Convolution | Dense) and _can_be_by_kernels(input):
+            in_one = bool(layers) and isinstance(layers[0], nn.ReLU) and not _are_watched(layer, layers[0])
+            if in_one and isinstance(layer, Convolution | Dense) and _can_be_by_kernels(input):
                 layers.pop(0)
                 input = layer.by_kernels(input, relu=True)  # noqa: A001
             else:
@@ -68,6 +68,11 @@ def dense(vectors: Tensor, weight: Tensor, bias: Tensor, relu: bool = False) -> 
     products = _products(torch.backends.cuda.matmul.allow_tf32)
     result: Tensor = _Made.apply(*of_a_pixel, bias, 1, 0, relu, products)  # type: ignore[no-untyped-call]
     return result.flatten(1)
+
+
+def _are_watched(*layers: nn.Module) -> bool:
+    """Whether somebody is to be called with what goes into one of them, or comes out: of dead units, say."""
+    return any(each._forward_hooks or each._forward_pre_hooks or each._backward_hooks for each in layers)
 
 
 def _can_be_by_kernels(inputs: Tensor) -> bool:
@@ -91,7 +96,8 @@ class _Made(torch.autograd.Function):
         shape = convolution.Shape.of(screens, weight, stride, padding)
         screens = screens.contiguous(memory_format=torch.channels_last)
         filters = weight.detach().permute(0, 2, 3, 1).contiguous()
-        out = convolution.forward(screens, filters, bias, shape, products, relu)
+        with torch.cuda.device_of(screens):  # Triton launches on the present one; autograd sees to it in ``backward``
+            out = convolution.forward(screens, filters, bias, shape, products, relu)
         ctx.save_for_backward(screens, filters, out if relu else None)
         ctx.how = (shape, products)
         return out

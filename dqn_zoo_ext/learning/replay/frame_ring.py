@@ -238,7 +238,9 @@ class FrameRing(Rows):
 
         repeats_first = self.stack_start == "repeat"
         arrays = (self.frames, self.actions_taken, self.rewards_received, self.ends, self.cuts, self.ages)
-        windows = gathered(Cells(*arrays, self.n_envs, self.n_steps, self.gamma, self.stack, repeats_first), cells)
+        ring = Cells(*arrays, self.n_envs, self.n_steps, self.gamma, self.stack, repeats_first)
+        with torch.cuda.device_of(cells):  # Triton launches on the present one
+            windows = gathered(ring, cells)
         shape = (len(cells), *self.obs_shape)
         return Batch(
             obs_tm1=windows.obs_tm1.view(shape),

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from dqn_zoo_ext.experiment.agents.pretrained import agent_of, ship
 from dqn_zoo_ext.sharing import shipped
 from dqn_zoo_ext.sharing.scores import Score
 from dqn_zoo_ext.sharing.shipped import Shipped, find_shipped, shipped_names
+from dqn_zoo_ext.storage.results import read_results, write_results
+from dqn_zoo_ext.storage.run_folder import RunFolder
 
 SCORE = Score("greedy", 2.0, 1.0, (1.0, 3.0), "for this package", 0)
 OTHER_SEED = 1
@@ -80,7 +83,6 @@ def q_values(agent: Agent) -> torch.Tensor:
     seen = venv.reset()
     venv.close()
     assert isinstance(policy, DQNPolicy)
-    assert isinstance(seen, object)
     tensors, _ = policy.obs_to_tensor(seen)  # type: ignore[arg-type]  # one observation of screens
     with torch.no_grad():
         values: torch.Tensor = policy.q_net(tensors)
@@ -92,3 +94,20 @@ def test_one_that_is_too_large_is_refused(pong: Agent, tmp_path: Path, monkeypat
     with pytest.raises(UserError, match=r"its package has [\d,]+ bytes; one that ships has at most 1,000"):
         ship(pong, SCORE, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_for_exact_resume_is_refused(pong: Agent, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    with pytest.raises(UserError, match="is a checkpoint for exact resume, no agent's zip"):
+        ship(replace(pong, file=tmp_path / "checkpoint"), SCORE, tmp_path / "into")
+    assert not (tmp_path / "into").exists()
+
+
+def test_a_command_that_is_of_one_machine_is_refused(pong: Agent, tmp_path: Path) -> None:
+    run = read_results(pong.run.results)
+    elsewhere = RunFolder(tmp_path / "run", pong.run.algo, pong.run.env)
+    elsewhere.path.mkdir()
+    write_results(replace(run, command=f"{run.command} -conf /home/me/dqn.yml"), elsewhere.results)
+    with pytest.raises(UserError, match=r"names /home/me/dqn\.yml, which is nowhere else"):
+        ship(replace(pong, run=elsewhere), SCORE, tmp_path / "into")
+    assert not (tmp_path / "into").exists()

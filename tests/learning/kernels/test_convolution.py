@@ -1,9 +1,14 @@
 """Convolutions and dense layers by our kernels, beside PyTorch's: on a GPU if there is one, else interpreted."""
 
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from dqn_zoo_ext.learning.kernels import convolution as kernel_module
 from dqn_zoo_ext.learning.networks import convolution
 from dqn_zoo_ext.learning.networks.convolution import Convolution, Dense, Layers
 from dqn_zoo_ext.learning.precision import allow_tf32
@@ -83,11 +88,45 @@ def test_a_relu_is_made_with_the_layer_before_it_and_no_other_activation_is() ->
     assert torch.equal(together(screens), expected)
 
 
-def test_hooks_are_called() -> None:
+@pytest.mark.parametrize("watched", [0, 1], ids=["before_the_relu", "relu"])
+def test_forward_hooks_are_called(watched: int) -> None:
     layers = Layers(Convolution(2, 3, 3), nn.ReLU()).to(DEVICE)
     seen: list[Tensor] = []
-    layers[0].register_forward_hook(lambda _layer, _inputs, result: seen.append(result))
+    layers[watched].register_forward_hook(lambda _layer, _inputs, result: seen.append(result))
     shown = layers(torch.randn(1, 2, 5, 5, device=DEVICE))
     assert len(seen) == 1
     assert torch.equal(seen[0].relu(), shown)
-    assert bool((seen[0] < 0).any())
+    assert bool((seen[0] < 0).any()) == (watched == 0)
+
+
+@pytest.mark.parametrize("watched", [0, 1], ids=["before_the_relu", "relu"])
+@pytest.mark.parametrize("register", ["register_forward_pre_hook", "register_full_backward_hook"])
+def test_other_hooks_are_called_too(register: str, watched: int) -> None:
+    layers = Layers(Dense(256, 3), nn.ReLU()).to(DEVICE)
+    seen: list[object] = []
+    getattr(layers[watched], register)(lambda *given: seen.append(given))
+    total: Tensor = layers(torch.randn(2, 256, device=DEVICE, requires_grad=True)).sum()
+    total.backward()
+    assert len(seen) == 1
+
+
+def test_the_present_device_is_that_of_the_tensors_while_kernels_are_launched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a network on a second GPU would be computed on the first, which knows nothing of the second one's memory."""
+    present: list[Tensor] = []
+    on_its_device, launched = torch.cuda.device_of, kernel_module.forward
+
+    @contextlib.contextmanager
+    def device_of(tensor: Tensor) -> Iterator[None]:
+        present.append(tensor)
+        with on_its_device(tensor):  # type: ignore[no-untyped-call]  # PyTorch's own
+            yield
+        present.pop()
+
+    def forward(screens: Tensor, *others: Any) -> Tensor:
+        assert [each.device for each in present] == [screens.device]
+        return launched(screens, *others)
+
+    monkeypatch.setattr(torch.cuda, "device_of", device_of)
+    monkeypatch.setattr(kernel_module, "forward", forward)
+    Convolution(2, 3, 3).to(DEVICE)(torch.randn(1, 2, 5, 5, device=DEVICE))
+    Dense(256, 3).to(DEVICE)(torch.randn(2, 256, device=DEVICE))

@@ -20,7 +20,7 @@ def played(shape: tuple[int, int, int], n_steps: int, stack_start: str) -> Frame
         90,
         space,
         spaces.Discrete(4),
-        "cpu",
+        DEVICE,
         N_ENVS,
         n_steps=n_steps,
         gamma=0.99,
