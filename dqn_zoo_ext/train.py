@@ -70,15 +70,17 @@ def _say(console: Console, line: str) -> None:
 
 def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
     run, results = finished.run, finished.results
+    python, run_folder = shlex.quote(python_to_type()), shlex.quote(str(run.path))
+    go_on = f"go on with: {python} -m dqn_zoo_ext.train --resume {run_folder}"
+    if results is None:
+        assert finished.stopped_by is not None
+        return [f"stopped by {finished.stopped_by.name} before it went on: its last checkpoint is as it was; {go_on}"]
     lines = [] if finished.was_finished else _what_came_of_it(results)
     number = run.path.name.rpartition("_")[2]
     words = ["--algo", run.algo, "--env", results.env, "-f", str(run.path.parent.parent), "--exp-id", number]
     agent = shlex.join([*words, "--gym-packages", *gym_packages] if gym_packages else words)
-    python, run_folder = shlex.quote(python_to_type()), shlex.quote(str(run.path))
     if finished.stopped_by is not None and finished.saved:
-        lines.append(
-            f"stopped by {finished.stopped_by.name}; go on with: {python} -m dqn_zoo_ext.train --resume {run_folder}"
-        )
+        lines.append(f"stopped by {finished.stopped_by.name}; {go_on}")
     elif finished.stopped_by is not None:
         lines.append(f"stopped by {finished.stopped_by.name}; no checkpoint was made of this moment")
     elif finished.was_finished:
