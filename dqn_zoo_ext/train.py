@@ -28,7 +28,7 @@ from dqn_zoo_ext.preset_options import faithful_to
 from dqn_zoo_ext.search_options import FIRST_SEED, search_and_tell, storage_of, study_options_of
 from dqn_zoo_ext.storage.results import RunResults
 from dqn_zoo_ext.train_options import make_parser, overrides_of, parse_training, run_options_of
-from dqn_zoo_ext.train_resume import AUTO, run_to_resume
+from dqn_zoo_ext.train_resume import AUTO, begin_anew, run_to_resume
 from dqn_zoo_ext.words import counted
 
 _SECONDS_TO_WAIT = 60.0  # a job that was requeued may start while the one before it still saves
@@ -50,9 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.optimize_hyperparameters:
             return _search(options, overrides, run_options, console)
         if run is None:
-            if options.resume is not None:
-                _say(console, "no run to go on with: a new one begins")
-            finished = train(configuration, run_options, console)
+            claimed = None if options.resume is None else begin_anew(options, partial(_say, console))
+            finished = train(configuration, run_options, console, claimed)
         else:
             wait = _SECONDS_TO_WAIT if options.resume == AUTO else 0.0
             finished = resume(run, configuration, run_options, options.allow_change, console, wait)
