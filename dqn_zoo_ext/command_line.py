@@ -242,7 +242,8 @@ def run_verb(verb: Callable[[Sequence[str] | None], int | None], arguments: Sequ
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         code = EXIT_TRY_AGAIN if isinstance(error, TryAgain) else EXIT_MISTAKE
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:  # it may say what is kept
+        print(str(stopped) or "stopped", file=sys.stderr)
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
         # the reader of our output has gone (`| head`): what remains to be flushed must not raise again

@@ -150,7 +150,7 @@ def _baselines(
 ) -> list[MeasuredBaseline]:
     found = []
     for name in names:
-        with games_bar(options, name) as bar:
+        with games_bar(options, name, f"measuring {name}, which is kept for the next time") as bar:
             n_envs = options.n_envs
             found.append(baseline_of(name, env, protocol, episodes, seed, n_envs, configuration, bar.total, bar.game))
     return found
