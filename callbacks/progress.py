@@ -19,6 +19,7 @@ _SECONDS_OF_SPEED = 20.0
 class Progress(BaseCallback):
     """Shows agent steps, speed, score (mean of the last games), epsilon and the time left.
 
+    Before learning starts agent steps are many times faster, so it says when that will be instead of the time left.
     live: a bar that redraws itself; otherwise a plain line every 15 seconds. None: a bar if `console` is a terminal.
     """
 
@@ -30,9 +31,13 @@ class Progress(BaseCallback):
         self._task: TaskID | None = None
         self._next_time = 0.0
         self._past: list[tuple[float, int]] = []
+        self._learns_after = 0
+        self._learns = True
 
     def _on_training_start(self) -> None:
         self._past = [(time.monotonic(), self.num_timesteps)]
+        self._learns_after = int(getattr(self.model, "learns_after", getattr(self.model, "learning_starts", 0)))
+        self._learns = self.num_timesteps > self._learns_after
         if self._live:
             self._bar = Bar(
                 TextColumn("{task.completed:,.0f} / {task.total:,.0f} agent steps"),
@@ -46,6 +51,9 @@ class Progress(BaseCallback):
         self._next_time = time.monotonic() + (0 if self._live else _SECONDS_BETWEEN_LINES)
 
     def _on_step(self) -> bool:
+        if not self._learns and self.num_timesteps > self._learns_after:
+            self._learns = True
+            self._past = [(time.monotonic(), self.num_timesteps)]  # from here on it is another speed
         if time.monotonic() >= self._next_time:
             self._show()
         return True
@@ -89,7 +97,9 @@ class Progress(BaseCallback):
         if self.model.ep_info_buffer:
             parts.append(f"score {np.mean([game['r'] for game in self.model.ep_info_buffer]):,.1f}")
         parts.append(f"epsilon {getattr(self.model, 'exploration_rate', 0.0):.3f}")
-        if speed > 0:
+        if not self._learns and self._learns_after < self.model._total_timesteps:
+            parts.append(f"learning starts at {self._learns_after:,}")
+        elif speed > 0:
             seconds_left = (self.model._total_timesteps - self.num_timesteps) / speed
             parts.append(f"{timedelta(seconds=round(max(seconds_left, 0)))} left")
         return ", ".join(parts)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.command_line import Parser
+from dqn_zoo_ext.command_line import Parser, whole_number
 from dqn_zoo_ext.config.campaign_file import SEEDS, CampaignFile, distinct_envs, read_campaign_file
 from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.config.presets import find_preset
@@ -76,7 +76,9 @@ def parse_campaign(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="VARIANT", help="these ablations, beside the whole (default: all)"
     )
-    parser.add_argument("-n", "--n-timesteps", type=int, default=-1, metavar="STEPS", help="agent steps of each run")
+    parser.add_argument(
+        "-n", "--n-timesteps", type=whole_number(), default=-1, metavar="STEPS", help="agent steps of each run"
+    )
     parser.add_argument("-f", "--log-folder", type=Path, help="where runs lie (default: logs, or that of --into)")
     parser.add_argument("-conf", "--conf-file", type=Path, metavar="FILE", help="as in train")
     parser.add_argument(

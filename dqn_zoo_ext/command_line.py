@@ -35,6 +35,8 @@ _NOT_OURS = {"--preset": "; a preset's agents are found by --algo and --env, whi
 
 _OF_A_LOG_FOLDER = {"folder", "exp_id", "load_best", "load_checkpoint", "load_last_checkpoint"}
 
+_LEAVE_OUT = "(leave --device out to take what is there)"
+
 EXIT_MISTAKE = 2
 EXIT_SAVED = EXIT_TRY_AGAIN = 75
 EXIT_INTERRUPTED = 130
@@ -80,14 +82,17 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("-f", "--folder", type=Path, default=Path("logs"), help="log folder (default: logs)")
         self.add_argument(
             "--exp-id",
-            type=int,
+            type=whole_number(),
             default=0,
             metavar="N",
             help="number of the run (default: 0, the latest; -1: no run folder)",
         )
         self.add_argument("--load-best", action="store_true", help="the best evaluated agent instead of the last one")
         self.add_argument(
-            "--load-checkpoint", type=int, metavar="STEPS", help="the checkpoint after so many agent steps instead"
+            "--load-checkpoint",
+            type=whole_number(),
+            metavar="STEPS",
+            help="the checkpoint after so many agent steps instead",
         )
         self.add_argument("--load-last-checkpoint", action="store_true", help="the last checkpoint instead")
         self.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
@@ -133,21 +138,25 @@ class Parser(argparse.ArgumentParser):
             help="modules to import first: they register environments or algorithms of their own",
         )
         self.add_argument(
-            "--num-threads", type=int, default=-1, metavar="N", help="PyTorch's threads (default: its own)"
+            "--num-threads", type=whole_number(), default=-1, metavar="N", help="PyTorch's threads (default: its own)"
         )
-        self.add_argument("--verbose", type=int, default=1, metavar="0|1|2", help="how much to print (default: 1)")
+        self.add_argument(
+            "--verbose", type=whole_number(), default=1, metavar="0|1|2", help="how much to print (default: 1)"
+        )
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """An argparse type: a whole number of at least `least`."""
+def whole_number(least: int | None = None) -> Callable[[str], int]:
+    """An argparse type: a whole number, of at least `least` if that is given."""
 
     def parse(text: str) -> int:
-        number = int(text)
-        if number < least:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
+        if least is not None and number < least:
             raise argparse.ArgumentTypeError(f"must be at least {least}, not {number}")
         return number
 
-    parse.__name__ = "whole number"  # argparse puts it into its error line
     return parse
 
 
@@ -186,6 +195,8 @@ def _pretrained_agent(options: argparse.Namespace) -> Agent:
     if "env" in options.given and resolve(options.env).gym_id != shipped.env.gym_id:
         raise UserError(f"--pretrained {shipped.name} plays '{shipped.env.gym_id}', not '{options.env}'; omit --env")
     options.pretrained = shipped.name
+    if getattr(options, "protocol", None) is not None:
+        protocols.get(options.protocol)  # a mistake is said before anything is told of the agent
     say_as_told(options)(shipped.told)
     return agent_of(shipped)
 
@@ -208,7 +219,7 @@ def check_device(name: str) -> str:
         if name != "auto":
             torch.empty(0, device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UserError(f"--device: cannot use '{name}': {str(error).splitlines()[0]}") from error
+        raise UserError(f"--device: cannot use '{name}': {str(error).splitlines()[0]} {_LEAVE_OUT}") from error
     return name
 
 
@@ -242,7 +253,8 @@ def run_verb(verb: Callable[[Sequence[str] | None], int | None], arguments: Sequ
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         code = EXIT_TRY_AGAIN if isinstance(error, TryAgain) else EXIT_MISTAKE
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:  # it may say what is kept
+        print(str(stopped) or "stopped", file=sys.stderr)
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
         # the reader of our output has gone (`| head`): what remains to be flushed must not raise again

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--protocol", help="rules to play by (default: those of the evaluations in training)")
     parser.add_argument("--deterministic", action="store_true", help="the agent's own choices only: epsilon 0")
     parser.add_argument("--stochastic", action="store_true", help="as the protocol says, which is the default")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0; -1: a random one")
+    parser.add_argument("--seed", type=whole_number(), default=0, help="default: 0; -1: a random one")
     options = parser.parse(arguments)
     prepare(options)
     agent = find_agent(options)
@@ -98,8 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _film_instead(options: Namespace, agent: Agent, protocol: Protocol, seed: int) -> int:
     """What a window would have shown, for who has no display and came to see a shipped agent."""
     path, steps = Path(f"{options.pretrained}.mp4"), options.n_timesteps
+    say_as_told(options)(f"there is no display: filming {counted(steps, 'agent step')} of it to {path}")
     write_film(agent, protocol, seed, check_device(options.device), path, games=steps, max_agent_steps=steps)
-    say_as_told(options)(f"there is no display: {counted(steps, 'agent step')} of it as a video in {path}")
+    say_as_told(options)(f"the video is in {path}")
     return 0
 
 

@@ -106,7 +106,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument("--episodes", type=whole_number(1), metavar="GAMES", help="default: the protocol's number")
     parser.add_argument("--n-envs", type=whole_number(1), metavar="N", help="games side by side (default: up to 8)")
     parser.add_argument(
-        "--seed", type=int, default=0, help="of starts and random actions (default: 0; -1: a random one)"
+        "--seed", type=whole_number(), default=0, help="of starts and random actions (default: 0; -1: a random one)"
     )
     parser.add_argument("--baselines", action="store_true", help="random play and the best constant action beside it")
     parser.add_argument(
@@ -150,7 +150,7 @@ def _baselines(
 ) -> list[MeasuredBaseline]:
     found = []
     for name in names:
-        with games_bar(options, name) as bar:
+        with games_bar(options, name, f"measuring {name}, which is kept for the next time") as bar:
             n_envs = options.n_envs
             found.append(baseline_of(name, env, protocol, episodes, seed, n_envs, configuration, bar.total, bar.game))
     return found

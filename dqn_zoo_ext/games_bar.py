@@ -1,6 +1,8 @@
-"""A bar of games played, for verbs that measure."""
+"""A bar of games played, for verbs that measure; where there is no terminal, a line now and then."""
 
+import contextlib
 import sys
+import threading
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,11 +40,36 @@ class GamesBar:
         self.bar.advance(self.task)
 
 
+_SECONDS_BETWEEN_LINES = 15.0
+
+
 @contextmanager
 def games_bar(options: Namespace, what: str, line: str = "") -> Iterator[GamesBar]:
-    """The bar, which is gone when the games are; ``--verbose 0``: none, and no line."""
+    """The bar, which is gone when the games are; without a terminal lines; ``--verbose 0``: none of them."""
     seen = Console(stderr=True).is_terminal
     console = Console(stderr=True, quiet=options.verbose < 1 or not seen)
     with Progress(console=console, transient=True) as bar:
         said = line if options.verbose > 0 and not seen else ""
-        yield GamesBar(bar, bar.add_task(what, total=None), said)
+        task = bar.add_task(what, total=None)
+        with contextlib.nullcontext() if seen or options.verbose < 1 else _told_now_and_then(bar, what):
+            yield GamesBar(bar, task, said)
+
+
+@contextmanager
+def _told_now_and_then(bar: Progress, what: str) -> Iterator[None]:
+    """In a thread: a game may take longer than a reader waits for a word."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(_SECONDS_BETWEEN_LINES):
+            (task,) = bar.tasks
+            total = "" if task.total is None else f" of {task.total:,.0f}"
+            print(f"{what}: {task.completed:,.0f}{total} games played", file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

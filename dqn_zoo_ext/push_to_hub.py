@@ -87,7 +87,9 @@ def _parser() -> Parser:
     )
     parser.add_argument("--episodes", type=whole_number(1), metavar="GAMES", help="default: each protocol's number")
     parser.add_argument("--n-envs", type=whole_number(1), metavar="N", help="games side by side (default: up to 8)")
-    parser.add_argument("--seed", type=int, default=0, help="of starts and random actions (default: 0; -1: random)")
+    parser.add_argument(
+        "--seed", type=whole_number(), default=0, help="of starts and random actions (default: 0; -1: random)"
+    )
     parser.add_argument(
         "-n",
         "--n-timesteps",

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--games", type=whole_number(1), default=1, help="games to film (default: 1)")
     parser.add_argument("--protocol", help="rules to play by (default: those of the evaluations in training)")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0; -1: a random one")
+    parser.add_argument("--seed", type=whole_number(), default=0, help="default: 0; -1: a random one")
     parser.add_argument("--deterministic", action="store_true", help="the agent's own choices only: epsilon 0")
     parser.add_argument(
         "--scale", type=whole_number(1), help="pixels of the video for one of the screen (default: 3 on Atari)"

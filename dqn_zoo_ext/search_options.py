@@ -22,6 +22,7 @@ from dqn_zoo_ext.experiment.search.options import PRUNERS, SAMPLERS, SearchOptio
 from dqn_zoo_ext.preset_options import faithful_to
 from dqn_zoo_ext.sharing_options import add_sharing_options, launcher_of
 from dqn_zoo_ext.storage.study_folder import STUDIES, StudyFolder
+from dqn_zoo_ext.words import counted
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -45,7 +46,7 @@ def add_search_options(parser: Parser) -> None:
         "--max-total-trials", type=whole_number(1), metavar="N", help="of the whole study instead, failed ones apart"
     )
     group.add_argument(
-        "--trial-id", type=int, metavar="N", help="train with the values of this trial of a stored study"
+        "--trial-id", type=whole_number(), metavar="N", help="train with the values of this trial of a stored study"
     )
     group.add_argument(
         "--optimization-log-path",
@@ -177,7 +178,8 @@ def search_and_tell(
     trials = how.max_total_trials or how.n_trials
     launch, side = launcher_of(options, trials, problem.configurations({}), run_options)
     problem, how = replace(problem, threads=side.threads), replace(how, n_jobs=side.jobs)
-    at_once = f"{side.jobs} at a time, {side.threads} threads each" if side.jobs > 1 else f"{side.threads} threads"
+    threads = counted(side.threads, "thread")
+    at_once = f"{side.jobs} at a time, {threads} each" if side.jobs > 1 else threads
     _say(console, f"searching: {options.algo} on {', '.join(env.gym_id for env in envs)}, {at_once}")
     name = how.study.name or "-".join([options.algo, *(env.folder_name for env in envs)])
     claim = partial(StudyFolder.claim, run_options.log_folder, name, numbered=how.study.name is None)

@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dqn_zoo_ext.command_line import Parser
+from dqn_zoo_ext.command_line import Parser, whole_number
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.jobs.share import SideBySide, side_by_side
@@ -19,7 +19,7 @@ def add_sharing_options(parser: Parser, default_jobs: int) -> None:
     group = parser.add_argument_group("where the runs are carried out")
     group.add_argument(
         "--n-jobs",
-        type=int,
+        type=whole_number(),
         default=default_jobs,
         metavar="N",
         help="runs at once, each in a process of its own, which share the cores; -1: one per core, as far as memory "

@@ -28,7 +28,7 @@ from dqn_zoo_ext.preset_options import faithful_to
 from dqn_zoo_ext.search_options import FIRST_SEED, search_and_tell, storage_of, study_options_of
 from dqn_zoo_ext.storage.results import RunResults
 from dqn_zoo_ext.train_options import make_parser, overrides_of, parse_training, run_options_of
-from dqn_zoo_ext.train_resume import AUTO, run_to_resume
+from dqn_zoo_ext.train_resume import AUTO, begin_anew, run_to_resume
 from dqn_zoo_ext.words import counted
 
 _SECONDS_TO_WAIT = 60.0  # a job that was requeued may start while the one before it still saves
@@ -50,9 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.optimize_hyperparameters:
             return _search(options, overrides, run_options, console)
         if run is None:
-            if options.resume is not None:
-                _say(console, "no run to go on with: a new one begins")
-            finished = train(configuration, run_options, console)
+            claimed = None if options.resume is None else begin_anew(options, partial(_say, console))
+            finished = train(configuration, run_options, console, claimed)
         else:
             wait = _SECONDS_TO_WAIT if options.resume == AUTO else 0.0
             finished = resume(run, configuration, run_options, options.allow_change, console, wait)
@@ -70,15 +69,17 @@ def _say(console: Console, line: str) -> None:
 
 def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
     run, results = finished.run, finished.results
+    python, run_folder = shlex.quote(python_to_type()), shlex.quote(str(run.path))
+    go_on = f"go on with: {python} -m dqn_zoo_ext.train --resume {run_folder}"
+    if results is None:
+        assert finished.stopped_by is not None
+        return [f"stopped by {finished.stopped_by.name} before it went on: its last checkpoint is as it was; {go_on}"]
     lines = [] if finished.was_finished else _what_came_of_it(results)
     number = run.path.name.rpartition("_")[2]
     words = ["--algo", run.algo, "--env", results.env, "-f", str(run.path.parent.parent), "--exp-id", number]
     agent = shlex.join([*words, "--gym-packages", *gym_packages] if gym_packages else words)
-    python, run_folder = shlex.quote(python_to_type()), shlex.quote(str(run.path))
     if finished.stopped_by is not None and finished.saved:
-        lines.append(
-            f"stopped by {finished.stopped_by.name}; go on with: {python} -m dqn_zoo_ext.train --resume {run_folder}"
-        )
+        lines.append(f"stopped by {finished.stopped_by.name}; {go_on}")
     elif finished.stopped_by is not None:
         lines.append(f"stopped by {finished.stopped_by.name}; no checkpoint was made of this moment")
     elif finished.was_finished:

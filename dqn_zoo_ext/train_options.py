@@ -98,7 +98,9 @@ def run_options_of(options: Namespace, command: str) -> RunOptions:
 
 def _add_hyperparameter_options(parser: Parser) -> None:
     group = parser.add_argument_group("hyperparameters")
-    group.add_argument("-n", "--n-timesteps", type=int, default=-1, metavar="STEPS", help="agent steps to train for")
+    group.add_argument(
+        "-n", "--n-timesteps", type=whole_number(), default=-1, metavar="STEPS", help="agent steps to train for"
+    )
     group.add_argument(
         "-params",
         "--hyperparams",
@@ -127,12 +129,12 @@ def _add_hyperparameter_options(parser: Parser) -> None:
 def _add_run_options(parser: Parser) -> None:
     group = parser.add_argument_group("the run")
     group.add_argument("-f", "--log-folder", type=Path, default=Path("logs"), help="where runs lie (default: logs)")
-    group.add_argument("--seed", type=int, default=-1, help="of everything random (default: a random one)")
+    group.add_argument("--seed", type=whole_number(), default=-1, help="of everything random (default: a random one)")
     group.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
     group.add_argument("-i", "--trained-agent", type=Path, metavar="ZIP", help="an agent to go on training from")
     group.add_argument(
         "--save-freq",
-        type=int,
+        type=whole_number(),
         metavar="STEPS",
         help="a checkpoint this often, and an agent file (default: ten in a run, at most 50,000 apart, without agent "
         "files; -1: none)",
@@ -158,7 +160,11 @@ def _add_run_options(parser: Parser) -> None:
     group.add_argument("--save-replay-buffer", action="store_true", help="save the replay buffer at the end")
     group.add_argument("-tb", "--tensorboard-log", type=Path, metavar="DIR", help="default: in the run's folder")
     group.add_argument(
-        "--log-interval", type=int, default=-1, metavar="GAMES", help="games between log lines (default: 4; -2: none)"
+        "--log-interval",
+        type=whole_number(),
+        default=-1,
+        metavar="GAMES",
+        help="games between log lines (default: 4; -2: none)",
     )
     group.add_argument("-P", "--progress", action="store_true", help="a progress bar even if this is no terminal")
     group.add_argument(
@@ -181,7 +187,7 @@ def _add_run_options(parser: Parser) -> None:
 def _add_evaluation_options(parser: Parser) -> None:
     group = parser.add_argument_group("evaluation during training")
     group.add_argument(
-        "--eval-freq", type=int, metavar="STEPS", help="agent steps between (default: the YAML's; -1: never)"
+        "--eval-freq", type=whole_number(), metavar="STEPS", help="agent steps between (default: the YAML's; -1: never)"
     )
     group.add_argument("--eval-episodes", type=whole_number(1), metavar="GAMES", help="default: the YAML's")
     group.add_argument("--n-eval-envs", type=whole_number(1), metavar="N", help="default: up to 8 on Atari, else 1")

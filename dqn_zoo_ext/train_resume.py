@@ -1,12 +1,12 @@
 """``train --resume``: which run is meant, and the command line with which it was begun."""
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.resume import latest_run, stored_arguments
+from dqn_zoo_ext.experiment.resume import latest_run, stored_arguments, why_not_resumed
 from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.train_options import make_parser
 
@@ -30,8 +30,7 @@ def run_to_resume(options: Namespace, arguments: Sequence[str] | None) -> tuple[
     if options.trained_agent is not None or options.optimize_hyperparameters or options.trial_id is not None:
         raise UserError("--resume: goes on with a run as it is; leave out --trained-agent, -optimize and --trial-id")
     if options.resume == AUTO:
-        seed = options.seed if options.seed >= 0 else None
-        run = latest_run(options.log_folder, options.algo, resolve(options.env).folder_name, seed)
+        run = latest_run(*_asked_for(options))
         if run is not None:
             options.seed = stored_arguments(run)["seed"]
         return run, options
@@ -47,3 +46,17 @@ def run_to_resume(options: Namespace, arguments: Sequence[str] | None) -> tuple[
     if options.conf_file is None:
         options.conf_file = run.config
     return run, options
+
+
+def begin_anew(options: Namespace, say: Callable[[str], None]) -> RunFolder:
+    """The folder of a new run, where ``--resume`` has found none to go on with; said in a line, with the reason."""
+    why_not = why_not_resumed(*_asked_for(options))
+    folder = RunFolder.claim(options.log_folder, options.algo, resolve(options.env).folder_name, options.uuid)
+    say(f"{why_not or 'no run to go on with'}; a new one, {folder.path.name}, begins")
+    return folder
+
+
+def _asked_for(options: Namespace) -> tuple[Path, str, str, int | None]:
+    """Log folder, algorithm, environment's folder name, seed if one is given."""
+    seed = options.seed if options.seed >= 0 else None
+    return options.log_folder, options.algo, resolve(options.env).folder_name, seed

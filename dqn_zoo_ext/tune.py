@@ -75,7 +75,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "--seeds",
         nargs="+",
-        type=int,
+        type=whole_number(),
         default=[FIRST_SEED],
         metavar="SEED",
         help=f"of every trial (default: {FIRST_SEED})",
@@ -94,7 +94,9 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "--eval-episodes", type=whole_number(1), metavar="GAMES", help="of each evaluation (default: the YAML's)"
     )
-    parser.add_argument("-n", "--n-timesteps", type=int, default=-1, metavar="STEPS", help="agent steps of a trial")
+    parser.add_argument(
+        "-n", "--n-timesteps", type=whole_number(), default=-1, metavar="STEPS", help="agent steps of a trial"
+    )
     parser.add_argument("-f", "--log-folder", type=Path, default=Path("logs"), help="default: logs")
     parser.add_argument("-conf", "--conf-file", type=Path, metavar="FILE", help="as in train; may have a search: block")
     add_preset_options(parser)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from dqn_zoo_ext.command_line import Parser, prepare, run_verb
+from dqn_zoo_ext.command_line import Parser, prepare, run_verb, whole_number
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.envs.ids import resolve
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="KEY:VALUE",
         help="values that come last, e.g. learning_rate:1e-3 exploration.end:0.01",
     )
-    parser.add_argument("-n", "--n-timesteps", type=int, default=-1, metavar="STEPS", help="as in train")
+    parser.add_argument("-n", "--n-timesteps", type=whole_number(), default=-1, metavar="STEPS", help="as in train")
     parser.add_plug_in_options()
     parser.add_argument("--json", action="store_true", help="print the configuration as JSON, in the last line")
     options = parse_with_preset(parser, arguments)

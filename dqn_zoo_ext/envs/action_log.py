@@ -108,6 +108,11 @@ class ActionLog:
             "actions": self._rows[: self._used].copy(),
         }
 
+    @staticmethod
+    def agent_steps_to_replay(state: State) -> int:
+        """How many agent steps ``moments`` takes to replay this state, of all environments together."""
+        return int(np.asarray(state["actions"]).size)
+
     def load_state(self, state: State) -> None:
         """Take over the log whose `state` it was. ValueError if it is of other environments."""
         rows, begun = np.asarray(state["actions"]), np.array(state["begun"], dtype=np.int64)

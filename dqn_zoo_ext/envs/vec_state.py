@@ -1,6 +1,6 @@
 """The exact state of a vector of environments: what can be saved and brought back, whatever it is made of."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env import (
     VecTransposeImage,
 )
 
+from dqn_zoo_ext.envs.action_log import ActionLog
 from dqn_zoo_ext.envs.replayable_env import ReplayableEnv
 from dqn_zoo_ext.envs.rewarded_vec_env import RewardedVecEnv
 from dqn_zoo_ext.state import Resumable, State
@@ -76,6 +77,18 @@ def restore(venv: VecEnv, state: State) -> None:
             _restore_stacks(wrapper.stacked_obs, state["frame_stacks"][str(depth)])
 
 
+def agent_steps_to_replay(state: State) -> int | None:
+    """How many agent steps of all environments ``restore`` plays again; None where another vector keeps its own way."""
+    of_vector = state["environments"]
+    if "replays" in of_vector:
+        logs = [each["log"] for each in of_vector["replays"].values()]
+    elif "consoles" in of_vector:
+        logs = [of_vector["consoles"]["log"]]
+    else:
+        return None
+    return sum(map(ActionLog.agent_steps_to_replay, logs))
+
+
 def _unwrapped(venv: VecEnv) -> tuple[list[VecEnvWrapper], VecEnv]:
     """The wrappers, outermost first, and what they wrap. One that keeps nothing has no state and is passed over."""
     wrappers = []
@@ -111,18 +124,27 @@ def _restore_gym_vector(base: VecEnv, state: State) -> None:
     if len(replays) != base.num_envs:
         raise ValueError(f"the saved state is of {len(replays)} environments; here are {base.num_envs}")
 
-    def replay(i: int) -> str | None:
-        reason: str | None = base.env_method("load_replay_state", replays[str(i)], indices=i)[0]
-        return reason
-
-    # processes replay at the same time: each has a pipe of its own
-    at_once = base.num_envs if isinstance(base, SubprocVecEnv) else 1
-    with ThreadPoolExecutor(max_workers=at_once) as threads:
-        reasons = list(threads.map(replay, range(base.num_envs)))
+    in_order = [replays[str(i)] for i in range(base.num_envs)]
+    if isinstance(base, SubprocVecEnv):
+        reasons = _replayed_side_by_side(base, in_order)
+    else:
+        reasons = [base.env_method("load_replay_state", each, indices=i)[0] for i, each in enumerate(in_order)]
     for i, reason in enumerate(reasons):
         if reason is not None:
             raise ValueError(f"environment {i}: {reason}")
     base._seeds = list(state["seeds_of_next_reset"])
+
+
+def _replayed_side_by_side(base: SubprocVecEnv, replays: Sequence[State]) -> list[str | None]:
+    """Each process replays its own. One that is interrupted would be waited for when `base` is closed: it is ended."""
+    try:
+        for remote, each in zip(base.remotes, replays, strict=True):  # as env_method asks them, but not one by one
+            remote.send(("env_method", ("load_replay_state", (each,), {})))
+        return [remote.recv() for remote in base.remotes]
+    except BaseException:
+        for process in base.processes:
+            process.kill()
+        raise
 
 
 def _stacks_of(stacked: "StackedObservations[Any]") -> State:

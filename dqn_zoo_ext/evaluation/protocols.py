@@ -51,7 +51,7 @@ class Protocol:
             return None
         asked = f"the course asks for mean - std of at least {self.pass_mark:g} over {self.episodes} games"
         if games < self.episodes:
-            return f"{asked}, and {games} are too few to tell"
+            return f"{asked}, and {games} {'is' if games == 1 else 'are'} too few to tell"
         return f"{asked}: {'passed' if result >= self.pass_mark else 'not passed'}"
 
 

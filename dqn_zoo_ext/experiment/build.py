@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 from gymnasium import spaces
+from gymnasium.spaces import Discrete
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import get_device
 from stable_baselines3.common.vec_env import VecEnv
@@ -123,6 +124,8 @@ def build_model(configuration: Configuration, venv: VecEnv, seed: int, device: s
         raise
     except (ValueError, AssertionError, RuntimeError, MemoryError) as error:  # a torso that does not fit, say
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        if isinstance(error, AssertionError) and not isinstance(venv.action_space, Discrete):
+            first_line = f"it needs discrete actions, and the environment has {venv.action_space}"
         where = _where_the_size_stands(configuration) if isinstance(error, TooSmall) else ""
         raise UserError(
             f"{where}cannot build '{configuration.algo}' for {configuration.env.gym_id}: {first_line}"

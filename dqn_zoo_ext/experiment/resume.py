@@ -46,6 +46,33 @@ def latest_run(log_folder: Path, algo: str, env: str, seed: int | None) -> RunFo
     return None
 
 
+def why_not_resumed(log_folder: Path, algo: str, env: str, seed: int | None) -> str | None:
+    """Where ``latest_run`` finds none: which run is the newest there, and why not that one. None if there is no run."""
+    runs = [(run, _seed_of(run)) for run in RunFolder.all_of(log_folder, algo, env)]
+    if not runs:
+        return None
+    run, its_seed = next((each for each in runs if each[1] in (None, seed)), runs[0])
+    if seed is not None and its_seed not in (None, seed):
+        return f"run {run.path.name} cannot be resumed: it is of seed {its_seed}, not {seed}"
+    if not makes_checkpoints(algo):
+        return f"run {run.path.name} cannot be resumed: runs of '{algo}' make no checkpoints"
+    told = " (it was told --save-freq -1)" if _stored(run).get("save_freq") == -1 else ""
+    return f"run {run.path.name} cannot be resumed: there is no checkpoint in it{told}"
+
+
+def _seed_of(run: RunFolder) -> int | None:
+    seed = _stored(run).get("seed")
+    return seed if isinstance(seed, int) else None
+
+
+def _stored(run: RunFolder) -> dict[str, Any]:
+    """Its arguments; none if it was killed before they were written."""
+    try:
+        return stored_arguments(run)
+    except UserError:
+        return {}
+
+
 def finished_results(run: RunFolder, checkpoint: Checkpoint) -> RunResults | None:
     """What came of the run, if it had come to its end and everything was written; None if there is something to do."""
     if not run.results.is_file() or not run.final_model.is_file():

@@ -2,8 +2,9 @@
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
@@ -11,6 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.callbacks import ExactCheckpoint, Progress, ProtocolEvaluation, Rungs, Stopped
 from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.envs.vec_state import agent_steps_to_replay
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.assemble import assemble
 from dqn_zoo_ext.experiment.breakdowns import plain_breakdowns, plain_memory_errors
@@ -26,17 +28,22 @@ from dqn_zoo_ext.experiment.resume import (
     refuse_changes,
     refuse_without_checkpoints,
 )
-from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
+from dqn_zoo_ext.experiment.signals import StoppedAtOnce, StopRequest, stop_requests
 from dqn_zoo_ext.learning.model import Model
 from dqn_zoo_ext.learning.optim import load_state_only
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.state import State
 from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights, write_agent
 from dqn_zoo_ext.storage.atomic import plain_os_errors, remove_leftovers
-from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
+from dqn_zoo_ext.storage.exact.checkpoints import Checkpoint, CheckpointFolder
 from dqn_zoo_ext.storage.replay_file import read_replay, write_replay
 from dqn_zoo_ext.storage.results import EvaluationRecord, Machine, RunResults, Versions, write_results
 from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.storage.run_lock import locked
+from dqn_zoo_ext.words import counted
+
+Changes = Mapping[str, tuple[Any, Any]]
+"""What differs from how a run was saved, by key: there and here."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +51,11 @@ class Finished:
     """A run that has ended.
 
     stopped_by: the signal that ended it early. paused: at a rung. saved: whether it can be resumed from there.
-    was_finished: it had been before, and nothing was done.
+    was_finished: it had been before, and nothing was done. results: None if it was stopped before it went on.
     """
 
     run: RunFolder
-    results: RunResults
+    results: RunResults | None
     stopped_by: signal.Signals | None = None
     saved: bool = True
     was_finished: bool = False
@@ -110,34 +117,63 @@ def resume(
     refuse_without_checkpoints(folder)
     progress = _progress(options, console)
     with locked(folder.path, wait_seconds, progress.say), stop_requests() as stop, plain_memory_errors():
-        checkpoints = CheckpointFolder(folder.checkpoint_folder, options.keep_checkpoints)
-        with_replay = REPLAY not in allowed
-        with plain_os_errors(f"cannot read the checkpoints in {folder.path}"):
-            checkpoint, wrong = checkpoints.newest(with_replay)
-        if checkpoint is None:
-            raise no_checkpoint(folder.path, wrong, checkpoints)
-        state = checkpoint.state()
-        changes = refuse_changes(state["run"], configuration, options, allowed)
-        if not changes and (results := finished_results(folder, checkpoint)) is not None:
-            return Finished(folder, results, was_finished=True)
-        for line in [*(f"left aside: {each}" for each in wrong), *other_versions(checkpoint)]:
-            progress.say(line)
-        remove_leftovers(folder.path)
-        run, exact, callbacks = assemble(configuration, options, folder, progress, stop.asked)
-        callbacks = [*_rungs(run, exact, rungs, go_on), *callbacks]
-        with _closed_on_error(run):
-            progress.say("playing the environments' last actions again, which may take a minute")
-            run.restore(checkpoint, state, with_replay)
-            checkpoints.set_aside_newer(checkpoint)
-            exact.go_on_from(checkpoint, with_replay)
-            run.changed = bool(changes)
-            if "n_timesteps" in changes:
-                _change_length(run)
-            for key, (there, here) in changes.items():
-                progress.say(f"changed: {key} was {there!r} and is {here!r}")
-            what = headline(configuration, options.seed)
-            progress.say(f"going on after {checkpoint.agent_steps:,} agent steps: {what}")
+        try:
+            with stop.at_once():  # what there is to save lies on the disk
+                checkpoint, state, changes, wrong = _newest(folder, configuration, options, allowed)
+                if not changes and (results := finished_results(folder, checkpoint)) is not None:
+                    return Finished(folder, results, was_finished=True)
+                for line in [*(f"left aside: {each}" for each in wrong), *other_versions(checkpoint)]:
+                    progress.say(line)
+                remove_leftovers(folder.path)
+                run, exact, callbacks = assemble(configuration, options, folder, progress, stop.asked)
+                callbacks = [*_rungs(run, exact, rungs, go_on), *callbacks]
+                with _closed_on_error(run):
+                    _bring_back(run, exact, checkpoint, state, changes, REPLAY not in allowed, progress)
+        except StoppedAtOnce:
+            return Finished(folder, None, stop.signal)
         return _learn(run, exact, callbacks, progress, stop)
+
+
+def _newest(
+    folder: RunFolder, configuration: Configuration, options: RunOptions, allowed: list[str]
+) -> tuple[Checkpoint, State, Changes, list[str]]:
+    """The newest whole checkpoint, what is in it, what has changed since, and a line for each that is not whole."""
+    checkpoints = CheckpointFolder(folder.checkpoint_folder, options.keep_checkpoints)
+    with plain_os_errors(f"cannot read the checkpoints in {folder.path}"):
+        checkpoint, wrong = checkpoints.newest(REPLAY not in allowed)
+    if checkpoint is None:
+        raise no_checkpoint(folder.path, wrong, checkpoints)
+    state = checkpoint.state()
+    return checkpoint, state, refuse_changes(state["run"], configuration, options, allowed), wrong
+
+
+def _bring_back(
+    run: LiveRun,
+    exact: ExactCheckpoint,
+    checkpoint: Checkpoint,
+    state: State,
+    changes: Changes,
+    with_replay: bool,
+    progress: Progress,
+) -> None:
+    if with_replay:
+        progress.say(_what_is_replayed(state))
+    run.restore(checkpoint, state, with_replay)
+    CheckpointFolder(run.folder.checkpoint_folder, run.options.keep_checkpoints).set_aside_newer(checkpoint)
+    exact.go_on_from(checkpoint, with_replay)
+    run.changed = bool(changes)
+    if "n_timesteps" in changes:
+        _change_length(run)
+    for key, (there, here) in changes.items():
+        progress.say(f"changed: {key} was {there!r} and is {here!r}")
+    what = headline(run.configuration, run.options.seed)
+    progress.say(f"going on after {checkpoint.agent_steps:,} agent steps: {what}")
+
+
+def _what_is_replayed(state: State) -> str:
+    steps = agent_steps_to_replay(state["environments"])
+    which = "what the environments did" if steps is None else f"the environments' last {counted(steps, 'agent step')}"
+    return f"playing {which} again, which may take a while (Ctrl-C stops it at once)"
 
 
 class _Doctor:

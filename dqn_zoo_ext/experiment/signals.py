@@ -10,11 +10,16 @@ from types import FrameType
 _ASK = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+class StoppedAtOnce(BaseException):  # no error, and nothing that catches those may keep it
+    """A signal came where nothing is to be saved."""
+
+
 class StopRequest:
     """Whether the run has been asked to stop, and by which signal."""
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
+        self._nothing_to_save = False
 
     def asked(self) -> bool:
         """Whether a signal has come."""
@@ -25,6 +30,22 @@ class StopRequest:
         if self.signal is not None:
             os._exit(128 + number)  # nothing is tidied up: whatever lies on the disk is whole or recognised as not
         self.signal = signal.Signals(number)  # and not a word: a handler may come in the middle of a print
+        if self._nothing_to_save:
+            raise StoppedAtOnce
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Within the block a signal, or one that came before it, does not wait to be asked for: StoppedAtOnce.
+
+        It may come between any two lines, so whatever the block does to the disk must bear that, as it bears a kill.
+        """
+        self._nothing_to_save = True
+        try:
+            if self.asked():
+                raise StoppedAtOnce
+            yield
+        finally:
+            self._nothing_to_save = False
 
 
 @contextlib.contextmanager

@@ -366,6 +366,11 @@ class DeepQ(TrainingLoop, Model):
         """The network that learns."""
         return self.q_net
 
+    @property
+    def learns_after(self) -> int:
+        """See Model; later where it goes on with an empty replay."""
+        return self._first_update_after
+
     def check_finite(self) -> None:
         """NotFinite if a loss, a gradient or a weight is not finite."""
         self.learner.check()

@@ -24,6 +24,11 @@ class Model(OffPolicyAlgorithm):
     def online_net(self) -> nn.Module:
         """The network that learns, without its target copy."""
 
+    @property
+    def learns_after(self) -> int:
+        """Agent steps after which updates begin."""
+        return self.learning_starts
+
     @abstractmethod
     def check_finite(self) -> None:
         """NotFinite or UserError if something that was learned is no finite number."""

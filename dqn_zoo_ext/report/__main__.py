@@ -34,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="STEPS",
         help=f"agent steps of a game that are filmed at most (default: {_LONGEST_FILM}; 0: no videos)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the filmed games (default: 0; -1: a random one)")
+    parser.add_argument(
+        "--seed", type=whole_number(), default=0, help="of the filmed games (default: 0; -1: a random one)"
+    )
     parser.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
     parser.add_plug_in_options()
     options = parser.parse(arguments)

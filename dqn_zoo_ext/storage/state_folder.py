@@ -13,23 +13,27 @@ class StateFolder:
     """``path/state_N`` is the newest; a half-written one has another name until it is whole."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def write(self, state: State) -> bool:
         """Write `state`, then remove what was there. False, and nothing new is left, if it cannot be written."""
         older = self._states()
         number = int(older[-1].name.removeprefix("state_")) + 1 if older else 0
-        temporary = self._path / f".writing_{secrets.token_hex(4)}"
+        temporary = self.path / f".writing_{secrets.token_hex(4)}"
         try:
             temporary.mkdir(parents=True)
             write_state(state, temporary)
-            temporary.rename(self._path / f"state_{number:06d}")
+            temporary.rename(self.path / f"state_{number:06d}")
         except OSError:
             shutil.rmtree(temporary, ignore_errors=True)
             return False
         for folder in older:
             shutil.rmtree(folder, ignore_errors=True)
         return True
+
+    def is_there(self) -> bool:
+        """Whether a state lies there."""
+        return bool(self._states())
 
     def read(self) -> State | None:
         """The newest state that can be read; None if there is none."""
@@ -40,9 +44,9 @@ class StateFolder:
 
     def remove(self) -> None:
         """Remove it, and the folder above if nothing else is in it."""
-        shutil.rmtree(self._path, ignore_errors=True)
+        shutil.rmtree(self.path, ignore_errors=True)
         with contextlib.suppress(OSError):
-            self._path.parent.rmdir()
+            self.path.parent.rmdir()
 
     def _states(self) -> list[Path]:
-        return sorted(self._path.glob("state_*")) if self._path.is_dir() else []
+        return sorted(self.path.glob("state_*")) if self.path.is_dir() else []

@@ -148,7 +148,7 @@ def test_ship_agent(
         ("env_speed", ["--seconds", "0"], "argument --seconds: must be more than 0"),
         ("env_speed", ["--envs", "0"], "argument --envs: must be at least 1"),
         ("replay_memory", ["--sizes", "5"], "argument --sizes: must be at least 1000"),
-        ("replay_memory", ["--sizes", "many"], "argument --sizes: invalid whole number value"),
+        ("replay_memory", ["--sizes", "many"], "argument --sizes: must be a whole number, not 'many'"),
         ("scaling", ["--parts", "nothing"], "argument --parts: invalid choice"),
         ("train_speed", ["--precision", "fp8"], "argument --precision: invalid choice"),
         ("train_speed", ["--epsilon", "2"], "argument --epsilon: must be at most 1"),

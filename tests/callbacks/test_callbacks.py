@@ -92,6 +92,28 @@ def test_progress_in_a_log_file_and_on_a_terminal(monkeypatch: pytest.MonkeyPatc
     assert "60 / 60 agent steps" in text.getvalue()
 
 
+@pytest.mark.parametrize("on_a_terminal", [False, True])
+def test_before_learning_starts_no_time_left_is_told(on_a_terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dqn_zoo_ext.callbacks.progress._SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("dqn_zoo_ext.callbacks.progress._SECONDS_BETWEEN_REFRESHES", 0.0)
+    console = Console(file=io.StringIO(), width=200, force_terminal=on_a_terminal)
+    trained, shown = model(), dict[int, str]()
+    trained.learning_starts = 1000
+
+    class Seen(Progress):
+        def _status(self) -> str:
+            status = super()._status()
+            shown[self.num_timesteps] = status
+            return status
+
+    trained.learn(1050, callback=Seen(console))
+    assert {steps: "learning starts at 1,000" in status for steps, status in shown.items()} == {
+        steps: steps <= 1000 for steps in range(1, 1051)
+    }
+    assert not any("left" in status for steps, status in shown.items() if steps <= 1000)
+    assert "0:00:00 left" in shown[1050]
+
+
 def test_stop_at_score_is_named_in_yaml(tmp_path: Path) -> None:
     words = f"--algo dqn --env CartPole-v1 -n 3000 --seed 1 -f {tmp_path} --eval-freq -1 --verbose 0 -params"
     assert train([*words.split(), "callback:[{stop_at_score: {score: 10, games: 5}}]"]) == 0

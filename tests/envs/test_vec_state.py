@@ -1,8 +1,11 @@
 """Vectors of gymnasium environments brought back where they were, through their wrappers."""
 
+import contextlib
 import copy
 import csv
 import shutil
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from dqn_zoo_ext.envs.action_log import nth_seed
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.envs.make import make_vec_env
 from dqn_zoo_ext.envs.replayable_env import ReplayableEnv
-from dqn_zoo_ext.envs.vec_state import can_resume, restore, state_of
+from dqn_zoo_ext.envs.vec_state import agent_steps_to_replay, can_resume, restore, state_of
 
 SB3_BREAKOUT: dict[str, Any] = {
     "preprocessing": "sb3_atari", "frame_stack": 4, "env_kwargs": {"repeat_action_probability": 0.25},
@@ -247,6 +250,30 @@ def test_what_does_not_come_back_is_refused(change: str, vec_env: str, complaint
     assert "\n" not in str(raised.value)
     venv.close()
     restored.close()
+
+
+@pytest.mark.parametrize("vec_env", ["dummy", "subproc"])
+def test_a_replay_that_is_interrupted_ends_at_once(vec_env: str) -> None:
+    venv = make("CartPole-v1", n_envs=2, vec_env=vec_env)
+    venv.reset()
+    go_on(venv, np.zeros((5, 2), dtype=np.int64))
+    state = copy.deepcopy(state_of(venv))
+    venv.close()
+    for replay in state["environments"]["replays"].values():
+        replay["log"]["actions"] = np.zeros((20_000_000, 1), dtype=np.uint8)  # minutes
+    assert agent_steps_to_replay(state) == 40_000_000
+    restored = make("CartPole-v1", n_envs=2, vec_env=vec_env)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    began = time.monotonic()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1.0)
+        with pytest.raises(KeyboardInterrupt):
+            restore(restored, state)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    with contextlib.suppress(OSError):  # as a run does it: its processes are gone
+        restored.close()
+    assert time.monotonic() - began < 30
 
 
 def test_an_environment_that_draws_numbers_of_its_own_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

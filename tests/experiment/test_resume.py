@@ -123,3 +123,28 @@ def test_what_a_killed_write_left_is_removed(run: Path) -> None:
     assert of_the_user.read_text() == "mine"
     assert (run / ".lock").is_file()
     assert CheckpointFolder(run / "checkpoints").newest()[1] == []
+
+
+def test_why_a_new_run_begins_is_said(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [word if word != "100" else "-1" for word in _WORDS]  # of --save-freq
+    words[words.index("300")] = "60"
+    resumed = [*words, "-f", str(tmp_path), "--resume", "auto"]
+
+    def said() -> str:
+        return next(line for line in capsys.readouterr().out.splitlines() if line.endswith(" begins"))
+
+    assert train(resumed) == 0
+    assert said() == "no run to go on with; a new one, CartPole-v1_1, begins"
+    assert train(resumed) == 0
+    assert said() == (
+        "run CartPole-v1_1 cannot be resumed: there is no checkpoint in it (it was told --save-freq -1); "
+        "a new one, CartPole-v1_2, begins"
+    )
+    (tmp_path / "double_dqn" / "CartPole-v1_2" / "CartPole-v1" / "args.yml").unlink()  # as if it was killed before
+    assert train(resumed) == 0
+    assert said().startswith("run CartPole-v1_2 cannot be resumed: there is no checkpoint in it; a new one, Cart")
+    shutil.copytree(finished, tmp_path / "double_dqn" / "CartPole-v1_7")
+    for each in (1, 2, 3):
+        shutil.rmtree(tmp_path / "double_dqn" / f"CartPole-v1_{each}")
+    assert train([*resumed, "--seed", "4"]) == 0
+    assert said() == ("run CartPole-v1_7 cannot be resumed: it is of seed 3, not 4; a new one, CartPole-v1_8, begins")

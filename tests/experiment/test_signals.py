@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
+from dqn_zoo_ext.experiment.signals import StoppedAtOnce, StopRequest, stop_requests
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
@@ -18,6 +18,21 @@ def test_a_signal_is_noted_and_the_block_goes_on(number: signal.Signals) -> None
         assert not stop.asked()
         signal.raise_signal(number)
         assert stop.asked()
+        assert stop.signal is number
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_where_nothing_is_to_be_saved_it_stops_at_once(number: signal.Signals) -> None:
+    with stop_requests() as stop:
+        with pytest.raises(StoppedAtOnce), stop.at_once():
+            signal.raise_signal(number)
+        assert stop.signal is number
+        with pytest.raises(StoppedAtOnce), stop.at_once():  # so does one that came before the block
+            pytest.fail("never here")
+    with stop_requests() as stop:
+        with stop.at_once():
+            pass
+        signal.raise_signal(number)  # behind the block it is noted again
         assert stop.signal is number
 
 

@@ -81,7 +81,8 @@ def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str
         (f"{SPACE_INVADERS} --eval-episodes 0", "--eval-episodes: must be at least 1, not 0"),
         (f"{SPACE_INVADERS} -n 0", "n_timesteps"),
         (f"{SPACE_INVADERS} -n -5", "n_timesteps"),
-        (f"{SPACE_INVADERS} -n many", "invalid int value: 'many'"),
+        (f"{SPACE_INVADERS} --device cuda:99", "(leave --device out to take what is there)"),
+        (f"{SPACE_INVADERS} -n many", "-n/--n-timesteps: must be a whole number, not 'many'"),
         (f"{SPACE_INVADERS} --device abacus", "--device: cannot use 'abacus'"),
         (f"{SPACE_INVADERS} --gym-packages not_there", "--gym-packages: cannot import 'not_there'"),
         (f"{SPACE_INVADERS} -i nowhere.zip", "--trained-agent: no file 'nowhere.zip'"),
@@ -94,7 +95,7 @@ def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str
         (f"{SPACE_INVADERS} {IMPALA}.width:0", "policy_kwargs.torso_kwargs.width: must be at least 1, not 0"),
         (f"{SPACE_INVADERS} {IMPALA}.pooling:12", "a screen of (84, 84) is too small for Impala"),
         (f"{SPACE_INVADERS} {IMPALA}.normalization:batch", "must be 'none' or 'spectral', not 'batch'"),
-        ("--env Pendulum-v1", "Discrete"),
+        ("--env Pendulum-v1", "needs discrete actions, and the environment has Box("),
     ],
 )
 def test_train(words: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

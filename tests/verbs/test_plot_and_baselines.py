@@ -2,12 +2,15 @@
 
 import json
 import re
+import time
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.evaluate import main as evaluate
+from dqn_zoo_ext.games_bar import games_bar
 from dqn_zoo_ext.plot import main as plot
 from dqn_zoo_ext.storage.user_cache import CACHE_VARIABLE
 
@@ -162,3 +165,20 @@ def test_an_agents_option_is_refused_for_a_baseline(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         run_verb(evaluate, ["--algo", "random", "--env", "CartPole-v1", "--load-best"])
     assert capsys.readouterr().err == "error: --load-best is for trained agents; 'random' needs none\n"
+
+
+def test_without_a_terminal_it_says_now_and_then_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("dqn_zoo_ext.games_bar._SECONDS_BETWEEN_LINES", 0.02)
+    with games_bar(Namespace(verbose=1), "random", "measuring random") as bar:
+        bar.total(30)
+        bar.game()
+        time.sleep(0.5)  # no game ends, and yet there is a word
+    first, *others = capsys.readouterr().err.splitlines()
+    assert first == "measuring random: 30 games"
+    assert set(others) == {"random: 1 of 30 games played"}
+    with games_bar(Namespace(verbose=0), "random", "measuring random") as bar:
+        bar.total(30)
+        time.sleep(0.1)
+    assert capsys.readouterr().err == ""

@@ -34,9 +34,10 @@ def test_without_a_display_it_is_filmed(monkeypatch: pytest.MonkeyPatch, capsys:
         monkeypatch.delenv(variable, raising=False)
     assert enjoy([*AGENT, "-n", "10"]) == 0
     assert frames_of(Path("SpaceInvaders.mp4")) == 1 + 10 * 4
-    told, filmed = capsys.readouterr().out.splitlines()
+    told, filming, filmed = capsys.readouterr().out.splitlines()
     assert told == find_shipped("SpaceInvaders").told
-    assert filmed == "there is no display: 10 agent steps of it as a video in SpaceInvaders.mp4"
+    assert filming == "there is no display: filming 10 agent steps of it to SpaceInvaders.mp4"
+    assert filmed == "the video is in SpaceInvaders.mp4"
 
 
 def test_with_a_display_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,3 +104,9 @@ def test_an_unknown_one_is_one_line_and_exit_code_2(verb: object, capsys: pytest
         run_verb(verb, ["--pretrained", "Pong"])  # type: ignore[arg-type]  # a verb's main
     assert left.value.code == 2
     assert capsys.readouterr().err == "error: no agent for 'Pong' ships with this program; there are: SpaceInvaders\n"
+
+
+def test_a_mistaken_protocol_is_said_before_anything_else(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError, match="nosuch"):
+        evaluate([*AGENT, "--protocol", "nosuch"])
+    assert capsys.readouterr().out == ""

@@ -40,13 +40,14 @@ def evaluate_agent(
     """The evaluation that ``evaluation.evaluate`` makes, from where an interrupted one stood if there is one.
 
     on_games: told how many games have ended, after each. say: told, in a line, that games were played before.
-    What cannot be saved (a foreign environment, a folder that cannot be written) is played all the same.
+    What cannot be saved (a foreign environment, a folder that cannot be written) is played all the same. Ctrl-C's
+    KeyboardInterrupt says where the games are kept, if any are.
     """
     tell = on_games or (lambda _: None)
+    place = StateFolder(agent.run.path / FOLDER / _key(agent, protocol, episodes, seed, n_envs, device))
     venv = agent.venv(protocol, n_envs, seed)
     try:
         policy = agent.policy(venv, device)
-        place = StateFolder(agent.run.path / FOLDER / _key(agent, protocol, episodes, seed, n_envs, device))
         under_way = EvaluationUnderWay(policy, venv, protocol, episodes, seed)
         try:
             goes_on = _go_on(under_way, place)
@@ -64,6 +65,10 @@ def evaluate_agent(
                 tell(under_way.games_played)
         place.remove()
         return under_way.result()
+    except KeyboardInterrupt:
+        if not place.is_there():
+            raise
+        raise KeyboardInterrupt(f"stopped; the same command goes on with the games kept in {place.path}") from None
     finally:
         venv.close()
 

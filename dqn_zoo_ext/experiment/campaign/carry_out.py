@@ -23,6 +23,7 @@ from dqn_zoo_ext.storage.campaign_folder import CAMPAIGNS, CampaignFolder, Row, 
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.storage.run_lock import locked
+from dqn_zoo_ext.words import counted
 
 OptionsOf = Callable[[PlannedRun, Path], RunOptions]
 """The options of a run, and the YAML file with its whole configuration, for the command that would make it alone."""
@@ -117,7 +118,7 @@ class _Work:
         runs, missing = len(self.plan.runs()), _missing(self.plan, self.rows)
         done = runs - len(missing)
         if done:
-            self._say(f"{done} of {runs} runs are done already")
+            self._say(f"{done} of {counted(runs, 'run')} {'is' if runs == 1 else 'are'} done already")
         for line in before:
             self._say(line)
         ahead, stopped = list(enumerate(missing, start=done + 1)), False

@@ -10,6 +10,7 @@ from dqn_zoo_ext.experiment.jobs.job import Job, Launcher, Outcome
 from dqn_zoo_ext.experiment.search.problem import Problem
 from dqn_zoo_ext.experiment.search.trial_runs import Failed, Stopped
 from dqn_zoo_ext.experiment.signals import StopRequest
+from dqn_zoo_ext.words import counted
 
 UNTUNED = "untuned"
 _SECONDS_BETWEEN_LOOKS = 0.2
@@ -62,7 +63,8 @@ def confirm(
         "best": problem.jobs(values, folder / "best", seeds),
         UNTUNED: problem.jobs({}, folder / UNTUNED, seeds),
     }
-    say(f"confirming the best trial: {len(jobs['best'])} runs with its values and as many without, with fresh seeds")
+    runs = counted(len(jobs["best"]), "run")
+    say(f"confirming the best trial: {runs} with its values and as many without, with fresh seeds")
     with ThreadPoolExecutor(n_jobs) as pool:
         under_way = {name: [pool.submit(launch, job, _never) for job in each] for name, each in jobs.items()}
         while wait([future for each in under_way.values() for future in each], timeout=_SECONDS_BETWEEN_LOOKS).not_done:

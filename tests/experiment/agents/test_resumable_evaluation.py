@@ -1,5 +1,6 @@
 """An evaluation that was interrupted ends with the scores of one that was not."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from stable_baselines3.common.evaluation import evaluate_policy
 
+from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
 from dqn_zoo_ext.evaluation.play import Policy, seed_of_games
@@ -120,3 +122,27 @@ def test_course_unit3_agrees_with_sb3s_evaluate_policy_on_the_same_seeds(logs: P
     assert list(ours.scores) == scores
     assert list(ours.lengths_in_agent_steps) == lengths
     assert [ours.mean, ours.std] == [float(np.mean(scores)), float(np.std(scores))]
+
+
+def test_ctrl_c_says_where_the_games_are_kept(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    agent = Agent.find(logs, "double_dqn", resolve("CartPole-v1"))
+
+    def interrupted(every: float) -> str:
+        def on_games(played: int) -> None:
+            if played >= 2:
+                signal.raise_signal(signal.SIGINT)
+
+        def verb(_: object) -> None:
+            evaluate_agent(agent, get("course-unit3"), 4, 3, 2, "cpu", on_games, print, every)
+
+        with pytest.raises(SystemExit) as ended:
+            run_verb(verb)
+        assert ended.value.code == 130
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    assert interrupted(every=1000) == "stopped"
+    line = interrupted(every=0.01)
+    (kept,) = (agent.run.path / FOLDER).iterdir()
+    assert line == f"stopped; the same command goes on with the games kept in {kept}"
+    play(agent, 4)
