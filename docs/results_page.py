@@ -41,8 +41,8 @@ A result below its goal is taken as a defect of this project until it is shown t
 _REPEATING = """\
 ### The runs
 
-Their commands as they were given. Leave `--device cuda` out where there is no such GPU, and `--save-freq -1` if you want to be
-able to stop, and go on by `--resume`. A run that a time limit ended goes on to its planned end with you.
+Their commands as they were given. Leave `--device cuda` out where there is no such GPU, and `--save-freq -1` if you
+want to be able to stop, and go on by `--resume`. A run that a time limit ended goes on to its planned end with you.
 """
 _TAIL = """\
 ## Add a run
