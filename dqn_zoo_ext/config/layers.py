@@ -9,7 +9,7 @@ from dqn_zoo_ext.config.ablations import ABLATIONS, INHERIT, Ablation, ablations
 from dqn_zoo_ext.config.merge import EITHER_OR, Layer
 from dqn_zoo_ext.config.preset_head import FAITHFUL, PRESET, head_of
 from dqn_zoo_ext.config.presets import documents_beneath
-from dqn_zoo_ext.config.rl_zoo_format import SPELLINGS, choose_block, is_rl_zoo, translate
+from dqn_zoo_ext.config.rl_zoo_format import SPELLINGS, choose_block, is_rl_zoo, translate, what_was_read
 from dqn_zoo_ext.config.schema import SCHEDULES
 from dqn_zoo_ext.config.shipped_files import read_shipped, shipped
 from dqn_zoo_ext.config.yaml_source import Located, Source, located, read_mapping
@@ -23,6 +23,7 @@ COMPLETE = "complete"
 SEARCH, GAME = "search", "game"
 RL_ZOO = "rl_zoo"
 """In an algorithm's file: the section with what a file of RL-Zoo's leaves unsaid, over ``families/rl_zoo.yml``."""
+RL_ZOO_FAMILY = "families/rl_zoo.yml"
 NOT_HYPERPARAMETERS = (SEARCH, ABLATIONS, GAME, COMPLETE, PRESET, FAITHFUL)
 REPLAY = "replay_buffer_class"
 
@@ -52,7 +53,8 @@ class Keys:
 class Layers:
     """What the files say: layers of hyperparameters, lowest first, and the blocks that are none.
 
-    foundation: the file that is to blame, as messages show it, for a value that no layer has.
+    foundation: the file that is to blame, as messages show it, for a value that no layer has. remark: what else is to
+    be said then; '' for nothing.
     """
 
     hyperparameters: tuple[Layer, ...]
@@ -60,6 +62,7 @@ class Layers:
     search: Mapping[str, Located]
     ablations: Mapping[str, Ablation]
     game: Mapping[str, Any]
+    remark: str = ""
 
 
 def collect(env: EnvId, keys: Keys, conf: Mapping[str, Located], foundation: str) -> Layers:
@@ -73,8 +76,10 @@ def collect(env: EnvId, keys: Keys, conf: Mapping[str, Located], foundation: str
     search = _search(keys.algo, algorithm, ())
     own = ablations_of(keys.algo, env.family, algorithm, _read_algorithm)
     ablations = {**own, **ablations_of_conf(keys.algo, env.family, conf)}
+    remark = ""
     if is_rl_zoo(conf, (*keys.all, *SPELLINGS, *NOT_HYPERPARAMETERS, *registry.algorithms.names())):
         layers = _rl_zoo_layers(env, keys, conf, algorithm, foundation)
+        remark = what_was_read(conf, (env.gym_id, env.requested), foundation)
     elif _is_complete(conf):
         layers = [one_layer(_without(conf, NOT_HYPERPARAMETERS), keys)]
         search = {}
@@ -96,7 +101,7 @@ def collect(env: EnvId, keys: Keys, conf: Mapping[str, Located], foundation: str
             f"{conf[GAME].source}: game: not what {shipped(game_file)[1]} says; facts on a game are no settings, so "
             "leave this block out"
         )
-    return Layers(tuple(layers), foundation, search, ablations, facts)
+    return Layers(tuple(layers), foundation, search, ablations, facts, remark)
 
 
 def algorithms_with_ablations() -> list[str]:
@@ -166,7 +171,7 @@ def _of_algorithm(document: Mapping[str, Located], section: str, keys: Keys) -> 
 def _rl_zoo_layers(
     env: EnvId, keys: Keys, conf: Mapping[str, Located], algorithm: Mapping[str, Located], shown: str
 ) -> list[dict[str, Located]]:
-    document = read_shipped("families/rl_zoo.yml")
+    document = read_shipped(RL_ZOO_FAMILY)
     on_atari = document.pop(ATARI, None)  # the block that counts for Atari alone
     bases = [document]
     if on_atari is not None and not isinstance(on_atari.data, dict):

@@ -74,15 +74,16 @@ class Merged:
         return Place(key, self.source)
 
 
-def hyperparameters_of(algo: str, merged: Merged, blame: str) -> Hyperparameters:
+def hyperparameters_of(algo: str, merged: Merged, blame: str, remark: str = "") -> Hyperparameters:
     """The checked hyperparameters of an algorithm.
 
-    UserError for a value that is missing (`blame`: the file to say it of), wrong, or not for this algorithm.
+    UserError for a value that is missing (`blame`: the file to say it of; `remark`: what to say after it), wrong, or not
+    for this algorithm.
     """
     plain = merged.plain(HYPERPARAMETERS)
     for each in fields(Hyperparameters):
         if each.name not in plain and each.default is MISSING and each.default_factory is MISSING:
-            raise UserError(f"{blame}: no value for '{each.name}', neither in a file nor on the command line")
+            raise UserError(f"{blame}: no value for '{each.name}', neither in a file nor on the command line{remark}")
     for key in SCHEDULES:
         plain[key] = _schedule(key, plain[key], merged)
     try:
