@@ -1,11 +1,12 @@
 """Which YAML files a configuration is made of, in which order, and which parts of them count."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.ablations import ABLATIONS, INHERIT, Ablation, ablations_of, ablations_of_conf
+from dqn_zoo_ext.config.brought import settings_class
 from dqn_zoo_ext.config.merge import EITHER_OR, Layer
 from dqn_zoo_ext.config.preset_head import FAITHFUL, PRESET, head_of
 from dqn_zoo_ext.config.presets import documents_beneath
@@ -27,6 +28,8 @@ RL_ZOO_FAMILY = "families/rl_zoo.yml"
 NOT_HYPERPARAMETERS = (SEARCH, ABLATIONS, GAME, COMPLETE, PRESET, FAITHFUL)
 REPLAY = "replay_buffer_class"
 
+_ALIKE = 0.7
+"""How near a key must be to be asked for: 'next_action' has 0.65 of 'exploration_fraction'."""
 _SECTIONS = (*FAMILIES, RL_ZOO)
 """What an algorithm's file may have sections for: its numbers for the environments of one family."""
 
@@ -110,13 +113,21 @@ def algorithms_with_ablations() -> list[str]:
 
 
 def _meant(key: str, known: Collection[str]) -> str:
-    """The tail of an error line: the nearest key, or where one belongs that a preprocessing takes."""
+    """The tail of an error line: whose key it is, the nearest one, or where one belongs that a preprocessing takes."""
+    owners = [name for name in registry.algorithms.names() if key in _own_keys(name)]
+    if owners:
+        return f"; {', '.join(owners)} {'have' if len(owners) > 1 else 'has'} it"
     preprocessings = map(registry.preprocessings.get, registry.preprocessings.names())
     inner = {name for each in preprocessings for name in signature_of(each).parameters} - {*known}
-    found = nearest(key, {*known, *inner})
+    found = nearest(key, {*known, *inner}, _ALIKE)
     for name in inner:
         found = found.replace(f"'{name}'", f"'preprocessing_kwargs.{name}'")
     return found
+
+
+def _own_keys(algo: str) -> tuple[str, ...]:
+    settings = settings_class(algo)
+    return () if settings is None else tuple(each.name for each in fields(settings))
 
 
 def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]:
