@@ -10,8 +10,10 @@ from dqn_zoo_ext.experiment.jobs.job import Job, Launcher, Outcome
 from dqn_zoo_ext.experiment.search.problem import Problem
 from dqn_zoo_ext.experiment.search.trial_runs import Failed, Stopped
 from dqn_zoo_ext.experiment.signals import StopRequest
+from dqn_zoo_ext.words import counted
 
 UNTUNED = "untuned"
+_SAYS_LITTLE = "one run each: another seed may well turn the order round"
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 
@@ -30,11 +32,14 @@ class Confirmation:
 
     def lines(self) -> list[str]:
         """For people."""
-        seeds = ", ".join(map(str, self.seeds))
-        verdict = "confirmed" if self.is_better else "not confirmed: no better than without the search"
+        better = "better" if self.is_better else "no better"
+        *others, last = map(str, self.seeds)
+        seeds = f"seeds {', '.join(others)} and {last}" if others else f"seed {last}"
+        how = f"mean +/- standard deviation of {len(self.seeds)} runs each" if others else _SAYS_LITTLE
         return [
-            f"{verdict}; with fresh seeds ({seeds}) it scored {_spread(self.best)},",
-            f"and without the search's values {_spread(self.untuned)} (mean +/- standard deviation over the runs)",
+            f"{better} with fresh {seeds} ({_spread(self.best)} beside {_spread(self.untuned)} without the search's "
+            "values)",
+            how,
         ]
 
 
@@ -62,7 +67,8 @@ def confirm(
         "best": problem.jobs(values, folder / "best", seeds),
         UNTUNED: problem.jobs({}, folder / UNTUNED, seeds),
     }
-    say(f"confirming the best trial: {len(jobs['best'])} runs with its values and as many without, with fresh seeds")
+    runs = counted(len(jobs["best"]), "run")
+    say(f"confirming the best trial: {runs} with its values and as many without, with fresh seeds")
     with ThreadPoolExecutor(n_jobs) as pool:
         under_way = {name: [pool.submit(launch, job, _never) for job in each] for name, each in jobs.items()}
         while wait([future for each in under_way.values() for future in each], timeout=_SECONDS_BETWEEN_LOOKS).not_done:
