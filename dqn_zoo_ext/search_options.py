@@ -226,7 +226,7 @@ def _summary(searched: "Searched", options: Namespace, envs: Sequence[EnvId]) ->
     confirmed = [] if searched.confirmation is None else searched.confirmation.lines()
     for env in envs:
         words = ["--algo", options.algo, "--env", env.requested, "-conf", str(report.winner(env.folder_name))]
-        lines.append(f"next: {python_to_type()} -m dqn_zoo_ext.train {shlex.join(words)}")
+        lines.append(f"next: {python_to_type()} -m dqn_zoo_ext.train {shlex.join(words)} (add -n for a longer run)")
     return [*best, *confirmed, *lines]
 
 
