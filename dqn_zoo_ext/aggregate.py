@@ -13,7 +13,9 @@ from rich.table import Table
 from dqn_zoo_ext.command_line import Parser, prepare, run_verb, whole_number
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.aggregates import (
+    FEWEST_RUNS,
     REPETITIONS,
+    TOO_FEW,
     Aggregates,
     Numbers,
     aggregate,
@@ -66,8 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{len(games)} games ({', '.join(games)}), last evaluations by {protocol}, human-normalised (1: a person)"
         )
         Console(width=120).print(_table(found))
+        if any(each.mean.low is None for each in found.values()):
+            print(f"fewer than {FEWEST_RUNS} runs of a game: {TOO_FEW}")
         for pair, probability in better.items():
-            print(f"probability of improvement, {pair}: {probability}")
+            print(f"probability of improvement, {pair}: {probability.told}")
         if options.output is not None:
             print(f"performance profiles: {options.output}")
     if options.json:

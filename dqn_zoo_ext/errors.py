@@ -19,13 +19,14 @@ class TryAgain(UserError):  # noqa: N818  # it says what to do
     """
 
 
-def nearest(name: str, choices: Iterable[str]) -> str:
+def nearest(name: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
     """The tail of an error line: ``; did you mean 'x'?``, or the list of choices when nothing is near.
 
+    cutoff: from 0 to 1, how alike two names must be (difflib); long names, of many syllables, are soon alike.
     Compares without regard to case, so that ``pongnoframeskip-v4`` finds ``PongNoFrameskip-v4``.
     """
     by_folded = {choice.casefold(): choice for choice in sorted(choices)}
-    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)
     if found:
         return f"; did you mean '{by_folded[found[0]]}'?"
     if not by_folded or len(by_folded) > 20:

@@ -177,7 +177,7 @@ def _report(agent: Agent, evaluation: Evaluation, protocol: Protocol) -> list[st
         f"{counted(len(evaluation.scores), 'game')} by protocol {evaluation.protocol}, seed {evaluation.seed}: "
         f"mean {evaluation.mean:.2f} +/- {evaluation.std:.2f} (mean - std: {evaluation.result:.2f})",
     ]
-    verdict = protocol.verdict(agent.configuration.env.game, evaluation.result, len(evaluation.scores))
+    verdict = protocol.verdict(agent.configuration.env.game, evaluation.result, len(evaluation.scores), agent.updates)
     return lines if verdict is None else [*lines, verdict]
 
 

@@ -122,7 +122,7 @@ def _report(agent: Agent, package: Package) -> list[str]:
             f"mean {score.mean:.2f}, std {score.std:.2f}, mean - std {score.result:.2f}"
         )
         game = agent.configuration.env.game
-        verdict = protocols.get(score.protocol).verdict(game, score.result, len(score.episodes))
+        verdict = protocols.get(score.protocol).verdict(game, score.result, len(score.episodes), agent.updates)
         lines.append(line if verdict is None else f"{line}; {verdict}")
     return lines
 

@@ -229,6 +229,7 @@ def _summary(searched: "Searched", options: Namespace, envs: Sequence[EnvId]) ->
     for env in envs:
         words = ["--algo", options.algo, "--env", env.requested, "-conf", str(report.winner(env.folder_name))]
         lines.append(f"next: {python_to_type()} -m dqn_zoo_ext.train {shlex.join(words)}")
+    lines.append("      (as long as a trial; add -n for a longer run)")
     return [*best, *confirmed, *lines]
 
 

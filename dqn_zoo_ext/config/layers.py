@@ -1,15 +1,16 @@
 """Which YAML files a configuration is made of, in which order, and which parts of them count."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.ablations import ABLATIONS, INHERIT, Ablation, ablations_of, ablations_of_conf
+from dqn_zoo_ext.config.brought import settings_class
 from dqn_zoo_ext.config.merge import EITHER_OR, Layer
 from dqn_zoo_ext.config.preset_head import FAITHFUL, PRESET, head_of
 from dqn_zoo_ext.config.presets import documents_beneath
-from dqn_zoo_ext.config.rl_zoo_format import SPELLINGS, choose_block, is_rl_zoo, translate
+from dqn_zoo_ext.config.rl_zoo_format import SPELLINGS, choose_block, is_rl_zoo, translate, what_was_read
 from dqn_zoo_ext.config.schema import SCHEDULES
 from dqn_zoo_ext.config.shipped_files import read_shipped, shipped
 from dqn_zoo_ext.config.yaml_source import Located, Source, located, read_mapping
@@ -23,9 +24,12 @@ COMPLETE = "complete"
 SEARCH, GAME = "search", "game"
 RL_ZOO = "rl_zoo"
 """In an algorithm's file: the section with what a file of RL-Zoo's leaves unsaid, over ``families/rl_zoo.yml``."""
+RL_ZOO_FAMILY = "families/rl_zoo.yml"
 NOT_HYPERPARAMETERS = (SEARCH, ABLATIONS, GAME, COMPLETE, PRESET, FAITHFUL)
 REPLAY = "replay_buffer_class"
 
+_ALIKE = 0.7
+"""How near a key must be to be asked for: 'next_action' has 0.65 of 'exploration_fraction'."""
 _SECTIONS = (*FAMILIES, RL_ZOO)
 """What an algorithm's file may have sections for: its numbers for the environments of one family."""
 
@@ -52,7 +56,8 @@ class Keys:
 class Layers:
     """What the files say: layers of hyperparameters, lowest first, and the blocks that are none.
 
-    foundation: the file that is to blame, as messages show it, for a value that no layer has.
+    foundation: the file that is to blame, as messages show it, for a value that no layer has. remark: what else is to
+    be said then; '' for nothing.
     """
 
     hyperparameters: tuple[Layer, ...]
@@ -60,6 +65,7 @@ class Layers:
     search: Mapping[str, Located]
     ablations: Mapping[str, Ablation]
     game: Mapping[str, Any]
+    remark: str = ""
 
 
 def collect(env: EnvId, keys: Keys, conf: Mapping[str, Located], foundation: str) -> Layers:
@@ -73,8 +79,10 @@ def collect(env: EnvId, keys: Keys, conf: Mapping[str, Located], foundation: str
     search = _search(keys.algo, algorithm, ())
     own = ablations_of(keys.algo, env.family, algorithm, _read_algorithm)
     ablations = {**own, **ablations_of_conf(keys.algo, env.family, conf)}
+    remark = ""
     if is_rl_zoo(conf, (*keys.all, *SPELLINGS, *NOT_HYPERPARAMETERS, *registry.algorithms.names())):
         layers = _rl_zoo_layers(env, keys, conf, algorithm, foundation)
+        remark = what_was_read(conf, (env.gym_id, env.requested), foundation)
     elif _is_complete(conf):
         layers = [one_layer(_without(conf, NOT_HYPERPARAMETERS), keys)]
         search = {}
@@ -96,7 +104,7 @@ def collect(env: EnvId, keys: Keys, conf: Mapping[str, Located], foundation: str
             f"{conf[GAME].source}: game: not what {shipped(game_file)[1]} says; facts on a game are no settings, so "
             "leave this block out"
         )
-    return Layers(tuple(layers), foundation, search, ablations, facts)
+    return Layers(tuple(layers), foundation, search, ablations, facts, remark)
 
 
 def algorithms_with_ablations() -> list[str]:
@@ -105,13 +113,21 @@ def algorithms_with_ablations() -> list[str]:
 
 
 def _meant(key: str, known: Collection[str]) -> str:
-    """The tail of an error line: the nearest key, or where one belongs that a preprocessing takes."""
+    """The tail of an error line: whose key it is, the nearest one, or where one belongs that a preprocessing takes."""
+    owners = [name for name in registry.algorithms.names() if key in _own_keys(name)]
+    if owners:
+        return f"; {', '.join(owners)} {'have' if len(owners) > 1 else 'has'} it"
     preprocessings = map(registry.preprocessings.get, registry.preprocessings.names())
     inner = {name for each in preprocessings for name in signature_of(each).parameters} - {*known}
-    found = nearest(key, {*known, *inner})
+    found = nearest(key, {*known, *inner}, _ALIKE)
     for name in inner:
         found = found.replace(f"'{name}'", f"'preprocessing_kwargs.{name}'")
     return found
+
+
+def _own_keys(algo: str) -> tuple[str, ...]:
+    settings = settings_class(algo)
+    return () if settings is None else tuple(each.name for each in fields(settings))
 
 
 def one_layer(document: Mapping[str, Located], keys: Keys) -> dict[str, Located]:
@@ -166,7 +182,7 @@ def _of_algorithm(document: Mapping[str, Located], section: str, keys: Keys) -> 
 def _rl_zoo_layers(
     env: EnvId, keys: Keys, conf: Mapping[str, Located], algorithm: Mapping[str, Located], shown: str
 ) -> list[dict[str, Located]]:
-    document = read_shipped("families/rl_zoo.yml")
+    document = read_shipped(RL_ZOO_FAMILY)
     on_atari = document.pop(ATARI, None)  # the block that counts for Atari alone
     bases = [document]
     if on_atari is not None and not isinstance(on_atari.data, dict):

@@ -107,7 +107,7 @@ def load_from(
     layers = collect(env, keys, conf, shown)
     on_top = [one_layer(as_layer(given), keys) for given in (between or {}, overrides or {}, variant or {})]
     merged = Merged(merge([*layers.hyperparameters, *on_top]))
-    hyperparameters = hyperparameters_of(algo, merged, blame=layers.foundation)
+    hyperparameters = hyperparameters_of(algo, merged, blame=layers.foundation, remark=layers.remark)
     configuration = Configuration(
         algo=algo,
         env=env,

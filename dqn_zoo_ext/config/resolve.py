@@ -12,7 +12,7 @@ from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameter
 from dqn_zoo_ext.config.yaml_source import Located, Source
 from dqn_zoo_ext.envs.rewards import why_not_beside_clipping
 from dqn_zoo_ext.errors import UserError, nearest
-from dqn_zoo_ext.keywords import Place, check_arguments, check_value, problem, shown, signature_of
+from dqn_zoo_ext.keywords import Place, check_arguments, check_value, one_line, problem, shown, signature_of
 
 DEFAULT = Source("default")
 """The source of what no file says: a hyperparameter's default, which means "off", or an algorithm's own default."""
@@ -74,15 +74,16 @@ class Merged:
         return Place(key, self.source)
 
 
-def hyperparameters_of(algo: str, merged: Merged, blame: str) -> Hyperparameters:
+def hyperparameters_of(algo: str, merged: Merged, blame: str, remark: str = "") -> Hyperparameters:
     """The checked hyperparameters of an algorithm.
 
-    UserError for a value that is missing (`blame`: the file to say it of), wrong, or not for this algorithm.
+    UserError for a value that is missing (`blame`: the file to say it of, `remark`: what to say after it), wrong, or
+    not for this algorithm.
     """
     plain = merged.plain(HYPERPARAMETERS)
     for each in fields(Hyperparameters):
         if each.name not in plain and each.default is MISSING and each.default_factory is MISSING:
-            raise UserError(f"{blame}: no value for '{each.name}', neither in a file nor on the command line")
+            raise UserError(f"{blame}: no value for '{each.name}', neither in a file nor on the command line{remark}")
     for key in SCHEDULES:
         plain[key] = _schedule(key, plain[key], merged)
     try:
@@ -132,6 +133,7 @@ def _schedule(key: str, given: Any, merged: Merged) -> ScheduleSpec:
     accepts = _find(registry.schedules, name, merged.source(f"{key}.schedule"))
     arguments = {argument: value for argument, value in given.items() if argument != "schedule"}
     place = merged.place(key)
+    _refuse_edits_of_a_constant(key, name, arguments, merged)
     arguments = check_arguments(f"schedule '{name}'", accepts, arguments, place)
     try:
         accepts(**arguments)
@@ -143,6 +145,22 @@ def _schedule(key: str, given: Any, merged: Merged) -> ScheduleSpec:
             allowed = f"in [{least:g}, {most:g}]" if most < float("inf") else f"at least {least:g}"
             raise place.error(f"{place.dotted(argument)}: must be {allowed}, not {number:g}", argument)
     return ScheduleSpec(name, arguments)
+
+
+def _refuse_edits_of_a_constant(key: str, name: str, arguments: Mapping[str, Any], merged: Merged) -> None:
+    """UserError for ``exploration: {end: 0.05}`` over a number of another place: there is no line to change."""
+    place, constant = merged.place(key), merged.source(f"{key}.schedule")
+    edits = [each for each in arguments if each != "value" and merged.source(f"{key}.{each}").file != constant.file]
+    if name != "constant" or not edits:
+        return
+    policy = merged.plain(["policy_kwargs"]).get("policy_kwargs")
+    noisy = key == "exploration" and isinstance(policy, Mapping) and policy.get("layer") == "noisy"
+    why = ", as noisy layers explore" if noisy else ""
+    raise place.error(
+        f"{key}: '{one_line(edits[0])}' has no line to change, for {key} is {shown(arguments.get('value'))} here "
+        f"({constant}){why}; leave the block out, or add schedule: linear and all that a line needs",
+        edits[0],
+    )
 
 
 _RANGE = {"learning_rate": (0.0, float("inf")), "exploration": (0.0, 1.0)}

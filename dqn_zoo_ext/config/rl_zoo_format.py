@@ -27,6 +27,7 @@ SPELLINGS = (*EXPLORATION, "env_wrapper", "vec_env_wrapper", "normalize", "optim
 """Keys of RL-Zoo that ours have other names for, or no need of, or no room for."""
 ACTIVATIONS = {"ReLU": "relu", "ELU": "elu", "Tanh": "tanh", "LeakyReLU": "leaky_relu", "GELU": "gelu"}
 """PyTorch's classes that ``activation_fn=nn.ReLU`` may name, and our names for them."""
+WHAT_THAT_MEANS = "so it is read as an RL-Zoo file and replaces all our defaults: values alone go at the top level"
 
 _CLASS_OF_ACTIVATION = re.compile(rf"nn\.({'|'.join(ACTIVATIONS)})")
 _KEYWORDS = ("policy_kwargs", "optimizer_kwargs", "replay_buffer_kwargs", "preprocessing_kwargs", "env_kwargs")
@@ -53,6 +54,14 @@ def choose_block(document: Mapping[str, Located], ids: Collection[str], atari: b
     raise UserError(
         f"{shown}: read as an RL-Zoo file, as each of its top-level keys holds a mapping, but has no {names}"
     )
+
+
+def what_was_read(document: Mapping[str, Located], ids: Collection[str], shown: str) -> str:
+    """The tail of an error line on a missing value, for somebody who meant a few values for a game, over ours."""
+    for name in ids:
+        if name in document and document[name].source.line is not None:  # a run's config.yml has none (`of_run`)
+            return f"; {shown} has a block named after a game ('{name}'), {WHAT_THAT_MEANS}"
+    return ""
 
 
 def translate(

@@ -18,15 +18,23 @@ Numbers = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 REPETITIONS = 2_000
+FEWEST_RUNS = 3
+"""Of fewer runs a bootstrap draws the same two again and again: an interval of no width, or of their distance."""
+TOO_FEW = "too few seeds for an interval"
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its stratified bootstrap interval of 95 %; without one where there is a single run of each game."""
+    """A number and its stratified bootstrap interval of 95 %; without one below `FEWEST_RUNS` of each game."""
 
     value: float
     low: float | None
     high: float | None
+
+    @property
+    def told(self) -> str:
+        """For a place with room: the number, and its interval or why there is none."""
+        return f"{self}, {TOO_FEW}" if self.low is None else str(self)
 
     def __str__(self) -> str:
         if self.low is None or self.high is None:
@@ -116,7 +124,7 @@ def probability_of_improvement(
     if scores.shape[1] != over.shape[1]:
         raise UserError(f"both must be of the same games; given {scores.shape[1]} and {over.shape[1]} games")
     library, _ = _rliable()
-    if min(len(scores), len(over)) == 1:
+    if min(len(scores), len(over)) < FEWEST_RUNS:
         return Estimate(mean_share_of_pairs_won(scores, over), None, None)
     with _seeded(seed):
         value, interval = library.get_interval_estimates(
@@ -138,7 +146,7 @@ def mean_share_of_pairs_won(scores: Numbers, over: Numbers) -> float:
 
 
 def _estimates(scores: Numbers, numbers: Callable[[Numbers], Numbers], seed: int, repetitions: int) -> list[Estimate]:
-    if len(scores) == 1:
+    if len(scores) < FEWEST_RUNS:
         return [Estimate(float(value), None, None) for value in numbers(scores)]
     library, _ = _rliable()
     with _seeded(seed):

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.envs.rules import EvaluationRules
+from dqn_zoo_ext.words import counted
 
 FIVE_MINUTES = 18_000
 HALF_AN_HOUR = 108_000
+_FEWEST_UPDATES = 10_000
+"""40,000 agent steps of DQN on Atari; 30,000 of them still play as chance does (docs/troubleshooting.md)."""
 _GAME_OF_THE_PASS_MARK = "space_invaders"
 
 
@@ -42,17 +45,26 @@ class Protocol:
             max_frames_per_game=self.max_frames_per_game,
         )
 
-    def verdict(self, game: str | None, result: float, games: int) -> str | None:
+    def verdict(self, game: str | None, result: float, games: int, updates: int | None = None) -> str | None:
         """What the source would say to `result` over so many games of `game`; None where it asks for nothing.
 
-        Fewer games than the protocol's say nothing: one alone has no deviation to take off its mean.
+        Fewer games than the protocol's say nothing: one alone has no deviation to take off its mean. updates: of the
+        agent's network, None if unknown; after few of them a pass is luck, for shooting without end passes at times.
         """
         if self.pass_mark is None or game != _GAME_OF_THE_PASS_MARK:
             return None
         asked = f"the course asks for mean - std of at least {self.pass_mark:g} over {self.episodes} games"
         if games < self.episodes:
             return f"{asked}, and {games} {'is' if games == 1 else 'are'} too few to tell"
-        return f"{asked}: {'passed' if result >= self.pass_mark else 'not passed'}"
+        if result < self.pass_mark:
+            return f"{asked}: not passed"
+        if updates is None or updates >= _FEWEST_UPDATES:
+            return f"{asked}: passed"
+        baselines = f"python -m dqn_zoo_ext.evaluate --algo baselines --env SpaceInvaders --protocol {self.name}"
+        return (
+            f"{asked}: passed, but by luck: {counted(updates, 'update')} teach nothing yet; what random and constant "
+            f"play score: {baselines}"
+        )
 
 
 PROTOCOLS: dict[str, Protocol] = {

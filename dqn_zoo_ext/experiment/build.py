@@ -16,8 +16,11 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.brought import policies_of
+from dqn_zoo_ext.config.layers import RL_ZOO_FAMILY
 from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.config.rl_zoo_format import WHAT_THAT_MEANS
 from dqn_zoo_ext.config.schema import ScheduleSpec
+from dqn_zoo_ext.config.shipped_files import shipped
 from dqn_zoo_ext.envs.make import make_vec_env
 from dqn_zoo_ext.envs.rules import AtariRules, EvaluationRules
 from dqn_zoo_ext.errors import UserError
@@ -76,20 +79,35 @@ def build_venv(
     env_kwargs: over those of the configuration. UserError for what cannot be made.
     """
     parameters = configuration.hyperparameters
-    return make_vec_env(
-        configuration.env,
-        n_envs,
-        seed,
-        preprocessing=parameters.preprocessing,
-        preprocessing_kwargs=parameters.preprocessing_kwargs,
-        frame_stack=parameters.frame_stack,
-        env_kwargs={**parameters.env_kwargs, **(env_kwargs or {})},
-        monitor_path=monitor_path,
-        vec_env=vec_env,
-        render_mode=render_mode,
-        evaluation=evaluation,
-        reward=parameters.reward,
-    )
+    try:
+        return make_vec_env(
+            configuration.env,
+            n_envs,
+            seed,
+            preprocessing=parameters.preprocessing,
+            preprocessing_kwargs=parameters.preprocessing_kwargs,
+            frame_stack=parameters.frame_stack,
+            env_kwargs={**parameters.env_kwargs, **(env_kwargs or {})},
+            monitor_path=monitor_path,
+            vec_env=vec_env,
+            render_mode=render_mode,
+            evaluation=evaluation,
+            reward=parameters.reward,
+        )
+    except UserError as error:
+        whose = _whose_preprocessing(configuration)
+        if not whose:
+            raise
+        raise UserError(f"{error}{whose}") from error
+
+
+def _whose_preprocessing(configuration: Configuration) -> str:
+    """The tail of an error line where the preprocessing is what RL-Zoo has if nobody says one; '' anywhere else."""
+    family, files = shipped(RL_ZOO_FAMILY)[1], [each.file for each in configuration.sources.values() if each.line]
+    if configuration.env.family != "atari" or configuration.sources["preprocessing"].file != family:
+        return ""
+    conf = next((file for file in files if not file.startswith("hyperparams/")), "the -conf file")
+    return f"; {conf} has a block named after a game, {WHAT_THAT_MEANS}"
 
 
 def action_names(configuration: Configuration, venv: VecEnv) -> list[str]:

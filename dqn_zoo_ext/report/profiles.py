@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dqn_zoo_ext.evaluation.aggregates import REPETITIONS, Numbers, performance_profile
+from dqn_zoo_ext.evaluation.aggregates import FEWEST_RUNS, REPETITIONS, Numbers, performance_profile
 from dqn_zoo_ext.report.chart import Chart
 from dqn_zoo_ext.report.curves import Curve
 
@@ -17,7 +17,8 @@ def profiles_chart(
 ) -> Chart:
     """The profile of each algorithm's (runs, games), human-normalised, from 0 to the best score of all.
 
-    Bands are intervals of 95 % from a stratified bootstrap; an algorithm with a single run of each game has none.
+    Bands are intervals of 95 % from a stratified bootstrap;
+    an algorithm with fewer than `FEWEST_RUNS` of each game has none.
     Source: Agarwal et al. 2021, figure 6.
     """
     best = max(float(scores.max()) for scores in matrices.values())
@@ -25,7 +26,7 @@ def profiles_chart(
     curves = []
     for algo, scores in matrices.items():
         profile = performance_profile(scores, thresholds.tolist(), seed, repetitions)
-        several = len(scores) > 1
+        several = len(scores) >= FEWEST_RUNS
         curves.append(
             Curve(
                 label=f"{algo} ({len(scores)} runs x {scores.shape[1]} games)",

@@ -72,6 +72,7 @@ class TrialsReport:
                 *(f"  {key}: {value}" for key, value in trial.params.items()),
                 *(remarks or ["Not trained again with fresh seeds."]),
                 f"Train with it: {again}",
+                "n_timesteps is the trials' length: add -n for a longer run.",
             ]
             head = "".join(f"# {part}\n" for line in lines for part in line.splitlines())
             self._write(path, head + to_yaml(configuration))

@@ -18,6 +18,7 @@ from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
+from dqn_zoo_ext.experiment.build import build_venv
 from dqn_zoo_ext.learning.networks import activations
 
 RL_ZOO_FILE = Path(rl_zoo3.__file__).parent / "hyperparams" / "dqn.yml"
@@ -179,6 +180,31 @@ def test_a_literal_may_say_what_yaml_may_say_and_no_more(tmp_path: Path) -> None
         with pytest.raises(UserError) as caught:
             configured(f'CartPole-v1:\n  policy_kwargs: "{written}"\n', tmp_path, "CartPole-v1")
         assert str(caught.value) == f"{tmp_path / 'conf.yml'}:2: {message}"
+
+
+def test_a_few_values_under_a_games_name_are_told_what_that_makes_of_them(tmp_path: Path) -> None:
+    game, conf = "MsPacmanNoFrameskip-v4", tmp_path / "conf.yml"
+    replaced = "so it is read as an RL-Zoo file and replaces all our defaults: values alone go at the top level"
+    with pytest.raises(UserError) as caught:
+        configured(f"{game}:\n  learning_rate: 1e-4\n", tmp_path, game)
+    assert str(caught.value) == (
+        f"{conf}: no value for 'n_timesteps', neither in a file nor on the command line; {conf} has a block named "
+        f"after a game ('{game}'), {replaced}"
+    )
+    found = configured(f"{game}:\n  learning_rate: 1e-4\n", tmp_path, game, {"n_timesteps": 500})
+    with pytest.raises(UserError) as caught:
+        build_venv(found, 1, seed=0)
+    assert str(caught.value).startswith(f"preprocessing 'none' is not for Atari ('{game}')")
+    assert str(caught.value).endswith(f"; {conf} has a block named after a game, {replaced}")
+    # what the message advises works
+    assert configured("learning_rate: 1e-4\n", tmp_path, game).hyperparameters.preprocessing == "atari"
+
+
+def test_what_was_chosen_against_it_is_not_put_down_to_the_file(tmp_path: Path) -> None:
+    chosen = {"n_timesteps": 500, "preprocessing": "none"}
+    found = configured("Pong:\n  learning_rate: 1e-4\n", tmp_path, "Pong", chosen)
+    with pytest.raises(UserError, match=r"use 'atari' or 'sb3_atari'$"):
+        build_venv(found, 1, seed=0)
 
 
 @pytest.mark.parametrize(

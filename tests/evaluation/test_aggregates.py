@@ -75,6 +75,17 @@ def test_one_run_has_no_interval() -> None:
     assert probability_of_improvement(X[:1], Y).low is None
 
 
+def test_two_runs_have_no_interval_either_and_three_have_one() -> None:
+    two, three = np.array([[1.0], [2.0]]), np.array([[3.0], [4.0], [1.5]])
+    better = probability_of_improvement(three, two, repetitions=50)
+    assert better.told == f"{5 / 6:.3f}, too few seeds for an interval"
+    assert (better.low, better.high) == (None, None)
+    assert aggregate(two).mean.low is None
+    with_interval = probability_of_improvement(three, three + 0.1, repetitions=50)
+    assert with_interval.low is not None
+    assert with_interval.told == str(with_interval)
+
+
 def test_published_medians_of_a_matrix_of_all_games() -> None:
     """Bellemare et al. 2017, Figure 6: C51 has a median of 178 % over 57 games."""
     scores = {game: [human_normalised_of(game, scores_of(game)["c51"].score) or 0.0] for game in games()}

@@ -58,7 +58,7 @@ def test_only_the_course_has_a_pass_mark() -> None:
 def test_the_course_judges_space_invaders_by_whole_evaluations(
     game: str | None, result: float, games: int, says: str | None
 ) -> None:
-    verdict = get("course-unit3").verdict(game, result, games)
+    verdict = get("course-unit3").verdict(game, result, games, 10_000)
     assert verdict == (None if says is None else f"the course asks for mean - std of at least 200 {says}")
     assert get("nature-2015").verdict(game, result, games) is None
 
@@ -66,3 +66,16 @@ def test_the_course_judges_space_invaders_by_whole_evaluations(
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(UserError, match=r"^unknown evaluation protocol 'nature-2016'; did you mean 'nature-2015'\?$"):
         get("nature-2016")
+
+
+def test_a_pass_after_few_updates_is_called_luck() -> None:
+    course, asks = get("course-unit3"), "the course asks for mean - std of at least 200 over 10 games"
+    lucky = course.verdict("space_invaders", 240.0, 10, 100)
+    assert lucky == (
+        f"{asks}: passed, but by luck: 100 updates teach nothing yet; what random and constant play score: "
+        "python -m dqn_zoo_ext.evaluate --algo baselines --env SpaceInvaders --protocol course-unit3"
+    )
+    assert course.verdict("space_invaders", 240.0, 10, 9_999) != f"{asks}: passed"
+    for updates in (10_000, None):
+        assert course.verdict("space_invaders", 240.0, 10, updates) == f"{asks}: passed"
+    assert course.verdict("space_invaders", 199.0, 10, 100) == f"{asks}: not passed"

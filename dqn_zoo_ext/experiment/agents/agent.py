@@ -18,7 +18,7 @@ from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.watch import Learned
 from dqn_zoo_ext.experiment.build import build_policy, build_venv, parameters_at_most
 from dqn_zoo_ext.experiment.filmed_venv import film_mode, film_scale, pictures_per_second
-from dqn_zoo_ext.storage.agent_file import read_policy_weights
+from dqn_zoo_ext.storage.agent_file import read_counters, read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import read_weights
 from dqn_zoo_ext.storage.plain_weights import SUFFIX, read_plain_weights, with_target
 from dqn_zoo_ext.storage.run_folder import RunFolder
@@ -61,6 +61,16 @@ class Agent:
         if not run.config.is_file():
             raise UserError(f"no config.yml in {str(run.config_folder)!r}: the agent's settings are unknown")
         return cls(load_of_run(run.algo, env, run.config, run.args), run, file)
+
+    @property
+    def updates(self) -> int | None:
+        """How many its network had; None where the file does not say it."""
+        if self.file.is_dir() or self.file.suffix == SUFFIX:
+            return None
+        try:
+            return read_counters(self.file).n_updates
+        except UserError:  # another program's file can be played without
+            return None
 
     def pictures_per_second(self, venv: VecEnv) -> float:
         """The pace at which the pictures of `venv` show the game as people play it."""

@@ -8,7 +8,7 @@ from itertools import cycle, islice
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.across_games import Improvement, aggregates, games_of_all, improvements
-from dqn_zoo_ext.evaluation.aggregates import Aggregates
+from dqn_zoo_ext.evaluation.aggregates import FEWEST_RUNS, Aggregates
 from dqn_zoo_ext.evaluation.published_scores import scores_of
 from dqn_zoo_ext.experiment.campaign.so_far import SoFar
 from dqn_zoo_ext.experiment.campaign.table import Heading, Summary, not_learned, table_of
@@ -129,7 +129,10 @@ def _improvement_card(better: Sequence[Improvement], missing: str) -> Card:
         ],
         plots=[plot],
         table=[("variants", "probability [95 %]", "games", "runs of each game"), *lines],
-        notes=["Intervals: 95 % of a stratified bootstrap over runs (rliable; Agarwal et al. 2021); none for one run."],
+        notes=[
+            "Intervals: 95 % of a stratified bootstrap over runs (rliable; Agarwal et al. 2021); none below "
+            f"{FEWEST_RUNS} runs."
+        ],
     )
 
 
@@ -155,7 +158,8 @@ def _aggregates_card(campaign: SoFar, found: Mapping[str, Aggregates], missing: 
         plots=[intervals_plot(named[metric], label) for metric, label in _METRICS.items()],
         table=[("variant", "runs x games", *_METRICS.values()), *lines],
         notes=[
-            f"Evaluated by {', '.join(protocols)}{mixed}. Intervals: 95 % of a stratified bootstrap (rliable).",
+            f"Evaluated by {', '.join(protocols)}{mixed}. Intervals: 95 % of a stratified bootstrap (rliable), none "
+            f"below {FEWEST_RUNS} runs.",
             "IQM: the mean of the middle half of all runs. Optimality gap: how much of a person's score is missing on "
             "average; less is better.",
         ],

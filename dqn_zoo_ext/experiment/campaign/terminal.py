@@ -8,11 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from dqn_zoo_ext.evaluation.across_games import Improvement
+from dqn_zoo_ext.evaluation.aggregates import TOO_FEW
 from dqn_zoo_ext.experiment.campaign.table import Heading, Summary, for_terminal, notes_under
 
 _UNBOUNDED = 100_000
 _NARROWEST_NAME, _NARROWEST_HEAD = 8, 11
-_BREAKS = {" +/- ": "\n+/- ", " [": "\n["}
+_BREAKS = {" +/- ": "\n+/- ", " [": "\n[", f", {TOO_FEW}": f",\n{TOO_FEW}"}
 """Where a number may be broken on a narrow terminal."""
 
 
@@ -29,7 +30,7 @@ def print_improvements(console: Console, better: Sequence[Improvement]) -> None:
     """Who is better."""
     _say(console, "probability of improvement, with its interval of 95 %")
     lines = [
-        [pair_of(each), str(each.probability), str(len(each.games)), f"{each.runs} and {each.runs_over}"]
+        [pair_of(each), each.probability.told, str(len(each.games)), f"{each.runs} and {each.runs_over}"]
         for each in better
     ]
     _print(console, ["variants", "probability", "games", "runs"], {"": lines})

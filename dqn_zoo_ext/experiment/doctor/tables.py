@@ -25,7 +25,7 @@ def brief_lines(diagnosis: Diagnosis, to_see_all: str = "type `doctor` in place 
         f"{_frames(run.frames_per_agent_step)}, {run.updates_per_agent_step:.3g} updates and "
         f"{run.replayed_samples_per_agent_step:.3g} replayed samples per agent step; {_epsilon(run)}",
         f"replay {_amount(sizes.replay)} ({_free(diagnosis)}); it takes up to {in_units(sizes.disk)} "
-        f"of the disk ({_amount(diagnosis.free_disk)} free), and the agents come on top",
+        f"of the disk ({_amount(diagnosis.free_disk)} free), without the weights, which come on top",
     ]
     findings = diagnosis.findings
     lines += [f"{finding.level}: {finding.line}" for finding in findings[:_WARNINGS_IN_BRIEF]]
@@ -85,7 +85,8 @@ def _of_the_machine(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     if diagnosis.gpu is not None:
         yield "GPU memory", f"{in_units(diagnosis.gpu.free)} of {in_units(diagnosis.gpu.total)} free"
     agents = "" if sizes.agents is None else f", agents {in_units(sizes.agents)}"
-    checkpoints = f"up to {in_units(sizes.checkpoints)} before compression" if sizes.checkpoints else "none"
+    without = ", without the weights" if sizes.agents is None else ""
+    checkpoints = f"up to {in_units(sizes.checkpoints)} before compression{without}" if sizes.checkpoints else "none"
     yield "disk", f"checkpoints {checkpoints}{agents}; {_amount(diagnosis.free_disk)} free"
     if measured is not None and diagnosis.seconds is not None:
         yield "time", _time(diagnosis, diagnosis.seconds)
@@ -132,10 +133,10 @@ def _some(evaluations: tuple[EpsilonAt, ...]) -> tuple[EpsilonAt, ...]:
 
 
 def _epsilon(run: Forecast) -> str:
-    return (
-        f"epsilon {run.epsilon_start:.3g} at the start, {run.epsilon_learning_begins:.3g} when learning starts, "
-        f"{run.epsilon_end:.3g} at the end"
-    )
+    learning = f"{run.epsilon_learning_begins:.3g} when learning starts, "
+    if run.learning_begins >= run.last_step:  # epsilon after the end is nobody's
+        learning = ""
+    return f"epsilon {run.epsilon_start:.3g} at the start, {learning}{run.epsilon_end:.3g} at the end"
 
 
 def _frames(number: int) -> str:

@@ -13,6 +13,7 @@ from dqn_zoo_ext.experiment.signals import StopRequest
 from dqn_zoo_ext.words import counted
 
 UNTUNED = "untuned"
+_SAYS_LITTLE = "one run each: another seed may well turn the order round"
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 
@@ -31,11 +32,14 @@ class Confirmation:
 
     def lines(self) -> list[str]:
         """For people."""
-        seeds = ", ".join(map(str, self.seeds))
-        verdict = "confirmed" if self.is_better else "not confirmed: no better than without the search"
+        better = "better" if self.is_better else "no better"
+        *others, last = map(str, self.seeds)
+        seeds = f"seeds {', '.join(others)} and {last}" if others else f"seed {last}"
+        how = f"mean +/- standard deviation of {len(self.seeds)} runs each" if others else _SAYS_LITTLE
         return [
-            f"{verdict}; with fresh seeds ({seeds}) it scored {_spread(self.best)},",
-            f"and without the search's values {_spread(self.untuned)} (mean +/- standard deviation over the runs)",
+            f"{better} with fresh {seeds} ({_spread(self.best)} beside {_spread(self.untuned)} without the search's "
+            "values)",
+            how,
         ]
 
 

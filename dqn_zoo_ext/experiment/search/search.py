@@ -17,7 +17,7 @@ from dqn_zoo_ext.experiment.search.confirm import Confirmation, confirm, fresh_s
 from dqn_zoo_ext.experiment.search.options import SearchOptions
 from dqn_zoo_ext.experiment.search.problem import Problem
 from dqn_zoo_ext.experiment.search.pruners import rungs_of
-from dqn_zoo_ext.experiment.search.space import search_space
+from dqn_zoo_ext.experiment.search.space import never_copied, search_space
 from dqn_zoo_ext.experiment.search.study import best_of, open_study
 from dqn_zoo_ext.experiment.search.sweep import Sweep
 from dqn_zoo_ext.experiment.search.trial_runs import Failed, Stopped
@@ -72,7 +72,8 @@ def search(
         raise
     names = tuple(configuration.env.folder_name for configuration in configurations)
     telling = _Telling(study, problem, how, TrialsReport(folder.path, names), console)
-    for line in [f"study '{folder.name}', {folder.path}", *doctors_lines(looked_at)]:
+    warned = [*doctors_lines(looked_at), *never_copied(spaces[0], configurations)]
+    for line in [f"study '{folder.name}', {folder.path}", *warned]:
         telling.say(line)
     telling.write()
     with stop_requests() as stop:

@@ -13,12 +13,13 @@ laid over a configuration as it is.
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.config.schema import Hyperparameters
 from dqn_zoo_ext.errors import UserError, nearest
 
 Load = Callable[[Mapping[str, object]], Configuration]
@@ -27,6 +28,7 @@ Load = Callable[[Mapping[str, object]], Configuration]
 Space = Mapping[str, BaseDistribution]
 """What a search varies: hyperparameters by dotted key."""
 
+_INTERVAL = "target_update_interval"
 _RANGE = ("low", "high", "log", "step")
 _KEYS = {"float": _RANGE, "int": _RANGE, "categorical": ("choices",)}
 
@@ -60,6 +62,28 @@ def search_space(load: Load, overrides: Mapping[str, object]) -> Space:
             except UserError as error:
                 raise UserError(f"{blames[key]}: {str(error).removeprefix('-params: ')}") from error
     return space
+
+
+def never_copied(space: Space, configurations: Sequence[Configuration]) -> list[str]:
+    """A line, if trials may draw an interval within which their target network is never renewed."""
+    drawn = space.get(_INTERVAL)
+    least = min((_agent_steps_of_learning(each.hyperparameters) for each in configurations), default=0)
+    if drawn is None or least < 1:
+        return []
+    longest = max(_ends(drawn))
+    if longest <= least:
+        return []
+    return [
+        f"warning: the search goes up to {_INTERVAL} {longest:,}, and a trial learns for {least:,} agent steps: with "
+        f"such values the target network is never renewed (a longer -n, or a smaller `high` in a search: block)"
+    ]
+
+
+def _agent_steps_of_learning(parameters: Hyperparameters) -> int:
+    """Between learning_starts and the end; 0 where the interval is not counted in agent steps."""
+    if parameters.target_update_unit != "agent_steps":
+        return 0
+    return parameters.n_timesteps - parameters.learning_starts
 
 
 def _overlap(key: str, other: str) -> bool:

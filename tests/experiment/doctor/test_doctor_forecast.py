@@ -1,5 +1,6 @@
 """The doctor's numbers, held against what really happens."""
 
+import io
 import json
 import random
 import time
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.envs.ids import resolve
@@ -233,6 +235,23 @@ def test_the_brief_lines_tell_the_worst() -> None:
     assert lines[1].startswith("replay 1.77 GB" if "screen" in words else "replay 7.07 GB")
     assert lines[2].startswith("stop: ")
     assert lines[3].startswith("and 3 more")
+
+
+def test_no_epsilon_is_told_of_a_time_after_the_end() -> None:
+    short, long = (doctor.brief_lines(looked_at(CART_POLE, f"n_timesteps:{steps}"))[0] for steps in (100, 50_000))
+    assert short.endswith("at the end")
+    assert "when learning starts" not in short
+    assert "when learning starts" in long
+
+
+def test_weights_that_nobody_measured_are_said_to_be_left_out() -> None:
+    assert "of the disk" in doctor.brief_lines(looked_at(INVADERS))[1]
+    assert "without the weights" in doctor.brief_lines(looked_at(INVADERS))[1]
+    for measure, words in ((False, "before compression, without the weights;"), (True, "before compression, agents ")):
+        out = io.StringIO()
+        found = doctor.diagnose(configured(CART_POLE, "n_timesteps:20000"), options(), measure=measure)
+        doctor.print_report(found, Console(file=out, width=200))
+        assert words in out.getvalue()
 
 
 def test_the_diagnosis_is_plain_data() -> None:

@@ -15,6 +15,7 @@ from small_searches import SMALL, Place
 
 from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.experiment.search.confirm import Confirmation
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.results import read_results
@@ -47,7 +48,9 @@ def test_trials_winner_and_lines(place: Place, capsys: pytest.CaptureFixture[str
 
     head, plain = (path / "winner.yml").read_text(), place.winner()
     assert head.startswith(f"# Trial {best['number']} of study 'dqn-CartPole-v1_1', score ")
-    assert re.search(r"^# (not )?confirmed.*with fresh seeds \(2\) it scored", head, re.MULTILINE)
+    assert re.search(r"^# (no )?better with fresh seed 2 \([\d.]+ beside [\d.]+ without the sea", head, re.MULTILINE)
+    assert "\n# one run each: another seed may well turn the order round\n" in head
+    assert "\n# n_timesteps is the trials' length: add -n for a longer run.\n" in head
     assert plain["learning_rate"] == float(best["params_learning_rate"])
     assert plain["exploration"]["end"] == float(best["params_exploration.end"])
     assert (plain["gamma"], plain["optimizer"], plain["optimizer_kwargs"]["eps"]) == (0.9, "deepmind_rmsprop", 0.02)
@@ -355,3 +358,15 @@ def test_a_study_of_something_else_is_left_alone(place: Place) -> None:
     ):
         with pytest.raises(UserError, match=re.escape(expected)):
             train(f"--env CartPole-v1 -f {place.logs} --verbose 0 {words}".split())
+
+
+def test_what_is_said_of_the_winner_does_not_claim_more_than_its_runs() -> None:
+    one = Confirmation((2,), (19.6,), (12.0,)).lines()
+    assert one[0] == "better with fresh seed 2 (19.60 beside 12.00 without the search's values)"
+    assert one[1] == "one run each: another seed may well turn the order round"
+    two = Confirmation((2, 3), (8.0, 10.0), (11.0, 9.0)).lines()
+    assert (
+        two[0] == "no better with fresh seeds 2 and 3 (9.00 +/- 1.41 beside 10.00 +/- 1.41 without the search's values)"
+    )
+    assert two[1] == "mean +/- standard deviation of 2 runs each"
+    assert "fresh seeds 2, 3 and 4 (" in Confirmation((2, 3, 4), (1, 1, 1), (0, 0, 0)).lines()[0]

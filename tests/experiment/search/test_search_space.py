@@ -15,7 +15,7 @@ from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.build import build_model, build_venv
-from dqn_zoo_ext.experiment.search.space import Load, search_space, without
+from dqn_zoo_ext.experiment.search.space import Load, never_copied, search_space, without
 
 
 def loader(conf_file: Path | None = None, env: str = "CartPole-v1", algo: str = "dqn") -> Load:
@@ -227,3 +227,17 @@ def test_a_mistake_in_an_inherited_entry_has_the_line_of_its_own_file(tmp_path: 
         "hyperparams/algorithms/double_dqn.yml",
     }
     assert all(source.line for source in sources.values())
+
+
+def test_intervals_in_which_no_target_network_is_ever_renewed(tmp_path: Path) -> None:
+    load_with = complete(tmp_path, "{target_update_interval: {type: int, low: 10, high: 5000, log: true}}")
+    space = search_space(load_with, {})
+    short, long = (load_with({"n_timesteps": steps, "learning_starts": 100}) for steps in (600, 5100))
+    (line,) = never_copied(space, [long, short])
+    assert line.startswith(
+        "warning: the search goes up to target_update_interval 5,000, and a trial learns for 500 agent steps"
+    )
+    assert never_copied(space, [long]) == []
+    by_updates = load_with({"n_timesteps": 600, "learning_starts": 100, "target_update_unit": "updates"})
+    assert never_copied(space, [by_updates]) == []
+    assert never_copied({}, [short]) == []
