@@ -50,7 +50,7 @@ def test_only_the_course_has_a_pass_mark() -> None:
         ("space_invaders", 200.0, 11, "over 10 games: passed"),
         ("space_invaders", 199.9, 10, "over 10 games: not passed"),
         ("space_invaders", 900.0, 9, "over 10 games, and 9 are too few to tell"),
-        ("space_invaders", 900.0, 1, "over 10 games, and 1 are too few to tell"),
+        ("space_invaders", 900.0, 1, "over 10 games, and 1 is too few to tell"),
         ("pong", 900.0, 10, None),
         (None, 900.0, 10, None),
     ],

@@ -24,9 +24,9 @@ PONG, BREAKOUT = "PongNoFrameskip-v4", "BreakoutNoFrameskip-v4"
 HALF = {PONG: -20.7 + 0.5 * 35.3, BREAKOUT: 1.7 + 0.5 * 28.8}
 
 
-def make_runs(root: Path) -> list[str]:
-    runs = [make_run(root, "dqn", env, seed, HALF[env]) for env in (PONG, BREAKOUT) for seed in (1, 2)]
-    runs += [make_run(root, "c51", env, seed, HALF[env] + 5 * seed) for env in (PONG, BREAKOUT) for seed in (1, 2)]
+def make_runs(root: Path, seeds: tuple[int, ...] = (1, 2)) -> list[str]:
+    runs = [make_run(root, "dqn", env, seed, HALF[env]) for env in (PONG, BREAKOUT) for seed in seeds]
+    runs += [make_run(root, "c51", env, seed, HALF[env] + 5 * seed) for env in (PONG, BREAKOUT) for seed in seeds]
     return runs
 
 
@@ -39,19 +39,27 @@ def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_two_algorithms_on_two_games(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert aggregate([*make_runs(tmp_path), "--repetitions", "50", "--json"]) == 0
+    assert aggregate([*make_runs(tmp_path, (1, 2, 3)), "--repetitions", "50", "--json"]) == 0
     out = capsys.readouterr().out
     found = json.loads(out.splitlines()[-1])
     assert (found["protocol"], found["games"]) == ("nature-2015", ["breakout", "pong"])
     dqn, c51 = found["algorithms"]["dqn"], found["algorithms"]["c51"]
-    assert (dqn["runs"], dqn["games"]) == (2, 2)
+    assert (dqn["runs"], dqn["games"]) == (3, 2)
     for name in ("median", "iqm", "mean", "optimality_gap"):
         assert dqn[name]["value"] == pytest.approx(0.5)
-    assert c51["mean"]["value"] == pytest.approx(0.5 + 7.5 * (1 / 35.3 + 1 / 28.8) / 2)
-    assert c51["mean"]["low"] <= c51["mean"]["value"] <= c51["mean"]["high"]
+    assert c51["mean"]["value"] == pytest.approx(0.5 + 10 * (1 / 35.3 + 1 / 28.8) / 2)
+    assert c51["mean"]["low"] < c51["mean"]["value"] < c51["mean"]["high"]
     assert found["improvement"]["c51 over dqn"]["value"] == 1
     assert found["improvement"]["dqn over c51"]["value"] == 0
     assert "0.500 [0.500, 0.500]" in out
+
+
+def test_two_seeds_give_no_interval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert aggregate([*make_runs(tmp_path), "--repetitions", "50", "--json"]) == 0
+    out = capsys.readouterr().out
+    mean = json.loads(out.splitlines()[-1])["algorithms"]["c51"]["mean"]
+    assert (mean["low"], mean["high"]) == (None, None)
+    assert "too few seeds for an interval" in out
 
 
 def test_a_picture_of_performance_profiles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,11 +76,11 @@ def test_a_picture_of_performance_profiles(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_the_profiles_are_shares_of_runs() -> None:
-    one = np.array([[0.5, 1.5], [1.0, 2.0]])  # (runs, games)
+    one = np.array([[0.5, 1.5], [1.0, 2.0], [0.5, 2.0]])  # (runs, games)
     chart = profiles_chart({"one": one, "other": one[:1] - 1}, ["breakout", "pong"], "greedy", repetitions=50)
     drawn, single = chart.curves
     assert (drawn.x[0], drawn.x[-1]) == (0, 2)
-    for threshold, share in ((0.0, 1.0), (0.4, 1.0), (0.7, 0.75), (1.2, 0.5), (1.8, 0.25), (2.0, 0.0)):
+    for threshold, share in ((0.0, 1.0), (0.4, 1.0), (0.7, 4 / 6), (1.2, 3 / 6), (1.8, 2 / 6), (2.0, 0.0)):
         assert drawn.score[np.argmin(abs(drawn.x - threshold))] == share
     assert drawn.low is not None
     assert drawn.high is not None
