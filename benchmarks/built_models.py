@@ -11,7 +11,7 @@ import dqn_zoo_ext.envs
 import dqn_zoo_ext.evaluation.protocols
 import dqn_zoo_ext.learning  # noqa: F401  # importing the four registers what the files name
 from dqn_zoo_ext.config.load import load
-from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.envs.ids import EnvId, resolve
 from dqn_zoo_ext.experiment.build import build_model, build_venv
 from dqn_zoo_ext.learning.deep_q import DeepQ
 
@@ -19,16 +19,16 @@ GAME = resolve("SpaceInvadersNoFrameskip-v4")
 FILLED = 2_000  # agent steps of random play
 
 
-def built(algo: str, device: str, filled: int = FILLED, **overrides: Any) -> DeepQ:
+def built(algo: str, device: str, filled: int = FILLED, game: EnvId = GAME, seed: int = 1, **overrides: Any) -> DeepQ:
     """The algorithm as configured but for `overrides`, its replay filled with `filled` agent steps of random play.
 
     Unless `overrides` say otherwise: one environment, a replay of twice as many transitions, and ``learn`` makes no
     updates.
     """
     small = {"buffer_size": 2 * filled, "n_envs": 1, "learning_starts": 10 * filled, **overrides}
-    configuration = load(algo, GAME, overrides=small)
-    venv = build_venv(configuration, configuration.hyperparameters.n_envs, seed=1)
-    model = build_model(configuration, venv, seed=1, device=device)
+    configuration = load(algo, game, overrides=small)
+    venv = build_venv(configuration, configuration.hyperparameters.n_envs, seed=seed)
+    model = build_model(configuration, venv, seed=seed, device=device)
     assert isinstance(model, DeepQ)
     model.learn(filled, log_interval=None)
     return model

@@ -54,6 +54,15 @@ def test_replay_memory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     assert len(row["microseconds_of_an_add_at_each_tenth"]) == 10
 
 
+def test_dead_units(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["--torsos", "nips", "--seeds", "1", "--updates", "2", "--random-steps", "500"]
+    rows = result_of("dead_units", words, monkeypatch, capsys, tmp_path)["rows"]
+    assert [(row["torso"], row["initialization"]) for row in rows] == [("nips", "pytorch"), ("nips", "he")]
+    for row in rows:
+        assert len(row["dead_before"]) == len(row["dead_after"]) == 3  # two convolutions and a dense layer
+        assert all(0 <= share < 1 for share in row["dead_before"])
+
+
 OF_EACH_KIND = ["ALE/Surround-v5", "Acrobot-v1", "FreewayNoFrameskip-v4"]
 
 
