@@ -2,8 +2,8 @@
 
 Pong's screens hardly differ from each other, so a ReLU that is at zero on one of them is at zero on most. DQN is built
 as the preset pong-quick says, but for uniform replay and weights that begin by `--initializations`, and learns from
-random play, with a copy to the target network after every 200 updates. A unit is dead if it is zero on all of 256 states
-of the replay; given is the share of dead units behind each ReLU, the last of them the dense layer's.
+random play, with a copy to the target network after every 200 updates. A unit is dead if it is zero on 256 states of
+the replay; given is the share of dead units behind each ReLU, the last of them the dense layer's.
 
 Run: python benchmarks/dead_units.py [--torsos nips nature] [--initializations pytorch he] [--seeds 1 2 3]
 """
