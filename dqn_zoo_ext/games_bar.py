@@ -64,7 +64,7 @@ def _told_now_and_then(bar: Progress, what: str) -> Iterator[None]:
         while not over.wait(_SECONDS_BETWEEN_LINES):
             (task,) = bar.tasks
             total = "" if task.total is None else f" of {task.total:,.0f}"
-            print(f"{what}: {task.completed:,.0f}{total} games played", file=sys.stderr, flush=True)
+            print(f"{what}: {task.completed:,.0f}{total} played", file=sys.stderr, flush=True)
 
     thread = threading.Thread(target=tell, daemon=True)
     thread.start()

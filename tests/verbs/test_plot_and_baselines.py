@@ -177,7 +177,7 @@ def test_without_a_terminal_it_says_now_and_then_how_far_it_is(
         time.sleep(0.5)  # no game ends, and yet there is a word
     first, *others = capsys.readouterr().err.splitlines()
     assert first == "measuring random: 30 games"
-    assert set(others) == {"random: 1 of 30 games played"}
+    assert set(others) == {"random: 1 of 30 played"}
     with games_bar(Namespace(verbose=0), "random", "measuring random") as bar:
         bar.total(30)
         time.sleep(0.1)
