@@ -71,7 +71,9 @@ class Published:
 
     @property
     def name(self) -> str:
-        """As a table names it, ``dqn, course-unit3, seed 1``."""
+        """As a table names it, ``dqn, course-unit3, seed 1``; a folder that was given a name of its own by that."""
+        if self.folder.name != _name(self.run["algo"], self.run["preset"], self.run["seed"]):
+            return self.folder.name.replace("_", " ")
         preset = [self.run["preset"]] if self.run["preset"] else []
         return ", ".join([self.run["algo"], *preset, f"seed {self.run['seed']}"])
 
@@ -119,7 +121,7 @@ def add(
     if not measured:
         raise UserError(f"{run.path} has no evaluation in training, and no other is given: there is no score to tell")
     told = _told(results, run, commit, notes)
-    folder = RESULTS / str(told["game"]) / (name or _name(results))
+    folder = RESULTS / str(told["game"]) / (name or _name(results.algo, results.preset, results.seed))
     if (folder / "run.json").is_file() and read(folder).run["started"] != told["started"]:
         raise UserError(f"{folder} is that of another run; give this one another --name")
     contents = {
@@ -134,9 +136,9 @@ def add(
     return folder
 
 
-def _name(results: RunResults) -> str:
-    of_preset = "" if results.preset is None else f"_{results.preset.replace('-', '_')}"
-    return f"{results.algo}{of_preset}_seed_{results.seed}"
+def _name(algo: str, preset: str | None, seed: int) -> str:
+    of_preset = "" if preset is None else f"_{preset.replace('-', '_')}"
+    return f"{algo}{of_preset}_seed_{seed}"
 
 
 def _told(results: RunResults, run: RunFolder, commit: str, notes: Sequence[str]) -> dict[str, Any]:

@@ -70,11 +70,15 @@ def test_the_pictures_are_not_stale(results_page: ModuleType) -> None:
 
 def test_a_changed_score_makes_the_page_stale_and_a_goal_reached(results_page: ModuleType) -> None:
     runs = [run for run in results_page.published() if run.run["game"] == "pong"]
-    missed = results_page.page(runs)
-    better = [
-        replace(run, evaluations=tuple(replace(each, mean=5.0, result=4.0) for each in run.evaluations)) for run in runs
-    ]
-    reached = results_page.page(better)
+    missed, reached = (
+        results_page.page(
+            [
+                replace(run, evaluations=tuple(replace(each, mean=mean, result=mean - 1) for each in run.evaluations))
+                for run in runs
+            ]
+        )
+        for mean in (-5.0, 5.0)
+    )
     assert "**No run has reached it: a draw with the built-in opponent" in missed
     assert "**No run has reached it" not in reached
     assert ": 5.0 after" in reached
@@ -168,7 +172,7 @@ def printed(agent: Path, as_json: bool) -> str:
     if as_json:
         return f"a warning\n{json.dumps({**evaluation.as_dict(), 'agent': str(agent)})}\n"
     env = SimpleNamespace(game="pong")
-    told = cast("Agent", SimpleNamespace(file=agent, configuration=SimpleNamespace(env=env)))
+    told = cast("Agent", SimpleNamespace(file=agent, configuration=SimpleNamespace(env=env), updates=250))
     return "\n".join(["a warning", *_report(told, evaluation, protocols.get("rl-zoo"))])
 
 
