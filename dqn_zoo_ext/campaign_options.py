@@ -170,10 +170,7 @@ def _flag(name: str) -> str:
 
 
 def _seed(text: str) -> int:
-    number = int(text)
+    number = whole_number()(text)
     if not 0 <= number < 2**31:
         raise ArgumentTypeError(f"must be from 0 to 2**31 - 1, not {number}")
     return number
-
-
-_seed.__name__ = "whole number"  # argparse puts it into its error line

@@ -95,7 +95,7 @@ def test_files(tmp_path: Path) -> None:
     assert float(rows[study.best_trial.number]["value"]) == study.best_value
     head = [line for line in report.winner("CartPole-v1").read_text().splitlines() if line.startswith("#")]
     assert head[0].startswith(f"# Trial {study.best_trial.number} of study 'cart', score {study.best_value:.6g}. What ")
-    assert head[-4:-1] == ["# Confirmed with 3 seeds:", "#   480 and", "# 490"]
+    assert head[-5:-2] == ["# Confirmed with 3 seeds:", "#   480 and", "# 490"]
     assert yaml.safe_load(report.winner("CartPole-v1").read_text()) == {"complete": True, **study.best_params}
     page = report.page.read_text()
     assert "hush" not in page

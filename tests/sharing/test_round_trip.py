@@ -49,4 +49,4 @@ def test_space_invaders(hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert enjoy([*agent, "-f", str(loaded), "--no-render", "-n", "20"]) == 0
     capsys.readouterr()
     assert evaluate([*agent, "-f", str(loaded), "--protocol", "course-unit3", "--episodes", "1"]) == 0
-    assert "over 10 games, and 1 are too few to tell" in capsys.readouterr().out
+    assert "over 10 games, and 1 is too few to tell" in capsys.readouterr().out

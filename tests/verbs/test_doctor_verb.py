@@ -112,7 +112,7 @@ def test_a_stop_is_reported_in_full_and_then_in_one_line(
         ("--env ALE/Pong-v5 --env-kwargs frameskip:4", "would skip frames twice"),
         ("--env Pong -params learning_start:5", "did you mean 'learning_starts'"),
         ("--env CartPole-v1 -params preprocessing:atari", "is for Atari"),
-        ("--env Pendulum-v1", "Discrete"),
+        ("--env Pendulum-v1", "needs discrete actions"),
         ("--env Pong --resume", "--resume: the doctor looks at trainings that begin"),
         ("--env Pong --jsn", "did you mean '--json'"),
     ],
