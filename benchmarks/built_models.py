@@ -1,6 +1,7 @@
 """Algorithms as their YAML files make them for Space Invaders, with a replay to learn from: what benchmarks measure."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import dqn_zoo_ext  # isort: skip  # before PyTorch, as in the commands
@@ -19,14 +20,22 @@ GAME = resolve("SpaceInvadersNoFrameskip-v4")
 FILLED = 2_000  # agent steps of random play
 
 
-def built(algo: str, device: str, filled: int = FILLED, game: EnvId = GAME, seed: int = 1, **overrides: Any) -> DeepQ:
+def built(
+    algo: str,
+    device: str,
+    filled: int = FILLED,
+    game: EnvId = GAME,
+    seed: int = 1,
+    conf_file: Path | None = None,
+    **overrides: Any,
+) -> DeepQ:
     """The algorithm as configured but for `overrides`, its replay filled with `filled` agent steps of random play.
 
     Unless `overrides` say otherwise: one environment, a replay of twice as many transitions, and ``learn`` makes no
     updates.
     """
     small = {"buffer_size": 2 * filled, "n_envs": 1, "learning_starts": 10 * filled, **overrides}
-    configuration = load(algo, game, overrides=small)
+    configuration = load(algo, game, conf_file=conf_file, overrides=small)
     venv = build_venv(configuration, configuration.hyperparameters.n_envs, seed=seed)
     model = build_model(configuration, venv, seed=seed, device=device)
     assert isinstance(model, DeepQ)
