@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dqn_zoo_ext.learning import kernels
+from dqn_zoo_ext.learning import kernels, onednn
 
 _LONG_SUMS = 256  # terms, from which on a dense layer's sums are cut into pieces on a GPU
 
@@ -62,7 +62,8 @@ class Layers(nn.Sequential):
 def dense(vectors: Tensor, weight: Tensor, bias: Tensor, relu: bool = False) -> Tensor:
     """``nn.functional.linear``, and a ReLU if `relu`."""
     if not _can_be_by_kernels(vectors) or vectors.ndim != 2 or vectors.shape[1] < _LONG_SUMS:
-        made = nn.functional.linear(vectors, weight, bias)
+        by_onednn = onednn.takes(vectors, weight)
+        made = onednn.dense(vectors, weight, bias) if by_onednn else nn.functional.linear(vectors, weight, bias)
         return made.relu() if relu else made
     of_a_pixel = (vectors[:, :, None, None], weight[:, :, None, None])
     products = _products(torch.backends.cuda.matmul.allow_tf32)
