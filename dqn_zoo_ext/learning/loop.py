@@ -7,10 +7,6 @@ The order is fixed, whatever takes how long, so that a training with the same se
 Where environments work in the background the updates cost no time of theirs, and the network that acts is older by the
 updates of one vector step than it could be. Where they do not (``DummyVecEnv``) nothing would be gained: updates then
 follow the step that made them due, as in Stable-Baselines3.
-
-Environments that work in the background on the very cores that learn are waited for before the updates. These are the
-same then, to the bit, as none of them has seen step t; but PyTorch's threads wait for each other a hundred times in an
-update, and where an emulator has the core of one, the others wait with it.
 """
 
 from abc import abstractmethod
@@ -18,7 +14,6 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import torch
 from stable_baselines3 import DQN as SB3DQN
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import MaybeCallback
@@ -26,7 +21,6 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecEnvWrappe
 
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.time_spent import Activity, TimeSpent
-from dqn_zoo_ext.process import usable_cores
 
 SelfLoop = TypeVar("SelfLoop", bound="TrainingLoop")
 
@@ -111,11 +105,11 @@ class TrainingLoop(SB3DQN):
     def _learn_until(self, total: int, callbacks: BaseCallback, log_interval: int | None) -> bool:
         """Vector steps until there are so many agent steps; False if a callback has ended them before."""
         assert self.env is not None
-        in_background = works_in_background(self.env)
+        learns_meanwhile = works_in_background(self.env)
         while self.num_timesteps < total:
             with self.time_spent.on("callbacks"):
                 callbacks.on_rollout_start()
-            seen = self._step(in_background)
+            seen = self._step(learns_meanwhile)
             with self.time_spent.on("callbacks"):
                 callbacks.update_locals({**seen._asdict(), "env": self.env, "replay_buffer": self.replay_buffer})
                 if not callbacks.on_step():
@@ -125,13 +119,13 @@ class TrainingLoop(SB3DQN):
             with self.time_spent.on("callbacks"):
                 self._log(int(seen.dones.sum()), log_interval)
                 callbacks.on_rollout_end()
-            if not in_background:
+            if not learns_meanwhile:
                 self._make_updates_due()
         self._make_updates_due()
         return True
 
-    def _step(self, in_background: bool) -> Seen:
-        """Act, and learn before what came of it is stored, if the environments step `in_background`."""
+    def _step(self, learns_meanwhile: bool) -> Seen:
+        """Act, and learn while the environments step."""
         env = self.env
         assert env is not None
         with self.time_spent.on("acting"):
@@ -139,7 +133,6 @@ class TrainingLoop(SB3DQN):
                 self.policy.set_training_mode(False)
             actions, buffer_actions = self._sample_action(self.learning_starts, None, env.num_envs)
             env.step_async(actions)
-        learns_meanwhile = in_background and leaves_cores(self.device)
         if learns_meanwhile:
             try:
                 self._make_updates_due()
@@ -147,11 +140,9 @@ class TrainingLoop(SB3DQN):
                 env.step_wait()  # else the next reset would take this step's answer for its own
                 raise
         with self.time_spent.on("emulating"):
-            answer = env.step_wait()
-        if in_background and not learns_meanwhile:
-            self._make_updates_due()
+            new_obs, rewards, dones, infos = env.step_wait()
         self.num_timesteps += env.num_envs
-        return Seen(actions, buffer_actions, *answer)
+        return Seen(actions, buffer_actions, new_obs, rewards, dones, infos)
 
     def _make_updates_due(self) -> None:
         if self.updates_due > 0:
@@ -197,8 +188,3 @@ def works_in_background(env: VecEnv) -> bool:
     while isinstance(env, VecEnvWrapper):
         env = env.venv
     return isinstance(env, SubprocVecEnv) or getattr(env, "steps_in_background", False)
-
-
-def leaves_cores(device: torch.device) -> bool:
-    """Whether learning on `device` leaves processor cores to environments that work meanwhile."""
-    return device.type != "cpu" or torch.get_num_threads() < usable_cores()

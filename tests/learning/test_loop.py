@@ -6,15 +6,13 @@ from typing import Any
 
 import gymnasium as gym
 import pytest
-import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize
 
 from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
-from dqn_zoo_ext.learning import loop
-from dqn_zoo_ext.learning.loop import leaves_cores, works_in_background
+from dqn_zoo_ext.learning.loop import works_in_background
 from dqn_zoo_ext.learning.time_spent import TimeSpent
 
 CART_POLE = [lambda: gym.make("CartPole-v1")]
@@ -65,48 +63,12 @@ def events(venv: Recording, agent_steps: int) -> list[str]:
     return venv.events
 
 
-@pytest.fixture
-def cores_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Learning leaves cores to the environments."""
-    monkeypatch.setattr(loop, "leaves_cores", lambda device: True)
-
-
-@pytest.mark.usefixtures("cores_are_left")
 def test_it_learns_while_the_environments_step() -> None:
     step = ["act", "wait", "store"]
     learning_step = ["act", "learn 3", "wait", "store"]
     # after 2 agent steps learning may begin: of 4 to 6, that make the first updates due, it learns amid step 4
     assert events(Recording(), 8) == [*step, *step, *step, *learning_step]
     assert events(Recording(), 10) == [*step, *step, *step, *learning_step, *step, "learn 3"]  # what is due at the end
-
-
-def test_environments_on_its_own_cores_are_waited_for_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "leaves_cores", lambda device: False)
-    step = ["act", "wait", "store"]
-    assert events(Recording(), 10) == [*step, *step, *step, "act", "wait", "learn 3", "store", *step, "learn 3"]
-
-
-def test_whom_it_waits_for_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    def weights(left: bool) -> dict[str, torch.Tensor]:
-        monkeypatch.setattr(loop, "leaves_cores", lambda device: left)
-        model = DQN("MlpPolicy", Recording(), learning_starts=20, learning_rate=1e-2, seed=3).learn(400)
-        assert model._n_updates > 50
-        return model.q_net.state_dict()
-
-    meanwhile, afterwards = weights(True), weights(False)
-    assert all(torch.equal(meanwhile[name], afterwards[name]) for name in meanwhile)
-
-
-@pytest.mark.parametrize(
-    ("device", "threads", "cores", "expected"),
-    [("cpu", 2, 2, False), ("cpu", 1, 2, True), ("cpu", 1, 1, False), ("cuda", 2, 2, True)],
-)
-def test_who_leaves_cores(
-    device: str, threads: int, cores: int, expected: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    monkeypatch.setattr(loop, "usable_cores", lambda: cores)
-    assert leaves_cores(torch.device(device)) is expected
 
 
 def test_it_learns_after_the_step_where_nobody_works_meanwhile() -> None:
@@ -130,7 +92,6 @@ def test_what_is_due_is_part_of_the_state_when_a_callback_looks() -> None:
     assert Look.due == [0, 0, 0, 3, 0]
 
 
-@pytest.mark.usefixtures("cores_are_left")
 def test_an_error_amid_the_updates_leaves_no_step_half_done() -> None:
     class Failing(Recorded):
         def train(self, gradient_steps: int, batch_size: int = 100) -> None:
