@@ -13,9 +13,6 @@ Run: python benchmarks/cartpole.py [--algos dqn c51 ... | --preset cartpole-kera
 import argparse
 import hashlib
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -24,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import dqn_zoo_ext  # isort: skip  # before PyTorch, as in the commands
+from one_core import run
 from reporting import command, commit, machine
 
 import dqn_zoo_ext.algorithms
@@ -92,21 +90,6 @@ class Trained:
     def has_outdated(self, row: dict[str, Any]) -> bool:
         """Whether a row is its, and of a configuration that has changed since."""
         return self.is_of(row) and row["configuration"] != self.configuration_hash()
-
-
-def run(verb: str, words: list[str]) -> str:
-    """What a command prints; CalledProcessError, with its complaint shown, if it fails."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"dqn_zoo_ext.{verb}", *words],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        print(done.stderr, file=sys.stderr)
-        done.check_returncode()
-    return done.stdout
 
 
 def measured(trained: Trained, seed: int, folder: Path, baselines: bool) -> dict[str, Any]:

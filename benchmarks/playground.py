@@ -9,13 +9,11 @@ Run: python benchmarks/playground.py [--env ID ...] [--seed 1] [--runs FOLDER] [
 """
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from one_core import run
 from reporting import commit, parser_of, publish, whole_number
 
 from dqn_zoo_ext.envs.ids import resolve
@@ -23,13 +21,6 @@ from dqn_zoo_ext.envs.ids import resolve
 AGENT_STEPS = {"MinAtar/Breakout-v1": 100_000, "Acrobot-v1": None, "MountainCar-v0": None}
 """The games, and how long they are trained; None: as long as their YAML says."""
 GAMES, SEED_OF_GAMES = 100, 12345
-
-
-def run(verb: str, words: list[str]) -> str:
-    """What the command prints; it runs in a process of its own, on one thread."""
-    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    line = [sys.executable, "-m", f"dqn_zoo_ext.{verb}", *words]
-    return subprocess.run(line, env=one_thread, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def measured(name: str, seed: int, folder: Path, agent_steps: int | None) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Wide dense layers of float32 on a CPU, by oneDNN, the library inside PyTorch that makes its convolutions.
 
-PyTorch leaves them to another library, MKL, which takes a third longer for batches of 32 on AMD's processors: a tenth of
-DQN's update. What is called here is what PyTorch's compiler calls; it has no public name, so where it is missing PyTorch's
-own layer does the same.
+PyTorch leaves them to another library, MKL, which takes longer for batches of 32 on AMD's processors: DQN's update was
+4 to 10 % shorter without it on two cores, 1 to 2 % on one. What is called here is what PyTorch's compiler calls; it has
+no public name, so where it is missing PyTorch's own layer does the same.
 """
 
 import functools
@@ -40,7 +40,7 @@ class _Dense(torch.autograd.Function):
         return _products(vectors, weight, bias)
 
     @staticmethod
-    @once_differentiable  # type: ignore[misc]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
         vectors, weight = ctx.saved_tensors
         below = _products(gradient, weight.t()) if ctx.needs_input_grad[0] else None

@@ -111,6 +111,21 @@ def test_random_agents_measures_what_is_missing(
     assert more["Acrobot-v1"] == both["Acrobot-v1"]  # nobody has asked for more of those
 
 
+def test_precision_learning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.setattr("precision_learning.GAMES", 1)
+    words = ["--agent-steps", "8000", "--precision", "bf16", "--seeds", "1"]
+    result = result_of("precision_learning", words, monkeypatch, capsys, tmp_path)
+    (row,), (found,) = result["rows"], result["found"]
+    assert (row["precision"], row["seed"], row["agent_steps"]) == ("bf16", 1, 8_000)
+    assert found["mean_least_and_most"] == [row["mean"], row["mean"]]
+    assert found["training_mean"] == row["training_mean"] > 0
+    again = result_of("precision_learning", words, monkeypatch, capsys, tmp_path)
+    assert again["rows"] == result["rows"]  # nothing was trained
+
+
 def test_playground(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A training that is finished is only evaluated, and so comes to the same row."""
     words = ["--env", "CartPole-v1", "--agent-steps", "300", "--runs", str(tmp_path)]
