@@ -1,5 +1,6 @@
 """``python -m dqn_zoo_ext.enjoy``: watch a trained agent play."""
 
+import contextlib
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,12 +64,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _film_instead(options, agent, protocol, seed)
     if not options.no_render:
         check_display()  # before an environment starts to draw
-    venv = agent.venv(protocol, options.n_envs, seed, render_mode=None if options.no_render else "rgb_array")
-    player = Player(agent.policy(venv, check_device(options.device)), venv, protocol.epsilon, seed)
-    window = None if options.no_render else Window(str(agent.configuration.env.gym_id), agent.pictures_per_second(venv))
     scores: list[float] = []
     so_far, steps = 0.0, 0
-    try:
+    with contextlib.ExitStack() as opened:
+        mode = None if options.no_render else "rgb_array"
+        venv = opened.enter_context(contextlib.closing(agent.venv(protocol, options.n_envs, seed, render_mode=mode)))
+        player = Player(agent.policy(venv, check_device(options.device)), venv, protocol.epsilon, seed)
+        window = None
+        if not options.no_render:
+            window = Window(str(agent.configuration.env.gym_id), agent.pictures_per_second(venv))
+            opened.callback(window.close)
+        opened.enter_context(contextlib.suppress(KeyboardInterrupt))
         for _ in range(options.n_timesteps):
             games = player.step()
             steps += 1
@@ -82,12 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     )
             if window is not None and not window.show(venv.get_images()[0]):
                 break
-    except KeyboardInterrupt:
-        pass
-    finally:
-        venv.close()
-        if window is not None:
-            window.close()
     if options.verbose > 0:
         played = counted(steps, "agent step")
         mean = f"mean score {sum(scores) / len(scores):.2f}" if scores else f"score so far {so_far:g} in {played}"

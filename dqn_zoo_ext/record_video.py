@@ -1,6 +1,7 @@
 """``python -m dqn_zoo_ext.record_video``: film a trained agent."""
 
 import argparse
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -77,19 +78,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = _output(options, agent)
     seed = seed_or_random(options.seed)
     mode = "rgb_array" if options.view == "network" else agent.film_mode
-    venv = agent.venv(protocol, 1, seed, render_mode=mode)
-    policy = agent.policy(venv, check_device(options.device))
-    if options.view != "screen" and not sees_screens(policy):
-        raise UserError(f"--view {options.view} is for agents that see screens; choose screen")
-    films = [_film(options, agent, policy, venv, protocol, seed)]
-    fps, venvs = agent.pictures_per_second(venv), [venv]
-    if options.beside_random:
-        venvs.append(agent.venv(protocol, 1, seed, render_mode=mode))
-        films.append(_film(options, agent, policy, venvs[-1], replace(protocol, epsilon=1.0), seed))
     scale = options.scale or (agent.film_scale if options.view != "attention" else 1)
-    write_mp4(films[0] if len(films) == 1 else side_by_side(films), path, fps=fps, scale=scale)
-    for each in venvs:
-        each.close()
+    with contextlib.ExitStack() as opened:
+        venv = opened.enter_context(contextlib.closing(agent.venv(protocol, 1, seed, render_mode=mode)))
+        policy = agent.policy(venv, check_device(options.device))
+        if options.view != "screen" and not sees_screens(policy):
+            raise UserError(f"--view {options.view} is for agents that see screens; choose screen")
+        films = [_film(options, agent, policy, venv, protocol, seed)]
+        if options.beside_random:
+            other = opened.enter_context(contextlib.closing(agent.venv(protocol, 1, seed, render_mode=mode)))
+            films.append(_film(options, agent, policy, other, replace(protocol, epsilon=1.0), seed))
+        pictures = films[0] if len(films) == 1 else side_by_side(films)
+        write_mp4(pictures, path, fps=agent.pictures_per_second(venv), scale=scale)
     if options.verbose > 0:
         print(f"{agent.file}, {protocol.name}, epsilon {protocol.epsilon:g}: video in {path}")
     if options.gif:

@@ -2,14 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from dqn_zoo_ext.enjoy import main as enjoy
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluate import main as evaluate
+from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.record_video import main as record_video
 
 CART_POLE = ["--algo", "double_dqn", "--env", "CartPole-v1"]
@@ -69,6 +72,30 @@ def test_few_games_are_said_to_say_little(logs: Path, capsys: pytest.CaptureFixt
     assert "1 game of the 20 that greedy asks for: so few say little" in out
     assert evaluate([*CART_POLE, "-f", str(logs), "--episodes", "20"]) == 0
     assert "say little" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", ["enjoy", "record_video"])
+def test_a_failure_leaves_no_environment_open(verb: str, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[VecEnv] = []
+    closed: list[VecEnv] = []
+    open_one = Agent.venv
+
+    def opening(agent: Agent, *rules: Any, **how: Any) -> VecEnv:
+        opened.append(open_one(agent, *rules, **how))
+        return opened[-1]
+
+    monkeypatch.setattr(Agent, "venv", opening)
+    monkeypatch.setattr(DummyVecEnv, "close", lambda venv: closed.append(venv))  # a method
+
+    def failing(*_: object, **__: object) -> None:
+        raise UserError("no room")
+
+    monkeypatch.setattr("dqn_zoo_ext.enjoy.check_display", lambda: None)
+    monkeypatch.setattr("dqn_zoo_ext.enjoy.Window", failing)
+    monkeypatch.setattr("dqn_zoo_ext.record_video.write_mp4", failing)
+    with pytest.raises(UserError, match="no room"):
+        {"enjoy": enjoy, "record_video": record_video}[verb]([*CART_POLE, "-f", str(logs)])
+    assert len(opened) == len(closed) == 1
 
 
 @pytest.mark.parametrize(
