@@ -36,6 +36,7 @@ from dqn_zoo_ext.learning.captured import (
     keep_on_device,
     set_rate,
 )
+from dqn_zoo_ext.learning.eager import eager_updates
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
 from dqn_zoo_ext.learning.learner import Learner, copy_weights
 from dqn_zoo_ext.learning.loop import TrainingLoop
@@ -326,10 +327,8 @@ class DeepQ(TrainingLoop, Model):
         if captured is not None:
             yield from captured.updates(count)
         elif isinstance(replay, FrameRing):
-            for draw in replay.draws(batch_size, count):
-                loss = self.learner.update(replay.batch_of(draw))
-                replay.learned_from(draw.cells, loss.priority)
-                yield
+            renewed_after = self.target_update_interval if self.target_update_unit == "updates" else None
+            yield from eager_updates(self.learner, replay, batch_size, count, renewed_after)
         else:
             for _ in range(count):
                 self.learner.update(self._draw(batch_size))

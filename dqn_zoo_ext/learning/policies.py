@@ -28,9 +28,11 @@ from dqn_zoo_ext.registry import register_policy
 
 
 class _SeenAhead(NamedTuple):
+    """Features that are made before they are asked for. stream: where, if not on the present one."""
+
     obs: Tensor
     features: Tensor
-    stream: torch.cuda.Stream
+    stream: torch.cuda.Stream | None = None
 
 
 class QNetwork(SB3QNetwork):
@@ -54,11 +56,12 @@ class QNetwork(SB3QNetwork):
     ) -> None:
         torso = make_torso()
         self.precision: Precision = "fp32"
-        self._seen_ahead: _SeenAhead | None = None
+        self._seen_ahead: tuple[_SeenAhead, ...] = ()
         super().__init__(features_extractor=torso, features_dim=torso.features_dim, **named)
         self.make_torso = make_torso
         scaled = self.normalize_images and is_image_space(self.observation_space)
-        self._sees_screens = isinstance(torso, ScreenTorso) and scaled
+        self.sees_screens = isinstance(torso, ScreenTorso) and scaled
+        """Whether observations are screens, and the torso one of ours for them."""
         self.parts: dict[str, Any] = {
             "head": head,
             "head_kwargs": dict(head_kwargs),
@@ -88,11 +91,13 @@ class QNetwork(SB3QNetwork):
 
     def torso(self, obs: PyTorchObs) -> Tensor:
         """Features, (B, features_dim), of type float32 in any `precision`."""
-        if self._seen_ahead is not None and self._seen_ahead.obs is obs:
-            torch.cuda.current_stream().wait_stream(self._seen_ahead.stream)
-            return self._seen_ahead.features
+        for seen in self._seen_ahead:
+            if seen.obs is obs:
+                if seen.stream is not None:
+                    torch.cuda.current_stream().wait_stream(seen.stream)
+                return seen.features
         torso = self.features_extractor
-        if not self._sees_screens or not isinstance(obs, Tensor):
+        if not self.sees_screens or not isinstance(obs, Tensor):
             return self.extract_features(obs, torso)
         with computing(self.precision, obs.device):
             features: Tensor = torso(scaled_screens(obs, self.precision))
@@ -108,12 +113,26 @@ class QNetwork(SB3QNetwork):
         beside.wait_stream(main)
         with torch.cuda.stream(beside), torch.no_grad():
             features = self.torso(obs)
-        self._seen_ahead = _SeenAhead(obs, features, beside)
+        self._seen_ahead = (_SeenAhead(obs, features, beside),)
         try:
             yield
         finally:
-            self._seen_ahead = None
+            self._seen_ahead = ()
             main.wait_stream(beside)
+
+    @contextlib.contextmanager
+    def looking_at_all(self, batches: Sequence[Tensor]) -> Iterator[None]:
+        """Inside, ``torso`` knows the features of each of `batches`, these very tensors, which are made in one pass.
+
+        For a CPU, which then fetches the weights once for all of them. No gradients flow through them.
+        """
+        with torch.no_grad():
+            features = self.torso(torch.cat(list(batches))).split([len(obs) for obs in batches])
+        self._seen_ahead = tuple(_SeenAhead(*each) for each in zip(batches, features, strict=True))
+        try:
+            yield
+        finally:
+            self._seen_ahead = ()
 
     def values(self, features: Tensor) -> Tensor:
         """The expected returns, (B, A), for the torso's features."""

@@ -138,6 +138,11 @@ class FrameRing(Rows):
         return [self.generator]
 
     @property
+    def draws_by_priority(self) -> bool:
+        """Whether a draw depends on what the update before it has found."""
+        return False
+
+    @property
     def draws_on_device(self) -> bool:
         """Whether ``draw`` and ``learned_from`` are the same work of the device each time: a captured update's part."""
         return False
