@@ -1,5 +1,6 @@
 """Updates operation by operation: next states of several batches in one pass of the target network."""
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -87,5 +88,6 @@ def test_what_was_looked_at_is_forgotten_afterwards() -> None:
     assert isinstance(target, QNetwork)
     next(updates)
     assert len(target._seen_ahead) == 3
+    assert isinstance(updates, Generator)
     updates.close()
-    assert target._seen_ahead == ()
+    assert not target._seen_ahead
