@@ -1,4 +1,4 @@
-"""The project's commands as benchmarks run them: each in a process of its own, on one core."""
+"""The project's commands as some benchmarks run them: in processes of their own, on one thread, without a GPU."""
 
 import os
 import subprocess

@@ -6,7 +6,7 @@ the training. Runs of the same seed begin with the same weights and the same ran
 otherwise they are runs like any other two, so seeds, not pairs, are compared.
 
 A row is one training. The file of results is written after every row; a second call makes only the rows that are
-missing in it. Eight minutes a row, on one core.
+missing in it. Eight minutes a row; `--jobs` of them beside each other, with one thread of PyTorch's each.
 
 Run: python benchmarks/precision_learning.py [--seeds 1 2 3] [--precision fp32 bf16] [--agent-steps 100000] [--jobs 2]
 """
@@ -54,9 +54,9 @@ def row_of(precision: str, seed: int, agent_steps: int) -> dict[str, Any]:
     }
 
 
-def summary(rows: list[dict[str, Any]], precision: str) -> dict[str, Any]:
-    """Over the seeds of one precision."""
-    of_seeds = [row for row in rows if row["precision"] == precision]
+def summary(rows: list[dict[str, Any]], precision: str, agent_steps: int) -> dict[str, Any]:
+    """Over the seeds of one precision, and of trainings of this length."""
+    of_seeds = [row for row in rows if (row["precision"], row["agent_steps"]) == (precision, agent_steps)]
     found: dict[str, Any] = {"precision": precision, "seeds": len(of_seeds)}
     for key in ("training_mean", "mean", "seconds"):
         numbers = [row[key] for row in of_seeds]
@@ -71,11 +71,11 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=whole_number(0), default=[1, 2, 3])
     parser.add_argument("--precision", nargs="+", choices=["fp32", "bf16"], default=["fp32", "bf16"])
     parser.add_argument("--agent-steps", type=whole_number(1), default=100_000)
-    parser.add_argument("--jobs", type=whole_number(1), default=2, help="trainings beside each other, of one core each")
+    parser.add_argument("--jobs", type=whole_number(1), default=2, help="trainings beside each other")
     arguments = parser.parse_args()
     output: Path = arguments.output
     rows: list[dict[str, Any]] = json.loads(output.read_text(encoding="utf-8"))["rows"] if output.exists() else []
-    there = {(row["precision"], row["seed"]) for row in rows if row["agent_steps"] >= arguments.agent_steps}
+    there = {(row["precision"], row["seed"]) for row in rows if row["agent_steps"] == arguments.agent_steps}
     asked = [(name, seed) for seed, name in product(arguments.seeds, arguments.precision)]
     with ThreadPoolExecutor(arguments.jobs) as pool:
         for done in as_completed(
@@ -85,7 +85,7 @@ def main() -> None:
             print(rows[-1], flush=True)
             output.parent.mkdir(parents=True, exist_ok=True)
             output.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
-    found = [summary(rows, name) for name in arguments.precision]
+    found = [summary(rows, name, arguments.agent_steps) for name in arguments.precision]
     publish("precision_learning", {"found": found, "rows": rows}, output)
 
 

@@ -1,8 +1,9 @@
 """Wide dense layers of float32 on a CPU, by oneDNN, the library inside PyTorch that makes its convolutions.
 
-PyTorch leaves them to another library, MKL, which takes longer for batches of 32 on AMD's processors: DQN's update was
-4 to 10 % shorter without it on two cores, 1 to 2 % on one. What is called here is what PyTorch's compiler calls; it has
-no public name, so where it is missing PyTorch's own layer does the same.
+PyTorch leaves them to another library, MKL. Without it DQN's update of 32 transitions was 4 to 10 % shorter on two cores
+of an AMD EPYC with AVX-512, and 1 to 2 % on one core; with fewer than 4 rows MKL is the faster one. Other processors
+were not measured. What is called here is what PyTorch's compiler calls; it has no public name, so where it is missing
+PyTorch's own layer does the same.
 """
 
 import functools
@@ -10,20 +11,26 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-_WEIGHTS = 100_000  # fewer are no gain
+_WEIGHTS, _ROWS = 100_000, 4  # with less there is nothing to gain
 
 
 def takes(vectors: Tensor, weight: Tensor) -> bool:
-    """Whether a layer is made so: a wide one, of (B, in_features) of float32, which nobody is about to round."""
-    if vectors.device.type != "cpu" or vectors.ndim != 2 or weight.numel() < _WEIGHTS:
+    """Whether a layer is made so: a wide one, of (B, in_features) of float32, which nobody is about to round.
+
+    Not while PyTorch writes down what is done, to compile or to export it: others than PyTorch would not know the name.
+    """
+    if vectors.device.type != "cpu" or not _is_there() or not torch.backends.mkldnn.enabled:
         return False
-    return vectors.dtype == weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu") and _is_there()
+    if torch._C._get_tracing_state() is not None or torch.compiler.is_compiling():
+        return False
+    if not vectors.dtype == weight.dtype == torch.float32 or torch.is_autocast_enabled("cpu"):
+        return False
+    return vectors.ndim == 2 and len(vectors) >= _ROWS and weight.numel() >= _WEIGHTS
 
 
 def dense(vectors: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """``nn.functional.linear`` of (B, in_features); cannot be differentiated twice."""
+    """``nn.functional.linear`` of (B, in_features) with weight (out_features, in_features) and bias (out_features,)."""
     result: Tensor = _Dense.apply(vectors, weight, bias)  # type: ignore[no-untyped-call]
     return result
 
@@ -34,17 +41,27 @@ def _is_there() -> bool:
 
 
 class _Dense(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, vectors: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(vectors, weight)
+    def forward(vectors: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return _products(vectors, weight, bias)
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        del output
+        ctx.save_for_backward(*inputs[:2])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor]:
         vectors, weight = ctx.saved_tensors
-        below = _products(gradient, weight.t()) if ctx.needs_input_grad[0] else None
-        return below, _products(gradient.t().contiguous(), vectors.t()), gradient.sum(0)
+        of_vectors, of_weight, _ = ctx.needs_input_grad
+        if torch.is_grad_enabled():  # the gradient is to be differentiated again, which what is called below cannot be
+            below, beside = gradient @ weight, gradient.t() @ vectors
+        else:
+            below = _products(gradient, weight.t()) if of_vectors else None
+            beside = _products(gradient.t().contiguous(), vectors.t()) if of_weight else None
+        return below, beside, gradient.sum(0)
 
 
 def _products(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

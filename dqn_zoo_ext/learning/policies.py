@@ -60,7 +60,7 @@ class QNetwork(SB3QNetwork):
         super().__init__(features_extractor=torso, features_dim=torso.features_dim, **named)
         self.make_torso = make_torso
         scaled = self.normalize_images and is_image_space(self.observation_space)
-        self.sees_screens = isinstance(torso, ScreenTorso) and scaled
+        self.has_screen_torso = isinstance(torso, ScreenTorso) and scaled
         """Whether observations are screens, and the torso one of ours for them."""
         self.parts: dict[str, Any] = {
             "head": head,
@@ -97,7 +97,7 @@ class QNetwork(SB3QNetwork):
                     torch.cuda.current_stream().wait_stream(seen.stream)
                 return seen.features
         torso = self.features_extractor
-        if not self.sees_screens or not isinstance(obs, Tensor):
+        if not self.has_screen_torso or not isinstance(obs, Tensor):
             return self.extract_features(obs, torso)
         with computing(self.precision, obs.device):
             features: Tensor = torso(scaled_screens(obs, self.precision))
@@ -124,7 +124,7 @@ class QNetwork(SB3QNetwork):
     def looking_at_all(self, batches: Sequence[Tensor]) -> Iterator[None]:
         """Inside, ``torso`` knows the features of each of `batches`, these very tensors, which are made in one pass.
 
-        For a CPU, which then fetches the weights once for all of them. No gradients flow through them.
+        batches: each (B, C, H, W). For a CPU. No gradients flow through the features.
         """
         with torch.no_grad():
             features = self.torso(torch.cat(list(batches))).split([len(obs) for obs in batches])

@@ -114,6 +114,7 @@ def test_random_agents_measures_what_is_missing(
 def test_precision_learning(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    """Of random play alone: learning begins later than the training ends."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     monkeypatch.setattr("precision_learning.GAMES", 1)
     words = ["--agent-steps", "8000", "--precision", "bf16", "--seeds", "1"]
@@ -124,6 +125,17 @@ def test_precision_learning(
     assert found["training_mean"] == row["training_mean"] > 0
     again = result_of("precision_learning", words, monkeypatch, capsys, tmp_path)
     assert again["rows"] == result["rows"]  # nothing was trained
+
+
+def test_precision_learning_compares_trainings_of_one_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    rows = [
+        {"precision": precision, "agent_steps": steps, "training_mean": mean, "mean": 2 * mean, "seconds": 7}
+        for precision, steps, mean in [("fp32", 100, 1.0), ("bf16", 100, 2.0), ("bf16", 100, 5.0), ("bf16", 8, 90.0)]
+    ]
+    found = importlib.import_module("precision_learning").summary(rows, "bf16", 100)
+    assert (found["seeds"], found["training_mean"], found["mean"]) == (2, 3.5, 7.0)
+    assert found["mean_least_and_most"] == [4.0, 10.0]
 
 
 def test_playground(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

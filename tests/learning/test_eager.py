@@ -12,6 +12,7 @@ from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
 from dqn_zoo_ext.learning import eager
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.policies import QNetwork
+from dqn_zoo_ext.learning.replay import FrameRing
 
 
 def filled(algorithm: type[DeepQ] = DQN, **arguments: Any) -> DeepQ:
@@ -47,20 +48,43 @@ def passes_of(network: nn.Module) -> list[int]:
     ],
 )
 def test_next_states_are_looked_at_together_while_the_target_stands_still(
-    arguments: dict[str, Any], expected: list[int]
+    arguments: dict[str, Any], expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(eager, "ROWS_AT_ONCE", 18)  # four batches, and not a part of the fifth
     model = filled(**arguments)
     seen = passes_of(model.q_net_target)
     model.train(7, 4)
     assert seen == expected
 
 
+class Curious(FrameRing):
+    """A ring of somebody's own that takes note of what was found."""
+
+    def learned_from(self, cells: Tensor, priority: Tensor) -> None:
+        super().learned_from(cells, priority)
+
+
+def test_a_ring_that_takes_note_of_what_was_found_is_drawn_from_one_by_one() -> None:
+    model = filled(replay_buffer_class=Curious)
+    seen = passes_of(model.q_net_target)
+    model.train(3, 4)
+    assert seen == [4, 4, 4]
+
+
+def test_large_batches_are_looked_at_one_by_one() -> None:
+    model = filled()
+    seen = passes_of(model.q_net_target)
+    model.train(4, 64)
+    model.train(2, 100)
+    assert seen == [128, 128, 100, 100]
+
+
 def test_groups_end_where_the_target_changes_whatever_was_before() -> None:
     model = filled(target_update_unit="updates", target_update_interval=5)
-    model.train(3, 4)
+    model.train(3, 32)
     seen = passes_of(model.q_net_target)
-    model.train(7, 4)
-    assert seen == [2 * 4, 4 * 4, 1 * 4]
+    model.train(7, 32)
+    assert seen == [2 * 32, 4 * 32, 1 * 32]
 
 
 @pytest.mark.parametrize("algorithm", [DQN, DoubleDQN, QRDQN, IQN, MunchausenDQN])
@@ -69,7 +93,7 @@ def test_together_they_are_what_they_are_one_by_one(
     algorithm: type[DeepQ], unit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def learned(at_once: int) -> list[Tensor]:
-        monkeypatch.setattr(eager, "AT_ONCE", at_once)
+        monkeypatch.setattr(eager, "ROWS_AT_ONCE", at_once)
         model = filled(algorithm, target_update_unit=unit, target_update_interval=3)
         before = [weight.clone() for weight in model.q_net.parameters()]
         torch.manual_seed(5)  # for fractions
@@ -77,7 +101,7 @@ def test_together_they_are_what_they_are_one_by_one(
         assert all(not torch.equal(*each) for each in zip(before, model.q_net.parameters(), strict=True))
         return list(model.q_net.parameters())
 
-    for one, other in zip(learned(1), learned(4), strict=True):
+    for one, other in zip(learned(4), learned(16), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 

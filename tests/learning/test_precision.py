@@ -43,7 +43,7 @@ def test_screens_are_scaled_as_in_stable_baselines3_and_lie_channels_last() -> N
 @pytest.mark.parametrize("torso", TORSOS)
 def test_features_and_gradients_are_those_of_the_plain_way(torso: str) -> None:
     fast, plain = network(torso), network(torso)
-    plain.sees_screens = False  # through Stable-Baselines3's extract_features
+    plain.has_screen_torso = False  # through Stable-Baselines3's extract_features
     gradients = []
     for each in (fast, plain):
         each(screens()).square().sum().backward()

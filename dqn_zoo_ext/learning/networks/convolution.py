@@ -1,4 +1,7 @@
-"""Convolutions and dense layers: PyTorch's, and on NVIDIA's GPUs kernels of ours that keep all of the GPU busy."""
+"""Convolutions and dense layers: PyTorch's, but on NVIDIA's GPUs kernels of ours, which keep all of the GPU busy.
+
+Wide dense layers on CPUs are oneDNN's.
+"""
 
 from typing import Any
 
@@ -62,7 +65,7 @@ class Layers(nn.Sequential):
 def dense(vectors: Tensor, weight: Tensor, bias: Tensor, relu: bool = False) -> Tensor:
     """``nn.functional.linear``, and a ReLU if `relu`."""
     if not _can_be_by_kernels(vectors) or vectors.ndim != 2 or vectors.shape[1] < _LONG_SUMS:
-        by_onednn = onednn.takes(vectors, weight)
+        by_onednn = bias is not None and onednn.takes(vectors, weight)
         made = onednn.dense(vectors, weight, bias) if by_onednn else nn.functional.linear(vectors, weight, bias)
         return made.relu() if relu else made
     of_a_pixel = (vectors[:, :, None, None], weight[:, :, None, None])

@@ -76,6 +76,8 @@ class ScreenTorso(BaseFeaturesExtractor):
 
     Without it the flattened feature maps are the features, for a head with hidden layers of its own (dueling streams,
     noisy layers). Observations: (B, C, H, W). maps: (channels, height, width) of what `layers` give.
+
+    `layers` are to see each screen by itself, and to draw nothing: several batches may be looked at in one pass.
     """
 
     activation: ClassVar[type[nn.Module]] = nn.ReLU

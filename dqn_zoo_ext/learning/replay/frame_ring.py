@@ -139,8 +139,8 @@ class FrameRing(Rows):
 
     @property
     def draws_by_priority(self) -> bool:
-        """Whether a draw depends on what the update before it has found."""
-        return False
+        """Whether a draw may depend on what the update before it has found: on what ``learned_from`` was told."""
+        return type(self).learned_from is not FrameRing.learned_from
 
     @property
     def draws_on_device(self) -> bool:

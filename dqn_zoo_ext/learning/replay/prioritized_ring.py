@@ -147,10 +147,6 @@ class PrioritizedRing(FrameRing):
         self.law.after_update(self._cells_written(self.rows_added))
 
     @property
-    def draws_by_priority(self) -> bool:  # noqa: D102
-        return True
-
-    @property
     def draws_on_device(self) -> bool:  # noqa: D102
         return self.home == self.storage and self.law.same_work_each_time
 
