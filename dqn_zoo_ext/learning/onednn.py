@@ -1,7 +1,7 @@
 """Wide dense layers of float32 on a CPU, by oneDNN, the library inside PyTorch that makes its convolutions.
 
-PyTorch leaves them to another library, MKL. Without it DQN's update of 32 transitions was 4 to 10 % shorter on two cores
-of an AMD EPYC with AVX-512, and 1 to 2 % on one core; with fewer than 4 rows MKL is the faster one. Other processors
+PyTorch leaves them to another library, MKL. Without it DQN's update of 32 transitions was 4 to 10 % shorter on two
+cores of an AMD EPYC with AVX-512, and 1 to 2 % on one; with fewer than 4 rows MKL is the faster one. Other processors
 were not measured. What is called here is what PyTorch's compiler calls; it has no public name, so where it is missing
 PyTorch's own layer does the same.
 """
