@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dqn_zoo_ext.learning.batch import Batch
-from dqn_zoo_ext.learning.learner import Learner
 from dqn_zoo_ext.learning.losses import Loss, huber
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
 from dqn_zoo_ext.learning.policies import CnnPolicy
 from dqn_zoo_ext.learning.targets import q_learning
+from dqn_zoo_ext.learning.updates.learner import Learner
 
 BATCH_SIZE, ACTIONS = 32, 6
 CASES = {

@@ -7,8 +7,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from dqn_zoo_ext.callbacks.pace import Pace
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.learning.finite import names_not_finite
 from dqn_zoo_ext.learning.model import Model
+from dqn_zoo_ext.learning.updates.finite import names_not_finite
 from dqn_zoo_ext.registry import register_callback
 from dqn_zoo_ext.state import State
 
@@ -18,8 +18,8 @@ class NanGuard(BaseCallback):
     """Looks every `every` agent steps whether all weights are finite, and ends the training by a UserError if not.
 
     For algorithms of Stable-Baselines3, which go on with NaN until the end. Our own watch each update and need no
-    callback (learning/finite.py). In YAML: ``callback: [{nan_guard: {every: 1000}}]``. NotFinite instead of UserError,
-    with the evidence, if it is an algorithm of ours after all.
+    callback (learning/updates/finite.py). In YAML: ``callback: [{nan_guard: {every: 1000}}]``. NotFinite instead of
+    UserError, with the evidence, if it is an algorithm of ours after all.
     """
 
     def __init__(self, every: Annotated[int, Field(ge=1)] = 1_000) -> None:

@@ -18,11 +18,11 @@ from stable_baselines3.common.utils import LinearSchedule
 
 from dqn_zoo_ext.config.schema import Hyperparameters
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.learning.finite import names_not_finite
 from dqn_zoo_ext.learning.model import Model
 from dqn_zoo_ext.learning.networks.activations import Activation, activation_class
 from dqn_zoo_ext.learning.optim import Adam
 from dqn_zoo_ext.learning.schedules import AsProgress, Constant, Linear, Schedule
+from dqn_zoo_ext.learning.updates.finite import names_not_finite
 
 _ONLY = {
     "exploration_begins": "start",

@@ -11,10 +11,10 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
-from dqn_zoo_ext.envs.action_log import RESEED_AFTER, nth_seed
-from dqn_zoo_ext.envs.colour_twin import ColourTwin, twin_for
-from dqn_zoo_ext.envs.consoles import Consoles
+from dqn_zoo_ext.envs.emulators.colour_twin import ColourTwin, twin_for
+from dqn_zoo_ext.envs.emulators.consoles import Consoles
 from dqn_zoo_ext.envs.game_log import GameLog
+from dqn_zoo_ext.envs.replaying.action_log import RESEED_AFTER, nth_seed
 from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.envs.screens.stacking import Stacking, YoungStacks
 from dqn_zoo_ext.errors import UserError

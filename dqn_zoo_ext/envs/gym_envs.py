@@ -12,7 +12,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from dqn_zoo_ext.envs.game_log import GameLog, GameMonitor
-from dqn_zoo_ext.envs.replayable_env import ReplayableEnv
+from dqn_zoo_ext.envs.replaying.replayable_env import ReplayableEnv
 from dqn_zoo_ext.envs.request import EnvRequest
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.process import modules_of_ours

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.spaces import Discrete
 from stable_baselines3.common.vec_env import VecEnv
 
-from dqn_zoo_ext.envs.vec_state import restore, state_of
+from dqn_zoo_ext.envs.replaying.vec_state import restore, state_of
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.learning.saved.random_state import generator_state, set_generator_state
 from dqn_zoo_ext.state import State

@@ -5,7 +5,7 @@ import numpy.typing as npt
 from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
-from dqn_zoo_ext.envs.colour_twin import EVERY_FRAME
+from dqn_zoo_ext.envs.emulators.colour_twin import EVERY_FRAME
 from dqn_zoo_ext.errors import UserError
 
 Picture = npt.NDArray[np.uint8]

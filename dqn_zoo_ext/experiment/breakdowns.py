@@ -9,7 +9,7 @@ import torch
 from dqn_zoo_ext.callbacks import ExactCheckpoint
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.live_run import LiveRun
-from dqn_zoo_ext.learning.finite import NotFinite
+from dqn_zoo_ext.learning.updates.finite import NotFinite
 from dqn_zoo_ext.storage.agent_file import write_agent
 from dqn_zoo_ext.storage.exact.state_file import write_state
 

@@ -4,7 +4,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.callbacks import FilmSet
 from dqn_zoo_ext.config.load import Configuration
-from dqn_zoo_ext.envs.colour_twin import EVERY_FRAME
+from dqn_zoo_ext.envs.emulators.colour_twin import EVERY_FRAME
 from dqn_zoo_ext.envs.ids import ATARI
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.build import build_venv, frames_per_agent_step

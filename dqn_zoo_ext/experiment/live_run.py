@@ -13,7 +13,7 @@ from stable_baselines3.common.utils import get_device
 from dqn_zoo_ext.callbacks import ProtocolEvaluation
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.config.yaml_source import to_yaml
-from dqn_zoo_ext.envs import vec_state
+from dqn_zoo_ext.envs.replaying import vec_state
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.learning.deep_q import DeepQ

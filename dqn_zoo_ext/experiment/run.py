@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.callbacks import ExactCheckpoint, Progress, ProtocolEvaluation, Rungs, Stopped
 from dqn_zoo_ext.config.load import Configuration
-from dqn_zoo_ext.envs.vec_state import agent_steps_to_replay
+from dqn_zoo_ext.envs.replaying.vec_state import agent_steps_to_replay
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.assemble import assemble
 from dqn_zoo_ext.experiment.breakdowns import plain_breakdowns, plain_memory_errors

@@ -28,17 +28,7 @@ from torch import Tensor, nn
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.keywords import signature_of
 from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
-from dqn_zoo_ext.learning.captured import (
-    Capture,
-    CapturedUpdates,
-    CudaGraph,
-    can_be_captured,
-    keep_on_device,
-    set_rate,
-)
-from dqn_zoo_ext.learning.eager import eager_updates
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
-from dqn_zoo_ext.learning.learner import Learner, copy_weights
 from dqn_zoo_ext.learning.loop import TrainingLoop
 from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.model import Model
@@ -54,6 +44,16 @@ from dqn_zoo_ext.learning.precision import Precision
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.replay.told_by_env import with_stacking
 from dqn_zoo_ext.learning.schedules import AsProgress, Delayed, Linear, Schedule, as_schedule
+from dqn_zoo_ext.learning.updates.captured import (
+    Capture,
+    CapturedUpdates,
+    CudaGraph,
+    can_be_captured,
+    keep_on_device,
+    set_rate,
+)
+from dqn_zoo_ext.learning.updates.eager import eager_updates
+from dqn_zoo_ext.learning.updates.learner import Learner, copy_weights
 
 _EXPLORATION = {"exploration_fraction", "exploration_initial_eps", "exploration_final_eps"}
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from dqn_zoo_ext.algorithms import BTR, DoubleDQN, ImpalaDQN
 from dqn_zoo_ext.callbacks import HealthWarnings
 from dqn_zoo_ext.learning.deep_q import DeepQ
-from dqn_zoo_ext.learning.finite import NotFinite, loss_of_evidence
-from dqn_zoo_ext.learning.learner import Learner
+from dqn_zoo_ext.learning.updates.finite import NotFinite, loss_of_evidence
+from dqn_zoo_ext.learning.updates.learner import Learner
 
 SPECTRAL = {"torso": "impala", "torso_kwargs": {"normalization": "spectral"}}
 

@@ -9,7 +9,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from dqn_zoo_ext import algorithms
 from dqn_zoo_ext.callbacks import NanGuard
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.learning.finite import NotFinite
+from dqn_zoo_ext.learning.updates.finite import NotFinite
 
 
 class Poison(BaseCallback):

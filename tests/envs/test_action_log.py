@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqn_zoo_ext.envs.action_log import ActionLog, nth_seed
+from dqn_zoo_ext.envs.replaying.action_log import ActionLog, nth_seed
 
 Happening = tuple[str, Any]
 happenings = st.lists(

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pytest
 from going_on import Fingerprint, equal_states, fingerprint, go_on, leaves
 
-from dqn_zoo_ext.envs.action_log import nth_seed
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
-from dqn_zoo_ext.envs.emulators import make_emulators
+from dqn_zoo_ext.envs.emulators.build import make_emulators
+from dqn_zoo_ext.envs.replaying.action_log import nth_seed
 from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.errors import UserError
 

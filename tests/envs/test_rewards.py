@@ -14,11 +14,11 @@ from dqn_zoo_ext import registry
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.envs.make import make_vec_env
+from dqn_zoo_ext.envs.replaying.vec_state import can_resume, restore, state_of
 from dqn_zoo_ext.envs.request import EnvRequest
 from dqn_zoo_ext.envs.rewarded_vec_env import RewardedVecEnv
 from dqn_zoo_ext.envs.rewards import StepName, applied, steps_of
 from dqn_zoo_ext.envs.rules import EvaluationRules
-from dqn_zoo_ext.envs.vec_state import can_resume, restore, state_of
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.learning.loop import works_in_background
 

@@ -17,11 +17,11 @@ from going_on import equal_states, fingerprint, go_on, leaves
 from gymnasium.envs.registration import EnvSpec
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecFrameStack, VecMonitor, VecNormalize
 
-from dqn_zoo_ext.envs.action_log import nth_seed
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.envs.make import make_vec_env
-from dqn_zoo_ext.envs.replayable_env import ReplayableEnv
-from dqn_zoo_ext.envs.vec_state import agent_steps_to_replay, can_resume, restore, state_of
+from dqn_zoo_ext.envs.replaying.action_log import nth_seed
+from dqn_zoo_ext.envs.replaying.replayable_env import ReplayableEnv
+from dqn_zoo_ext.envs.replaying.vec_state import agent_steps_to_replay, can_resume, restore, state_of
 
 SB3_BREAKOUT: dict[str, Any] = {
     "preprocessing": "sb3_atari", "frame_stack": 4, "env_kwargs": {"repeat_action_probability": 0.25},

@@ -12,8 +12,8 @@ import torch
 from kill_runs import ENV, Killed, kill_until_done, times_seeded, uninterrupted
 from short_runs import differences
 
-from dqn_zoo_ext.envs.action_log import RESEED_AFTER
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
+from dqn_zoo_ext.envs.replaying.action_log import RESEED_AFTER
 
 SHORT = ("--eval-episodes", "1")  # of the time for two, most goes into playing their games to the end
 

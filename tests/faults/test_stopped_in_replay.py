@@ -8,7 +8,7 @@ import at_step  # noqa: F401  # registers the callback
 import pytest
 from short_runs import CART_POLE, SPACE_INVADERS, differences, the_run
 
-from dqn_zoo_ext.envs.action_log import ActionLog, Moment
+from dqn_zoo_ext.envs.replaying.action_log import ActionLog, Moment
 from dqn_zoo_ext.train import main as train
 
 AT = 200  # agent steps, at which the run was stopped the first time

@@ -13,13 +13,13 @@ from stable_baselines3.common.logger import Logger
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN, DoubleDQN, ImpalaDQN, PrioritizedDQN, Rainbow
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
-from dqn_zoo_ext.learning.captured import CudaGraph, keep_on_device
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.parts import parts_of
-from dqn_zoo_ext.learning.reading import Reading
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.replay.staging import Staging
 from dqn_zoo_ext.learning.saved import deep_q_state
+from dqn_zoo_ext.learning.updates.captured import CudaGraph, keep_on_device
+from dqn_zoo_ext.learning.updates.reading import Reading
 from dqn_zoo_ext.storage.exact.state_file import copied, read_state, write_state
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that PyTorch can use")

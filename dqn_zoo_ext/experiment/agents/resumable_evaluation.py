@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from stable_baselines3.common.utils import get_device
 
-from dqn_zoo_ext.envs.vec_state import can_resume
+from dqn_zoo_ext.envs.replaying.vec_state import can_resume
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, EvaluationUnderWay
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.agents.agent import Agent

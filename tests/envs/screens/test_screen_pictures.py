@@ -9,9 +9,9 @@ from slow_console import SlowConsole
 from slow_pictures import slow_picture
 
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
-from dqn_zoo_ext.envs.emulators import make_emulators
+from dqn_zoo_ext.envs.emulators.build import make_emulators
+from dqn_zoo_ext.envs.emulators.pictured_emulators import PicturedEmulators
 from dqn_zoo_ext.envs.rules import AtariRules
-from dqn_zoo_ext.envs.screens.pictured_emulators import PicturedEmulators
 from dqn_zoo_ext.envs.screens.pictures import pictures_of
 
 PLAIN: dict[str, Any] = {"noop_max": 0, "fire_on_reset": False}

@@ -19,8 +19,8 @@ from dqn_zoo_ext.experiment.build import build_model, build_venv
 from dqn_zoo_ext.experiment.doctor.forecast import epsilon_of, forecast
 from dqn_zoo_ext.experiment.doctor.sizes import Spaces, replay_bytes, spaces_of
 from dqn_zoo_ext.experiment.options import RunOptions
-from dqn_zoo_ext.learning.learner import copy_weights
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.updates.learner import copy_weights
 from dqn_zoo_ext.storage.results import read_results
 from dqn_zoo_ext.train import main as train
 

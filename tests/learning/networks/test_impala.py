@@ -11,8 +11,8 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.learning.learner import copy_weights
 from dqn_zoo_ext.learning.networks.impala import Impala, Residual
+from dqn_zoo_ext.learning.updates.learner import copy_weights
 
 
 def screen(height: int = 84, width: int = 84, channels: int = 4) -> spaces.Box:

@@ -18,9 +18,9 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.algorithms import BTR, DQN, DoubleDQN
 from dqn_zoo_ext.callbacks import StopAtScore
-from dqn_zoo_ext.envs import vec_state
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.envs.make import make_vec_env
+from dqn_zoo_ext.envs.replaying import vec_state
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
 from dqn_zoo_ext.learning.saved import deep_q_state

@@ -15,8 +15,8 @@ from stable_baselines3.common.vec_env import (
     VecTransposeImage,
 )
 
-from dqn_zoo_ext.envs.action_log import ActionLog
-from dqn_zoo_ext.envs.replayable_env import ReplayableEnv
+from dqn_zoo_ext.envs.replaying.action_log import ActionLog
+from dqn_zoo_ext.envs.replaying.replayable_env import ReplayableEnv
 from dqn_zoo_ext.envs.rewarded_vec_env import RewardedVecEnv
 from dqn_zoo_ext.state import Resumable, State
 

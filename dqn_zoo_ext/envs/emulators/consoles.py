@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Discrete
 
-from dqn_zoo_ext.envs.action_log import ActionLog, Mask, Seeds
-from dqn_zoo_ext.envs.colour_twin import ColourTwin
-from dqn_zoo_ext.envs.emulators import make_emulators
+from dqn_zoo_ext.envs.emulators.build import make_emulators
+from dqn_zoo_ext.envs.emulators.colour_twin import ColourTwin
+from dqn_zoo_ext.envs.replaying.action_log import ActionLog, Mask, Seeds
 from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.state import State
 

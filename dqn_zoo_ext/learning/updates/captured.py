@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from dqn_zoo_ext.learning.learner import Improvement, Learner
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
 from dqn_zoo_ext.learning.policies import QNetwork
 from dqn_zoo_ext.learning.replay import Draw, FrameRing
+from dqn_zoo_ext.learning.updates.learner import Improvement, Learner
 
 _UPDATES_BEFORE = 3
 """Made as ever, beside the main stream: kernels are chosen and the optimizer's state is made in the first ones."""

@@ -6,9 +6,9 @@ from itertools import islice
 
 from torch import Tensor, nn
 
-from dqn_zoo_ext.learning.learner import Learner
 from dqn_zoo_ext.learning.policies import QNetwork
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.updates.learner import Learner
 
 ROWS_AT_ONCE = 128
 """Next states at most that the target network looks at in one pass, if a batch is not larger: they take memory."""

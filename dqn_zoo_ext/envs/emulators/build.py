@@ -2,12 +2,12 @@
 
 from ale_py.vector_env import AtariVectorEnv
 
+from dqn_zoo_ext.envs.emulators.patient_emulators import PatientEmulators
+from dqn_zoo_ext.envs.emulators.pictured_emulators import PicturedEmulators
+from dqn_zoo_ext.envs.emulators.vector_emulators import VectorEmulators
 from dqn_zoo_ext.envs.ids import single_player_games
-from dqn_zoo_ext.envs.patient_emulators import PatientEmulators
 from dqn_zoo_ext.envs.rules import AtariRules
-from dqn_zoo_ext.envs.screens.pictured_emulators import PicturedEmulators
 from dqn_zoo_ext.envs.screens.rules import SCREEN_HEIGHT, SCREEN_WIDTH
-from dqn_zoo_ext.envs.vector_emulators import VectorEmulators
 from dqn_zoo_ext.errors import UserError, nearest
 
 

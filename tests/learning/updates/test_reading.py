@@ -6,11 +6,11 @@ import pytest
 import torch
 from test_learner import TWO, batch, learner, net
 
-from dqn_zoo_ext.learning import learner as learner_module
-from dqn_zoo_ext.learning.finite import NotFinite
-from dqn_zoo_ext.learning.learner import Improvement
 from dqn_zoo_ext.learning.losses import Loss
-from dqn_zoo_ext.learning.reading import Reading
+from dqn_zoo_ext.learning.updates import learner as learner_module
+from dqn_zoo_ext.learning.updates.finite import NotFinite
+from dqn_zoo_ext.learning.updates.learner import Improvement
+from dqn_zoo_ext.learning.updates.reading import Reading
 
 
 class Later(Reading):

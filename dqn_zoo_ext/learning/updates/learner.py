@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from dqn_zoo_ext.learning.batch import Batch
-from dqn_zoo_ext.learning.finite import LossOfBatch, NotFinite, What, names_not_finite, not_finite
 from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.networks.stochastic import drawing
-from dqn_zoo_ext.learning.reading import Reading
+from dqn_zoo_ext.learning.updates.finite import LossOfBatch, NotFinite, What, names_not_finite, not_finite
+from dqn_zoo_ext.learning.updates.reading import Reading
 from dqn_zoo_ext.state import State
 
 _UPDATES_PER_READING = 32  # their batches may be held meanwhile: 58 MB of Atari's at 32 samples

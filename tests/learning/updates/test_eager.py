@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from dqn_zoo_ext.algorithms import DQN, IQN, QRDQN, DoubleDQN, MunchausenDQN
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
-from dqn_zoo_ext.learning import eager
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.policies import QNetwork
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.updates import eager
 
 
 def filled(algorithm: type[DeepQ] = DQN, **arguments: Any) -> DeepQ:

@@ -13,14 +13,14 @@ from stable_baselines3.common.env_util import make_vec_env
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN, ImpalaDQN, PrioritizedDQN
 from dqn_zoo_ext.learning.batch import Batch
-from dqn_zoo_ext.learning.captured import Capture, CapturedUpdates, Work, can_be_captured, keep_on_device
 from dqn_zoo_ext.learning.deep_q import DeepQ
-from dqn_zoo_ext.learning.finite import NotFinite
-from dqn_zoo_ext.learning.learner import Improvement, Learner
 from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.parts import parts_of, settings_among
 from dqn_zoo_ext.learning.policies import CnnPolicy
 from dqn_zoo_ext.learning.replay import Draw, FrameRing
+from dqn_zoo_ext.learning.updates.captured import Capture, CapturedUpdates, Work, can_be_captured, keep_on_device
+from dqn_zoo_ext.learning.updates.finite import NotFinite
+from dqn_zoo_ext.learning.updates.learner import Improvement, Learner
 
 LADDER = [each for each in map(registry.algorithms.get, registry.algorithms.names()) if issubclass(each, DeepQ)]
 FOR_VECTORS = [each for each in LADDER if each is not ImpalaDQN]

@@ -17,10 +17,10 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.deep_q import DeepQ
-from dqn_zoo_ext.learning.finite import NotFinite, loss_of_evidence, names_not_finite
-from dqn_zoo_ext.learning.learner import Learner
 from dqn_zoo_ext.learning.losses import Loss, huber
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
+from dqn_zoo_ext.learning.updates.finite import NotFinite, loss_of_evidence, names_not_finite
+from dqn_zoo_ext.learning.updates.learner import Learner
 
 AT_ONCE, LATER = 1, 8
 READINGS = pytest.mark.parametrize("updates_per_reading", [AT_ONCE, LATER])

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from dqn_zoo_ext.learning.batch import Batch
-from dqn_zoo_ext.learning.learner import Learner, copy_weights
 from dqn_zoo_ext.learning.losses import Loss
+from dqn_zoo_ext.learning.updates.learner import Learner, copy_weights
 
 
 def net(*weights: float) -> nn.Linear:

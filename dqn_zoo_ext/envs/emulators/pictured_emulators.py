@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box
 
+from dqn_zoo_ext.envs.emulators.vector_emulators import VectorEmulators
 from dqn_zoo_ext.envs.screens.pictures import Pictures, pictures_of
 from dqn_zoo_ext.envs.screens.rules import ScreenRules
 from dqn_zoo_ext.envs.screens.stacking import Stacking, Stacks
-from dqn_zoo_ext.envs.vector_emulators import VectorEmulators
 
 
 class PicturedEmulators:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dqn_zoo_ext.envs.emulators import make_emulators
+from dqn_zoo_ext.envs.emulators.build import make_emulators
 from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.errors import UserError
 

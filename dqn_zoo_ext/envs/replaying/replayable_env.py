@@ -9,8 +9,8 @@ import numpy as np
 from gymnasium.core import ObsType
 from gymnasium.spaces import Discrete
 
-from dqn_zoo_ext.envs.action_log import RESEED_AFTER, ActionLog
 from dqn_zoo_ext.envs.game_log import GameLog, GameMonitor
+from dqn_zoo_ext.envs.replaying.action_log import RESEED_AFTER, ActionLog
 from dqn_zoo_ext.state import State
 
 ONE = np.ones(1, dtype=np.bool_)
