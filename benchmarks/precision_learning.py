@@ -45,7 +45,6 @@ def row_of(precision: str, seed: int, agent_steps: int) -> dict[str, Any]:
         "precision": precision,
         "seed": seed,
         "agent_steps": told["agent_steps"],
-        "seconds": round(told["seconds"]),
         "training_mean": round(statistics.mean(of_games), 1),
         "mean": round(score["mean"], 1),
         "std": round(score["std"], 1),
@@ -58,7 +57,7 @@ def summary(rows: list[dict[str, Any]], precision: str, agent_steps: int) -> dic
     """Over the seeds of one precision, and of trainings of this length."""
     of_seeds = [row for row in rows if (row["precision"], row["agent_steps"]) == (precision, agent_steps)]
     found: dict[str, Any] = {"precision": precision, "seeds": len(of_seeds)}
-    for key in ("training_mean", "mean", "seconds"):
+    for key in ("training_mean", "mean"):
         numbers = [row[key] for row in of_seeds]
         found[key] = round(statistics.mean(numbers), 1)
         found[f"{key}_least_and_most"] = [min(numbers), max(numbers)]

@@ -130,7 +130,7 @@ def test_precision_learning(
 def test_precision_learning_compares_trainings_of_one_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
     rows = [
-        {"precision": precision, "agent_steps": steps, "training_mean": mean, "mean": 2 * mean, "seconds": 7}
+        {"precision": precision, "agent_steps": steps, "training_mean": mean, "mean": 2 * mean}
         for precision, steps, mean in [("fp32", 100, 1.0), ("bf16", 100, 2.0), ("bf16", 100, 5.0), ("bf16", 8, 90.0)]
     ]
     found = importlib.import_module("precision_learning").summary(rows, "bf16", 100)
