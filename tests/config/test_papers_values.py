@@ -28,6 +28,15 @@ TO_0_01 = {"schedule": "linear", "start": 1.0, "end": 0.01}
 MUNCHAUSEN = {"temperature": 0.03, "bonus_scale": 0.9, "bonus_floor": -1.0}
 OF_DQN = {"gamma": 0.99, "batch_size": 32, "train_freq": 4, "gradient_steps": 1, "n_steps": 1, "max_grad_norm": None}
 ON_FLAT_MAPS = {"torso": "nature", "torso_kwargs": {"features_dim": None}, "net_arch": [512]}
+ATOMS = {"distribution": "categorical", "distribution_kwargs": {"n_atoms": 51, "v_min": -10.0, "v_max": 10.0}}
+OF_RAINBOW: dict[str, Any] = {  # which the data-efficient one changes nothing of
+    "replay_buffer_class": "prioritized_ring",
+    "replay_buffer_kwargs": {"alpha": 0.5, "beta": BETA, "uniform_share": 0.001},
+    "optimizer": "adam",
+    "optimizer_kwargs": {"eps": 1.5e-4},
+    "max_grad_norm": 10.0,
+    "exploration": 0.0,
+}
 PAPERS: dict[str, dict[str, Any]] = {
     "dueling_dqn": {
         "policy_kwargs": {**ON_FLAT_MAPS, "head": "dueling"},
@@ -51,8 +60,7 @@ PAPERS: dict[str, dict[str, Any]] = {
         "policy_kwargs": {
             "torso": "nature",
             "head": "linear",
-            "distribution": "categorical",
-            "distribution_kwargs": {"n_atoms": 51, "v_min": -10.0, "v_max": 10.0},
+            **ATOMS,
         },
         "loss": "cross_entropy",
         "optimizer": "adam",
@@ -135,16 +143,10 @@ PAPERS: dict[str, dict[str, Any]] = {
             "head": "dueling",
             "layer": "noisy",
             "layer_kwargs": {"sigma": 0.5},
-            "distribution": "categorical",
-            "distribution_kwargs": {"n_atoms": 51, "v_min": -10.0, "v_max": 10.0},
+            **ATOMS,
         },
-        "replay_buffer_class": "prioritized_ring",
-        "replay_buffer_kwargs": {"alpha": 0.5, "beta": BETA, "uniform_share": 0.001},
-        "optimizer": "adam",
-        "optimizer_kwargs": {"eps": 1.5e-4},
+        **OF_RAINBOW,
         "learning_rate": 6.25e-5,
-        "max_grad_norm": 10.0,
-        "exploration": 0.0,
         "buffer_size": 1_000_000,
         "learning_starts": 80_000 // 4,
         "target_update_interval": 32_000 // 4,
@@ -165,16 +167,10 @@ PAPERS: dict[str, dict[str, Any]] = {
             "head": "dueling",
             "layer": "noisy",
             "layer_kwargs": {"sigma": 0.1},
-            "distribution": "categorical",
-            "distribution_kwargs": {"n_atoms": 51, "v_min": -10.0, "v_max": 10.0},
+            **ATOMS,
         },
-        "replay_buffer_class": "prioritized_ring",
-        "replay_buffer_kwargs": {"alpha": 0.5, "beta": BETA, "uniform_share": 0.001},
-        "optimizer": "adam",
-        "optimizer_kwargs": {"eps": 1.5e-4},
+        **OF_RAINBOW,
         "learning_rate": 1e-4,
-        "max_grad_norm": 10.0,
-        "exploration": 0.0,
         "buffer_size": 100_000,
         "learning_starts": 1_600,
         "target_update_interval": 2_000,

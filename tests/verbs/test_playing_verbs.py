@@ -1,6 +1,7 @@
 """`evaluate`, `enjoy` and `record_video` on what `train` left."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,13 @@ def test_few_games_are_said_to_say_little(logs: Path, capsys: pytest.CaptureFixt
     assert "say little" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("verb", ["enjoy", "record_video"])
-def test_a_failure_leaves_no_environment_open(verb: str, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("verb", "words", "expected"),
+    [(enjoy, [], 1), (record_video, [], 1), (record_video, ["--beside-random"], 2)],
+)
+def test_a_failure_leaves_no_environment_open(
+    verb: Callable[[list[str]], int], words: list[str], expected: int, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened: list[VecEnv] = []
     closed: list[VecEnv] = []
     open_one = Agent.venv
@@ -94,8 +100,8 @@ def test_a_failure_leaves_no_environment_open(verb: str, logs: Path, monkeypatch
     monkeypatch.setattr("dqn_zoo_ext.enjoy.Window", failing)
     monkeypatch.setattr("dqn_zoo_ext.record_video.write_mp4", failing)
     with pytest.raises(UserError, match="no room"):
-        {"enjoy": enjoy, "record_video": record_video}[verb]([*CART_POLE, "-f", str(logs)])
-    assert len(opened) == len(closed) == 1
+        verb([*CART_POLE, "-f", str(logs), *words])
+    assert len(opened) == len(closed) == expected
 
 
 @pytest.mark.parametrize(
