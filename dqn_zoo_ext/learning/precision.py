@@ -37,21 +37,20 @@ def scaled_screens(screens: Tensor, precision: Precision) -> Tensor:
     They lie in memory pixel by pixel (channels last), which convolutions and, above all, the gradients of their weights
     are faster for.
     """
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32  # either has all bytes, and rounds a quotient once
     if kernels.run_on(screens.device):
         from dqn_zoo_ext.learning.kernels.screens import scaled as made  # Triton is not everywhere
 
         with torch.cuda.device_of(screens):  # Triton launches on the present one
-            return made(screens, _HIGHEST, torch.bfloat16 if precision == "bf16" else torch.float32)
+            return made(screens, _HIGHEST, kind)
     if screens.device.type != "cpu":
-        scaled = screens.to(torch.float32, memory_format=torch.channels_last).div_(_HIGHEST)
-    else:
-        # plane by plane: PyTorch's own way from one order to the other takes three times as long on a CPU
-        batch, channels, height, width = screens.shape
-        pixels = screens.new_empty((batch, height, width, channels), dtype=torch.float32)
-        for channel in range(channels):
-            pixels[..., channel].copy_(screens[:, channel])
-        scaled = pixels.div_(_HIGHEST).permute(0, 3, 1, 2)
-    return scaled.to(torch.bfloat16) if precision == "bf16" else scaled
+        return screens.to(kind, memory_format=torch.channels_last).div_(_HIGHEST)
+    # plane by plane: PyTorch's own way from one order to the other takes three times as long on a CPU
+    batch, channels, height, width = screens.shape
+    pixels = screens.new_empty((batch, height, width, channels), dtype=kind)
+    for channel in range(channels):
+        pixels[..., channel].copy_(screens[:, channel])
+    return pixels.div_(_HIGHEST).permute(0, 3, 1, 2)
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -40,6 +40,13 @@ def test_screens_are_scaled_as_in_stable_baselines3_and_lie_channels_last() -> N
     assert torch.equal(scaled, expected)
 
 
+def test_for_bf16_every_byte_is_divided_as_in_float32_and_rounded_once() -> None:
+    every_byte = torch.arange(256, dtype=torch.uint8).view(1, 4, 8, 8)
+    scaled = scaled_screens(every_byte, "bf16")
+    assert scaled.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(scaled, (every_byte.float() / 255).to(torch.bfloat16))
+
+
 @pytest.mark.parametrize("torso", TORSOS)
 def test_features_and_gradients_are_those_of_the_plain_way(torso: str) -> None:
     fast, plain = network(torso), network(torso)
