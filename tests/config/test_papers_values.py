@@ -141,6 +141,7 @@ PAPERS: dict[str, dict[str, Any]] = {
         "policy_kwargs": {
             **ON_FLAT_MAPS,
             "head": "dueling",
+            "head_kwargs": {"gradient_scale": 1.0},  # DQN Zoo and BTR's program have no such factor
             "layer": "noisy",
             "layer_kwargs": {"sigma": 0.5},
             **ATOMS,
@@ -165,6 +166,7 @@ PAPERS: dict[str, dict[str, Any]] = {
             "torso_kwargs": {"features_dim": None},
             "net_arch": [256],
             "head": "dueling",
+            "head_kwargs": {"gradient_scale": 1.0},  # DQN Zoo and BTR's program have no such factor
             "layer": "noisy",
             "layer_kwargs": {"sigma": 0.1},
             **ATOMS,
@@ -193,6 +195,7 @@ PAPERS: dict[str, dict[str, Any]] = {
             "torso_kwargs": {"features_dim": None, "width": 2, "normalization": "spectral", "pooling": 6},
             "net_arch": [512],
             "head": "dueling",
+            "head_kwargs": {"gradient_scale": 1.0},  # DQN Zoo and BTR's program have no such factor
             "layer": "noisy",
             "layer_kwargs": {"sigma": 0.5},
             "distribution": "implicit_quantile",

@@ -50,7 +50,7 @@ def forward(
     if PIECES == 1:
         total += tl.load(bias + channel, mask=channel < OC, other=0.0)[None, :]
         if RELU:
-            total = tl.maximum(total, 0.0)
+            total = _relu(total)
         tl.store(sums + place, total.to(sums.dtype.element_ty), mask=inside)
     else:
         tl.store(sums + piece * (B * OH * OW * OC) + place, total, mask=inside)
@@ -73,8 +73,14 @@ def finish(
     total = _added(sums, number, numbers, PIECES, ROOM)
     total += tl.load(bias + number % OC, mask=number < numbers, other=0.0)
     if RELU:
-        total = tl.maximum(total, 0.0)
+        total = _relu(total)
     tl.store(out + number, total.to(out.dtype.element_ty), mask=number < numbers)
+
+
+@triton.jit
+def _relu(total):
+    """What is not a number stays so, as in PyTorch's: ``tl.maximum`` would make it 0 on a GPU, and nobody would know."""
+    return tl.where(total < 0.0, 0.0, total)
 
 
 @triton.jit

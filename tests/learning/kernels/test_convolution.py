@@ -65,6 +65,18 @@ def test_convolutions_are_pytorchs(
     assert_alike(results(layer.by_kernels(screens, relu), gradient, screens, layer), theirs)
 
 
+@pytest.mark.parametrize("inputs", [16, 700], ids=["one_piece", "in_pieces"])
+def test_what_is_not_a_number_is_not_hidden(inputs: int) -> None:
+    """On a GPU only could it be: the interpreter's maximum keeps it."""
+    layer = Dense(inputs, 4).to(DEVICE)
+    with torch.no_grad():
+        layer.weight[1, 3] = torch.nan
+        made = convolution._Made.apply(
+            torch.randn(2, inputs, 1, 1, device=DEVICE), layer.weight[:, :, None, None], layer.bias, 1, 0, True, "tf32x3"
+        )
+    assert made.flatten(1).isnan().tolist() == [[False, True, False, False]] * 2
+
+
 @pytest.mark.parametrize("relu", [False, True], ids=["plain", "relu"])
 @pytest.mark.parametrize("sizes", [(32, 512, 6), (5, 700, 40), (70, 260, 33), (1, 256, 3)], ids=str)
 def test_dense_layers_are_pytorchs(sizes: tuple[int, int, int], relu: bool) -> None:

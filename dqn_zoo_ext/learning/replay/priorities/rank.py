@@ -15,9 +15,9 @@ class RankBased(PriorityLaw):
     """P(i) ~ 1 / rank(i)^alpha, with rank 1 for the largest priority. Source: Schaul et al. 2016, section 3.3.
 
     Ranks are those among the priorities at the last sorting, which comes with the first update and then every
-    `updates_per_sorting`: a priority filed since then has the rank that it would have had there, below those equal to
-    it. The paper likewise uses a heap as an array that is nearly sorted, and sorts it now and then. In a sorting equal
-    priorities get ranks of their own, the last place the best one.
+    `updates_per_sorting`: a priority filed since then has the rank that it would have had there, the best of those
+    equal to it. The paper likewise uses a heap as an array that is nearly sorted, and sorts it now and then. In a
+    sorting equal priorities get ranks of their own, the last place the best one.
     """
 
     bytes_per_cell: ClassVar[int] = 4 + 4
