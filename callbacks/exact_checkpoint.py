@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from stable_baselines3.common.callbacks import BaseCallback
 
 from dqn_zoo_ext.callbacks.pace import Pace
+from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.exact.checkpoints import Checkpoint, CheckpointFolder, Snapshot
 
 
@@ -111,7 +112,7 @@ class ExactCheckpoint(BaseCallback):
             self._writing = (snapshot, self._thread.submit(self._folder.write, snapshot))
         except FileNotFoundError:
             raise
-        except OSError as error:
+        except (OSError, UserError) as error:  # a file of the run beside it, such as config.yml, may be refused too
             self._report(error)
         self.seconds_waited += time.monotonic() - began
 

@@ -6,7 +6,14 @@ from pathlib import Path
 
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.resume import latest_run, stored_arguments, why_not_resumed
+from dqn_zoo_ext.experiment.resume import (
+    latest_run,
+    no_checkpoint,
+    refuse_without_checkpoints,
+    stored_arguments,
+    why_not_resumed,
+)
+from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.train_options import make_parser
 
@@ -37,6 +44,9 @@ def run_to_resume(options: Namespace, arguments: Sequence[str] | None) -> tuple[
     if options.preset is not None:
         raise UserError("--preset: says how a run begins; leave it out to go on with the one in a folder")
     run = RunFolder.at(Path(options.resume))
+    if not CheckpointFolder(run.checkpoint_folder).is_there():  # before anything is done that stands in the folder
+        refuse_without_checkpoints(run)
+        raise no_checkpoint(run.path, [], CheckpointFolder(run.checkpoint_folder))
     parser = make_parser()
     known = {action.dest for action in parser._actions} - set(_ABOUT_THE_BEGINNING)
     stored = stored_arguments(run)

@@ -75,11 +75,12 @@ class LiveRun:
 
     def write_config(self) -> None:
         """Write config.yml and args.yml, and add a line to command.txt. UserError if they cannot be written."""
-        folder, self.changed = self.folder, False
+        folder = self.folder
         write_atomically(folder.config, to_yaml(self.configuration.as_plain_data()))
         write_atomically(folder.args, yaml.safe_dump(dict(self.options.arguments), sort_keys=True))
         before = folder.command.read_text(encoding="utf-8") if folder.command.is_file() else ""
         write_atomically(folder.command, f"{before}{self.options.command}\n")
+        self.changed = False
 
     def why_not_resumable(self) -> str | None:
         """Why no checkpoint can hold all of this run, in words; None if it can."""
@@ -96,7 +97,7 @@ class LiveRun:
         return [type(each).__name__ for each in self.callbacks if not isinstance(each, Resumable)]
 
     def snapshot(self, folder: CheckpointFolder) -> Snapshot:
-        """The run as it is between two vector steps. OSError if the logs cannot be written."""
+        """The run as it is between two vector steps. OSError if the logs cannot be written, UserError if config.yml."""
         rows = rows_of(self._deep_q)
         assert rows is not None  # why_not_resumable was asked
         if self.changed:

@@ -22,13 +22,17 @@ from dqn_zoo_ext.storage.plain_weights import read_plain_weights
 from dqn_zoo_ext.storage.results import read_results
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
+_CALLBACKS = "callback"
+_ORDERS = ("gym_packages", "track")
+"""What args.yml would have done to whoever goes on with the run: import modules, and tell a service of it."""
 
-def unpack(downloaded: Downloaded, run: RunFolder) -> None:
-    """Write the agent into the empty folder of `run`.
 
-    config.yml and args.yml become plain YAML there, whatever wrote them; the agent's zip stays as it is, as nothing
-    here reads more than tensors from it. UserError for whatever cannot be read safely, or is not what the manifest
-    says.
+def unpack(downloaded: Downloaded, run: RunFolder) -> object:
+    """Write the agent into the empty folder of `run`; returns the callbacks of its training, which are left out.
+
+    config.yml and args.yml become plain YAML there, whatever wrote them, without what would act in a training here:
+    callbacks write files and speak to services where they are told to. The agent's zip stays as it is, as nothing here
+    reads more than tensors from it. UserError for whatever cannot be read safely, or is not what the manifest says.
     """
     files = downloaded.files
     zip_file = files[names.zip_name(run.algo, run.env)]
@@ -37,11 +41,13 @@ def unpack(downloaded: Downloaded, run: RunFolder) -> None:
     _check_weights(zip_file, files.get(names.WEIGHTS))
     with plain_os_errors(f"cannot write {run.path}"):
         run.config_folder.mkdir(parents=True)
-    for name, target in ((names.CONFIG, run.config), (names.ARGS, run.args)):
-        content = plain_run_file(files[name]) if name in files else {}
-        if name == names.CONFIG:
-            content = _with_env_kwargs(content, files.get(names.ENV_KWARGS), run)
-        write_atomically(target, to_yaml(content))
+    config, arguments = (
+        plain_run_file(files[name]) if name in files else {} for name in (names.CONFIG, names.ARGS)
+    )
+    callbacks = config.pop(_CALLBACKS, None)
+    config = _with_env_kwargs(config, files.get(names.ENV_KWARGS), run)
+    write_atomically(run.config, to_yaml(config))
+    write_atomically(run.args, to_yaml({key: value for key, value in arguments.items() if key not in _ORDERS}))
     write_atomically(run.command, f"loaded from {downloaded.repo_id} at commit {downloaded.commit}\n")
     if METRICS in files:
         unpack_metrics(files[METRICS], run.path)
@@ -51,6 +57,7 @@ def unpack(downloaded: Downloaded, run: RunFolder) -> None:
     with plain_os_errors(f"cannot write {run.final_model}"):
         content_of_zip = zip_file.read_bytes()
     write_atomically(run.final_model, content_of_zip)
+    return callbacks
 
 
 def keep_as_it_is(downloaded: Downloaded, run: RunFolder) -> None:

@@ -13,6 +13,7 @@ from stable_baselines3.common.env_util import make_vec_env
 
 from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.callbacks import ExactCheckpoint, Stopped
+from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.learning.saved.deep_q_state import state_of
 from dqn_zoo_ext.learning.saved.stored_rows import rows_of
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder, Snapshot
@@ -204,7 +205,7 @@ def test_a_run_that_goes_on_does_not_save_what_is_there(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == written
 
 
-@pytest.mark.parametrize("where", ["in the snapshot", "in the thread"])
+@pytest.mark.parametrize("where", ["in the snapshot", "in the config", "in the thread"])
 def test_a_disk_that_refuses_is_reported_and_training_goes_on(where: str, tmp_path: Path) -> None:
     training = Training(tmp_path / "c", every=100)
 
@@ -213,6 +214,9 @@ def test_a_disk_that_refuses_is_reported_and_training_goes_on(where: str, tmp_pa
         if where == "in the snapshot":
             if training.model.num_timesteps == 200:
                 raise OSError(errno.ENOSPC, "No space left on device")
+        elif where == "in the config":
+            if training.model.num_timesteps == 200:
+                raise UserError("No space left on device")
         elif training.model.num_timesteps == 200:  # a file stands where the folder should
             blocked.rename(training.path / "aside")
             blocked.write_text("")
@@ -223,7 +227,7 @@ def test_a_disk_that_refuses_is_reported_and_training_goes_on(where: str, tmp_pa
     training.before_snapshot = refuse
     training.learn(400)
     assert training.saved() == [0, 100, 300, 400]
-    why = "No space left on device" if where == "in the snapshot" else "File exists"
+    why = "File exists" if where == "in the thread" else "No space left on device"
     last = "the last one is of 100 agent steps"
     assert training.said == [f"warning: cannot write a checkpoint: {why}; {last}"]
     checkpoint, wrong = training.folder.newest()

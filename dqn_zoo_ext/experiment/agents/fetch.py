@@ -62,7 +62,7 @@ def fetch(
         downloaded = download(repo_id, wanted(algo, env.folder_name), into, api, patience, say)
         staged = RunFolder(unpacked, algo, env.folder_name)
         try:
-            unpack(downloaded, staged)
+            callbacks = unpack(downloaded, staged)
             configuration = _check_that_it_plays(env, staged)
             conf = _conf_to_train_with(configuration, staged)
         except UserError as error:
@@ -75,6 +75,8 @@ def fetch(
             say(f"{reason}; kept as it is (--trust): no command here plays it, and rl_zoo3.enjoy would run: {listed}")
             keep_as_it_is(downloaded, staged)
             return Fetched(_move(staged, RunFolder.claim(log_folder, algo, env.folder_name)))
+        if callbacks:
+            say("the callbacks of its training are left out: they would write and send where its maker told them to")
         same = _the_same(staged, RunFolder.all_of(log_folder, algo, env.folder_name))
         run = _move(staged, RunFolder.claim(log_folder, algo, env.folder_name))
         return Fetched(run, configuration.algo, run.config_folder / conf, same)
