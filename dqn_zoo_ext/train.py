@@ -3,7 +3,7 @@
 import contextlib
 import shlex
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -21,12 +21,14 @@ from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.experiment.resume import Changed
 from dqn_zoo_ext.experiment.run import Finished, resume, train
 from dqn_zoo_ext.experiment.search.options import SearchOptions
 from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
 from dqn_zoo_ext.preset_options import faithful_to
 from dqn_zoo_ext.search_options import FIRST_SEED, search_and_tell, storage_of, study_options_of
 from dqn_zoo_ext.storage.results import RunResults
+from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.train_options import make_parser, overrides_of, parse_training, run_options_of
 from dqn_zoo_ext.train_resume import AUTO, begin_anew, run_to_resume
 from dqn_zoo_ext.words import counted
@@ -53,13 +55,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
             claimed = None if options.resume is None else begin_anew(options, partial(_say, console))
             finished = train(configuration, run_options, console, claimed)
         else:
-            wait = _SECONDS_TO_WAIT if options.resume == AUTO else 0.0
-            finished = resume(run, configuration, run_options, options.allow_change, console, wait)
+            with _naming(run) if options.resume == AUTO else contextlib.nullcontext():
+                wait = _SECONDS_TO_WAIT if options.resume == AUTO else 0.0
+                finished = resume(run, configuration, run_options, options.allow_change, console, wait)
     for line in _summary(finished, options.gym_packages):
         _say(console, line)
     if finished.stopped_by is None:
         return 0
     return EXIT_SAVED if finished.saved else 128 + finished.stopped_by
+
+
+@contextlib.contextmanager
+def _naming(run: RunFolder) -> Iterator[None]:
+    """Where a run that nobody named cannot go on, say which one it is."""
+    try:
+        yield
+    except Changed as error:
+        raise UserError(
+            f"{error}; the latest run of this seed is {run.path}: --resume FOLDER goes on with another one, and without "
+            "--resume, or with another -f, a new one begins"
+        ) from None
 
 
 def _say(console: Console, line: str) -> None:
@@ -90,8 +105,8 @@ def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
         )
     if results.updates == 0:
         lines.append(
-            "0 updates: this network has not learned; its scores are those of its first weights and of luck. Train "
-            "for longer than learning_starts (-n)"
+            "0 updates: this network has not learned; its scores are those of its first weights and of luck"
+            + ("" if finished.stopped_by is not None else ". Train for longer than learning_starts (-n)")
         )
     return [
         *lines,

@@ -22,6 +22,8 @@ examples:
 
 With --json the last line is one object: {key: {"value": ..., "source": "file:line"}}."""
 
+_SEARCHED = "what `tune` searches (it checks these entries before its first trial)"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, merge, print."""
@@ -72,9 +74,17 @@ def _as_json(configuration: Configuration) -> str:
 def _as_table(configuration: Configuration) -> str:
     rows = [(key, _in_a_cell(value), str(configuration.sources[key])) for key, value in configuration.flat().items()]
     rows = [("key", "value", "from"), *rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
     title = f"{configuration.algo} on {configuration.env.gym_id}"
-    return "\n".join([title, "", *(f"{key:{widths[0]}}  {value:{widths[1]}}  {source}" for key, value, source in rows)])
+    searched = [
+        (f"search.{key}", _in_a_cell(entry), str(configuration.search_sources[key]))
+        for key, entry in configuration.search.items()
+    ]
+    return "\n".join([title, "", *_aligned(rows), *(["", _SEARCHED, "", *_aligned(searched)] if searched else [])])
+
+
+def _aligned(rows: Sequence[tuple[str, str, str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    return [f"{key:{widths[0]}}  {value:{widths[1]}}  {source}" for key, value, source in rows]
 
 
 def _in_a_cell(value: object) -> str:

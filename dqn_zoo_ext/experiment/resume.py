@@ -25,6 +25,10 @@ REPLAY = "replay"
 """Allowed to change: goes on with an empty replay, where the one that was saved is damaged."""
 
 
+class Changed(UserError):  # noqa: N818  # it says what is wrong
+    """A run is to go on as another one than it was."""
+
+
 def stored_arguments(run: RunFolder) -> dict[str, Any]:
     """The command line's arguments with which the run was begun. UserError if they cannot be read."""
     with plain_os_errors(f"cannot read {run.args}"):
@@ -117,7 +121,8 @@ def refuse_changes(
 ) -> dict[str, tuple[Any, Any]]:
     """The differences between a run as it was saved and as it is to go on, by key: there and here.
 
-    UserError, listing them with the words that would allow them, if some are not among `allowed`.
+    Changed, listing them with the words that would allow them, if some are not among `allowed`; UserError for one of
+    those that is no key.
     """
     found = _differences(stored, identity(configuration, options))
     for name in allowed:
@@ -126,11 +131,11 @@ def refuse_changes(
             raise UserError(f"--allow-change: there is no '{name}'{nearest(name, known)}")
     for key in _NEVER_OTHER & found.keys():
         was, now = found[key]
-        raise UserError(f"--resume: {key} was {was!r} and cannot become {now!r}; begin a new run for that")
+        raise Changed(f"--resume: {key} was {was!r} and cannot become {now!r}; begin a new run for that")
     refused = {key: values for key, values in found.items() if not _is_allowed(key, allowed)}
     if refused:
-        listed = ", ".join(f"{key} was {there!r} and is {here!r}" for key, (there, here) in refused.items())
-        raise UserError(f"--resume: the run has changed: {listed}; to allow it: --allow-change {' '.join(refused)}")
+        listed = ", ".join(f"{key} was {_told(there)} and is {_told(here)}" for key, (there, here) in refused.items())
+        raise Changed(f"--resume: the run has changed: {listed}; to allow it: --allow-change {' '.join(refused)}")
     return found
 
 
@@ -146,6 +151,11 @@ def _differences(stored: State, given: Mapping[str, Any]) -> dict[str, tuple[Any
     keys = [key for key in {**there, **here} if there.get(key) != {} and here.get(key) != {}]
     pairs = {key: (there.get(key, _ABSENT), here.get(key, _ABSENT)) for key in keys}
     return {key: values for key, values in pairs.items() if _as_saved(values[0]) != _as_saved(values[1])}
+
+
+def _told(value: Any) -> str:
+    """As what is typed; None stands for an option that was not."""
+    return "not given" if value is None else repr(value)
 
 
 def _as_saved(value: Any) -> Any:

@@ -18,6 +18,7 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntr
 from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # documented there
 
 from dqn_zoo_ext.errors import TryAgain, UserError
+from dqn_zoo_ext.words import counted
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -68,7 +69,7 @@ def persist(what: str, call: Callable[[], T], patience: Patience, say: Say) -> T
         tries += 1
         pause, passed = max(wait, asked), time.monotonic() - begun
         if passed + pause > patience.seconds:
-            raise TryAgain(f"{what}: {failure}; tried {tries} times in {passed:.0f} seconds")
+            raise TryAgain(f"{what}: {failure}; tried {counted(tries, 'time')} in {passed:.0f} seconds")
         say(f"{what}: {failure}; trying again in {pause:g} seconds")
         time.sleep(pause)
         wait = min(2 * wait, patience.longest_wait)

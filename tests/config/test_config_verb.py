@@ -28,8 +28,10 @@ def test_the_table_has_key_value_and_source(capsys: pytest.CaptureFixture[str]) 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "double_dqn on ALE/SpaceInvaders-v5"
     assert lines[2].split() == ["key", "value", "from"]
-    rows = {line.split()[0]: line.split()[1:] for line in lines[3:]}
+    rows = {line.split()[0]: line.split()[1:] for line in lines[3:] if line}
     assert rows["learning_rate"] == ["0.001", "-params"]
+    assert " ".join(rows["search.batch_size"]).startswith('{"type": "categorical", "choices": [16, 32, 64, 128]}')
+    assert rows["search.batch_size"][-1].startswith("hyperparams/algorithms/dqn.yml:")
     assert rows["exploration.end"] == ["0.01", "-params"]
     family = shipped("families/atari.yml")[0].read_text().splitlines()
     line = 1 + next(i for i, text in enumerate(family) if text.startswith("buffer_size: "))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dqn_zoo_ext import train_options
 from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.storage.agent_file import read_optimizer_state
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
@@ -83,8 +84,11 @@ def test_what_can_never_change(
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_another_device_is_a_change(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """PyTorch's meta device stands for a GPU: every machine has it."""
+def test_another_device_is_a_change(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch's meta device stands for a GPU: every machine has it, though nothing can be computed there."""
+    monkeypatch.setattr(train_options, "check_device", lambda name: name)
     line = refused(["--resume", str(run), "--device", "meta"], capsys)
     assert line == "--resume: the run has changed: device was 'cpu' and is 'meta'; to allow it: --allow-change device"
 
@@ -92,6 +96,18 @@ def test_another_device_is_a_change(run: Path, capsys: pytest.CaptureFixture[str
 def test_another_name_of_the_same_device_is_none(run: Path) -> None:
     assert train(["--resume", str(run), "--device", "cpu"]) == 0
     assert read_results(run / "results.json").agent_steps == 300
+
+
+def test_a_run_that_was_not_named_is_named_where_it_cannot_go_on(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A job's own line, typed into a log folder that has another training of the same seed."""
+    line = refused([*_WORDS, "gamma:0.5", "--eval-freq", "7", "-f", str(run.parent.parent), "--resume", "auto"], capsys)
+    assert "gamma was 0.99 and is 0.5" in line
+    assert f"the latest run of this seed is {run}: --resume FOLDER goes on with another one" in line
+
+
+def test_an_option_that_was_not_given_is_called_so(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = refused(["--resume", str(run), "--n-eval-envs", "2"], capsys)
+    assert "n_eval_envs was not given and is 2" in line
 
 
 def test_what_is_allowed_must_exist(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
