@@ -72,8 +72,8 @@ def _naming(run: RunFolder) -> Iterator[None]:
         yield
     except Changed as error:
         raise UserError(
-            f"{error}; the latest run of this seed is {run.path}: --resume FOLDER goes on with another one, and without "
-            "--resume, or with another -f, a new one begins"
+            f"{error}; the latest run of this seed is {run.path}: --resume FOLDER goes on with another one, and "
+            "without --resume, or with another -f, a new one begins"
         ) from None
 
 
