@@ -79,7 +79,7 @@ def finish(
 
 @triton.jit
 def _relu(total):
-    """What is not a number stays so, as in PyTorch's: ``tl.maximum`` would make it 0 on a GPU, and nobody would know."""
+    """What is not a number stays so, as with PyTorch: ``tl.maximum`` makes it 0 on a GPU, and nobody would know."""
     return tl.where(total < 0.0, 0.0, total)
 
 

@@ -71,9 +71,9 @@ def test_what_is_not_a_number_is_not_hidden(inputs: int) -> None:
     layer = Dense(inputs, 4).to(DEVICE)
     with torch.no_grad():
         layer.weight[1, 3] = torch.nan
-        made = convolution._Made.apply(
-            torch.randn(2, inputs, 1, 1, device=DEVICE), layer.weight[:, :, None, None], layer.bias, 1, 0, True, "tf32x3"
-        )
+        layer_of_a_pixel = layer.weight[:, :, None, None]
+        screens = torch.randn(2, inputs, 1, 1, device=DEVICE)
+        made: Tensor = convolution._Made.apply(screens, layer_of_a_pixel, layer.bias, 1, 0, True, "tf32x3")  # type: ignore[no-untyped-call]
     assert made.flatten(1).isnan().tolist() == [[False, True, False, False]] * 2
 
 
