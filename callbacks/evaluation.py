@@ -1,7 +1,7 @@
 """Evaluate the agent during training by a named protocol, and keep the best one."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,7 +29,8 @@ class ProtocolEvaluation(BaseCallback):
     The agent with the highest mean so far is written to `best_model`; of equals the later one, having learned longer.
     `evaluations` is rewritten each time in the form of Stable-Baselines3's EvalCallback (npz: timesteps, results,
     ep_lengths). The games are seeded by `seed` and the agent steps, whatever was evaluated before, and take no random
-    number from the training. make_venv: makes the environments for it, when training starts.
+    number from the training. make_venv: makes the environments for each evaluation, after which they are closed: those
+    that have played before would not begin as new ones do, and a run that goes on in a new process has only new ones.
     """
 
     def __init__(
@@ -55,7 +56,6 @@ class ProtocolEvaluation(BaseCallback):
         self._on_record = on_record
         self._before_step = before_step
         self._goes_on = False
-        self._venv: VecEnv | None = None
         self._history: list[tuple[int, Evaluation]] = []
         self.records: list[EvaluationRecord] = []
         self.best: EvaluationRecord | None = None
@@ -74,9 +74,6 @@ class ProtocolEvaluation(BaseCallback):
 
     def _on_training_end(self) -> None:
         self.record_of_now()
-        if self._venv is not None:
-            self._venv.close()
-            self._venv = None
 
     def record_of_now(self) -> EvaluationRecord:
         """The evaluation of this moment, which is made if there is none yet."""
@@ -88,14 +85,13 @@ class ProtocolEvaluation(BaseCallback):
     def measure(self) -> EvaluationRecord:
         """Evaluate the agent as it is now."""
         was_training, generators = self.model.policy.training, random_state(self.model.device)
+        spending = self.model.spending_on("evaluating") if isinstance(self.model, Model) else nullcontext()
         self.model.policy.set_training_mode(False)
         try:
-            if self._venv is None:  # a run that goes on makes them at another moment, so making them is undone as well
-                self._venv = self._make_venv()
-            with self.model.spending_on("evaluating") if isinstance(self.model, Model) else nullcontext():
+            with spending, closing(self._make_venv()) as venv:
                 evaluation = evaluate(
                     self.model.policy,
-                    self._venv,
+                    venv,
                     self._protocol,
                     self._episodes,
                     seed=(self._seed + self.num_timesteps) % 2**31,

@@ -135,9 +135,9 @@ def _playground(rows: Mapping[str, Any], usual: int) -> str:
     lines = [
         "## The playground, for people without a GPU\n",
         "Minutes on a CPU each. MinAtar's games need `pip install -c constraints.txt '.[minatar]'`, and nothing",
-        "else: their ids are known without `--gym-packages`. solved: the mean of 100 games that gymnasium asks for. DQN",
-        "here: the best network of one training by the shipped YAML, over 100 fresh games, with the agent steps of the",
-        "training",
+        "else: their ids are known without `--gym-packages`. solved: the mean of 100 games that gymnasium asks for.",
+        "DQN here: the best network of one training by the shipped YAML, over 100 fresh games, with the agent steps of",
+        "the training",
         "([playground.json](../benchmarks/results/playground.json), `python benchmarks/playground.py`).\n",
         "| game | actions | score | random here | DQN here | solved |",
         "| --- | ---: | --- | ---: | ---: | ---: |",

@@ -12,6 +12,7 @@ import random
 import shlex
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from dqn_zoo_ext.experiment.agents.agent import Agent, Which
 from dqn_zoo_ext.experiment.agents.pretrained import agent_of
 from dqn_zoo_ext.experiment.build import protocol_of
 from dqn_zoo_ext.experiment.plug_ins import load_plug_ins
+from dqn_zoo_ext.keywords import one_line, shown
 from dqn_zoo_ext.sharing.shipped import find_shipped, shipped_names
 
 _NOT_OURS = {"--preset": "; a preset's agents are found by --algo and --env, which `presets NAME` tells"}
@@ -36,6 +38,9 @@ _NOT_OURS = {"--preset": "; a preset's agents are found by --algo and --env, whi
 _OF_A_LOG_FOLDER = {"folder", "exp_id", "load_best", "load_checkpoint", "load_last_checkpoint"}
 
 _LEAVE_OUT = "(leave --device out to take what is there)"
+
+_MOST_THREADS = 1024
+"""Of PyTorch, more than machines have cores; some 100,000 end the process without a word."""
 
 EXIT_MISTAKE = 2
 EXIT_SAVED = EXIT_TRY_AGAIN = 75
@@ -55,21 +60,35 @@ class Parser(argparse.ArgumentParser):
         )
 
     def parse(self, arguments: Sequence[str] | None) -> argparse.Namespace:
-        """The options given; an unknown one is an error that names the nearest known one."""
+        """The options given; an unknown one is an error that names the nearest known one; so is one that is no text."""
         options, unknown = self.parse_known_args(arguments)
         if unknown:
             known = [name for action in self._actions for name in action.option_strings]
             name = unknown[0].split("=")[0]
             self.error(f"unknown option '{unknown[0]}'{_NOT_OURS.get(name) or nearest(name, known)}")
+        for name, value in vars(options).items():
+            self._refuse_what_is_no_text(name, value)
         if getattr(options, "pretrained", None) is not None:
             options.given = self._given(arguments)
         return options
+
+    def _refuse_what_is_no_text(self, name: str, value: object) -> None:
+        """A path of bytes that are no UTF-8 could be made, and then not be named in any file that is written there."""
+        for word in value if isinstance(value, list) else [value]:
+            try:
+                str(word).encode()
+            except UnicodeEncodeError:
+                self.error(f"{self._typed()[name]}: {shown(str(word))} is not UTF-8 text; choose a name that is")
+
+    def _typed(self) -> dict[str, str]:
+        """How each option is written, by its name in options."""
+        return {action.dest: "/".join(action.option_strings) or str(action.metavar) for action in self._actions}
 
     def _given(self, arguments: Sequence[str] | None) -> dict[str, str]:
         """The options that stand in `arguments`, whatever their values: how each is written, by its name in options."""
         nothing = object()
         found, _ = self.parse_known_args(arguments, argparse.Namespace(**{a.dest: nothing for a in self._actions}))
-        typed = {action.dest: "/".join(action.option_strings) for action in self._actions}
+        typed = self._typed()
         return {name: typed[name] for name, value in vars(found).items() if name in typed and value is not nothing}
 
     def error(self, message: str) -> NoReturn:
@@ -138,7 +157,11 @@ class Parser(argparse.ArgumentParser):
             help="modules to import first: they register environments or algorithms of their own",
         )
         self.add_argument(
-            "--num-threads", type=whole_number(), default=-1, metavar="N", help="PyTorch's threads (default: its own)"
+            "--num-threads",
+            type=whole_number(),
+            default=-1,
+            metavar="N",
+            help="PyTorch's threads (default, and below 1: its own)",
         )
         self.add_argument(
             "--verbose", type=whole_number(), default=1, metavar="0|1|2", help="how much to print (default: 1)"
@@ -161,7 +184,9 @@ def whole_number(least: int | None = None) -> Callable[[str], int]:
 
 
 def prepare(options: argparse.Namespace) -> None:
-    """Load plug-ins and set threads, as every verb does before it looks up a name."""
+    """Load plug-ins and set threads, as every verb does before it looks up a name. UserError for what cannot be."""
+    if options.num_threads > _MOST_THREADS:
+        raise UserError(f"--num-threads must be at most {_MOST_THREADS}, not {options.num_threads}")
     load_plug_ins(options.gym_packages)
     if options.num_threads > 0:
         torch.set_num_threads(options.num_threads)
@@ -214,13 +239,34 @@ def say_as_told(options: argparse.Namespace) -> Callable[[str], None]:
 
 
 def check_device(name: str) -> str:
-    """`name` if PyTorch can use it; UserError otherwise."""
+    """`name` if PyTorch can compute there; UserError, saying which devices are here, otherwise."""
+    if name == "auto":
+        return name
     try:
-        if name != "auto":
-            torch.empty(0, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UserError(f"--device: cannot use '{name}': {str(error).splitlines()[0]} {_LEAVE_OUT}") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of kinds that PyTorch has given up
+            torch.zeros(1, device=name).item()  # the device `meta` takes numbers, and gives none back
+    except (RuntimeError, AssertionError, ImportError) as error:
+        why, here = _why_not_there(name, error), ", ".join(_devices_here())
+        raise UserError(f"--device: cannot use '{one_line(name)}': {why}; there is {here} {_LEAVE_OUT}") from error
     return name
+
+
+def _why_not_there(name: str, error: Exception) -> str:
+    """PyTorch's own words, unless they are of its inside, or the name is of no device at all."""
+    words = (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0]
+    try:
+        torch.device(name)
+    except RuntimeError:
+        return "no such device"
+    of_inside = isinstance(error, NotImplementedError | ImportError) or "INTERNAL ASSERT" in words
+    return "PyTorch has none here" if of_inside else one_line(words)
+
+
+def _devices_here() -> list[str]:
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    others = [] if accelerator is None else [f"{accelerator.type}:{i}" for i in range(torch.accelerator.device_count())]
+    return ["cpu", *others]
 
 
 def seed_or_random(seed: int) -> int:

@@ -32,6 +32,7 @@ from dqn_zoo_ext.experiment.agents.baselines import MeasuredBaseline, baseline_o
 from dqn_zoo_ext.experiment.agents.resumable_evaluation import evaluate_agent
 from dqn_zoo_ext.experiment.build import protocol_of
 from dqn_zoo_ext.games_bar import games_bar
+from dqn_zoo_ext.keywords import shown
 from dqn_zoo_ext.report.score_table import Measured, score_table
 from dqn_zoo_ext.storage.results import Machine, Versions
 from dqn_zoo_ext.words import counted
@@ -119,7 +120,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
 def _check_algo(options: Namespace) -> None:
     if options.algo not in registry.algorithms and not (options.folder / options.algo).is_dir():
         known = [*registry.algorithms.names(), *BASELINES, _BOTH]
-        raise UserError(f"unknown algorithm '{options.algo}'{nearest(options.algo, known)}")
+        raise UserError(f"unknown algorithm {shown(options.algo)}{nearest(options.algo, known)}")
 
 
 def _measure_baselines(options: Namespace, command: str) -> int:

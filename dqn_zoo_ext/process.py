@@ -5,6 +5,7 @@ need no display, and its processes begin with our modules loaded.
 import contextlib
 import ctypes
 import os
+import resource
 import sys
 import time
 from pathlib import Path
@@ -58,6 +59,12 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def most_memory() -> int:
+    """The most bytes of main memory that this process has had."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def draw_without_display() -> None:

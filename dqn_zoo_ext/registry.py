@@ -57,7 +57,7 @@ class Registry(Generic[T]):
         try:
             return self._entries[name]
         except KeyError:
-            raise UserError(f"unknown {self.kind} '{name}'{nearest(name, self._entries)}") from None
+            raise UserError(f"unknown {self.kind} {name!r:.100}{nearest(name, self._entries)}") from None
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""

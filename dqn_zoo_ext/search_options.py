@@ -52,7 +52,7 @@ def add_search_options(parser: Parser) -> None:
         "--optimization-log-path",
         type=Path,
         metavar="DIR",
-        help="where the trials' runs go (default: beside the study)",
+        help="where the trials' runs go, in a folder of the study's name (default: beside the study)",
     )
     group.add_argument("--no-optim-plots", action="store_true", help="no report.html with plots of the search")
     add_sharing_options(parser, default_jobs=1)

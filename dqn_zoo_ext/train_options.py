@@ -68,7 +68,6 @@ def run_options_of(options: Namespace, command: str) -> RunOptions:
     """What a run is told besides its hyperparameters. command: the command line as typed."""
     if options.trained_agent is not None and not options.trained_agent.is_file():
         raise UserError(f"--trained-agent: no file {str(options.trained_agent)!r}")
-    log_interval = {-1: 4, -2: None}.get(options.log_interval, options.log_interval)
     seed = seed_or_random(options.seed)
     plain = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
     return RunOptions(
@@ -85,7 +84,7 @@ def run_options_of(options: Namespace, command: str) -> RunOptions:
         save_replay_buffer=options.save_replay_buffer,
         trained_agent=options.trained_agent,
         tensorboard_log=options.tensorboard_log,
-        log_interval=log_interval,
+        log_interval=_log_interval(options.log_interval),
         unique_folder=options.uuid,
         profile=options.profile,
         preset=options.preset,
@@ -94,6 +93,15 @@ def run_options_of(options: Namespace, command: str) -> RunOptions:
         command=command,
         arguments={**plain, "seed": seed},
     )
+
+
+def _log_interval(asked: int) -> int | None:
+    """Games between log lines, None for none: as in RL-Zoo, -1 leaves it to us, and whatever is below means none."""
+    if asked == 0:
+        raise UserError("--log-interval must be at least 1, or -1 for the default, or -2 for no log lines, not 0")
+    if asked > 0:
+        return asked
+    return 4 if asked == -1 else None
 
 
 def _add_hyperparameter_options(parser: Parser) -> None:

@@ -32,9 +32,16 @@ class Postgres:
 
     def make_database(self, name: str) -> str:
         """The URL of a new, empty one."""
-        command = [str(self.programs / "createdb"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "ann", name]
-        subprocess.run(command, env={**os.environ, "PGPASSWORD": PASSWORD}, check=True, capture_output=True)
+        self._run("createdb", name)
         return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Whoever is connected with it is cut off."""
+        self._run("dropdb", "--force", name)
+
+    def _run(self, program: str, *words: str) -> None:
+        command = [str(self.programs / program), "-h", "127.0.0.1", "-p", str(self.port), "-U", "ann", *words]
+        subprocess.run(command, env={**os.environ, "PGPASSWORD": PASSWORD}, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="session")

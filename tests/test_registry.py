@@ -37,6 +37,9 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     kinds.add("double_dqn", One)
     with pytest.raises(UserError, match="unknown kind 'duoble_dqn'; did you mean 'double_dqn'"):
         kinds.get("duoble_dqn")
+    with pytest.raises(UserError, match=r"unknown kind '\\x1b\[2Jdouble\\ndqn'; did you mean 'double_dqn'") as caught:
+        kinds.get("\x1b[2Jdouble\ndqn")
+    assert str(caught.value).isprintable()
 
 
 def test_nearest() -> None:

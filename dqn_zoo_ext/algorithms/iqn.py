@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dqn_zoo_ext.algorithms.distributional import DistributionalDQN
 from dqn_zoo_ext.learning.batch import Batch
-from dqn_zoo_ext.learning.distributions.implicit_quantile import uniform_fractions
+from dqn_zoo_ext.learning.distributions.implicit_quantile import NFractions, uniform_fractions
 from dqn_zoo_ext.learning.distributions.quantile import bellman_quantiles, mean_difference, quantile_huber
 from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.policies import QNetwork
@@ -19,10 +19,10 @@ from dqn_zoo_ext.registry import register_algorithm
 
 @dataclass(frozen=True)
 class Fractions:
-    """How many fractions a loss draws, of the online and of the target net; kappa of its Huber loss."""
+    """How many fractions a loss draws, of the online and of the target net, at most 1,024; kappa of its Huber loss."""
 
-    n_online: Annotated[int, Field(ge=1)] = 64
-    n_target: Annotated[int, Field(ge=1)] = 64
+    n_online: NFractions = 64
+    n_target: NFractions = 64
     kappa: Annotated[float, Field(ge=0)] = 1.0
 
 

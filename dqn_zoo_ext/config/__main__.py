@@ -8,6 +8,7 @@ from dqn_zoo_ext.command_line import Parser, prepare, run_verb, whole_number
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.keywords import one_line
 from dqn_zoo_ext.preset_options import add_preset_options, faithful_to, parse_with_preset
 
 _DESCRIPTION = """\
@@ -76,7 +77,7 @@ def _as_table(configuration: Configuration) -> str:
     rows = [("key", "value", "from"), *rows]
     title = f"{configuration.algo} on {configuration.env.gym_id}"
     searched = [
-        (f"search.{key}", _in_a_cell(entry), str(configuration.search_sources[key]))
+        (f"search.{one_line(key)}", _in_a_cell(entry), str(configuration.search_sources[key]))
         for key, entry in configuration.search.items()
     ]
     return "\n".join([title, "", *_aligned(rows), *(["", _SEARCHED, "", *_aligned(searched)] if searched else [])])

@@ -5,6 +5,7 @@ function. Here its ordered dictionaries and tuples are read as mappings and list
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ def load_of_run(algo: str, env: EnvId, config: Path, args: Path | None = None) -
     """The configuration in a run's config.yml; its `algo` is then the name of the class that the agent is of.
 
     A file of ours says ``complete: true``. Any other is RL-Zoo's: what it leaves unsaid has Stable-Baselines3's
-    default, the class is Stable-Baselines3's own, and ``env_kwargs`` count that its args.yml has. UserError for what is
-    wrong.
+    default, the class is Stable-Baselines3's own, and ``env_kwargs`` count that its args.yml has, but for the
+    ``render_mode`` that RL-Zoo's push adds to film the agent. UserError for what is wrong.
     """
     document = read_run_file(config)
     if COMPLETE in document:
@@ -43,6 +44,8 @@ def load_of_run(algo: str, env: EnvId, config: Path, args: Path | None = None) -
         given = read_run_file(args).get("env_kwargs")
         if given is not None and given.data and "env_kwargs" not in document:
             document["env_kwargs"] = given
+    if "env_kwargs" in document:
+        document["env_kwargs"] = _without_pictures(document["env_kwargs"])
     registry.algorithms.get(STOCK[algo])
     # as a file that RL-Zoo trains from: it has a block for each environment
     block = {env.gym_id: Located(document, Source(str(config)))}
@@ -62,6 +65,13 @@ def plain_run_file(path: Path) -> dict[str, Any]:
 def plain(document: Mapping[str, Located]) -> dict[str, Any]:
     """A document's values without their sources."""
     return {key: value.plain() for key, value in document.items()}
+
+
+def _without_pictures(env_kwargs: Located) -> Located:
+    if not isinstance(env_kwargs.data, Mapping):
+        return env_kwargs
+    kept = {name: value for name, value in env_kwargs.data.items() if name != "render_mode"}
+    return replace(env_kwargs, data=kept)
 
 
 class _ReadingDumps(Reading):

@@ -10,9 +10,10 @@ from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.brought import policies_of, refusals, settings_class
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, SCHEDULES, Hyperparameters, ScheduleSpec
 from dqn_zoo_ext.config.yaml_source import Located, Source
+from dqn_zoo_ext.envs.request import checked_env_kwargs
 from dqn_zoo_ext.envs.rewards import why_not_beside_clipping
 from dqn_zoo_ext.errors import UserError, nearest
-from dqn_zoo_ext.keywords import Place, check_arguments, check_value, one_line, problem, shown, signature_of
+from dqn_zoo_ext.keywords import Place, check_arguments, one_line, problem, shown, signature_of
 
 DEFAULT = Source("default")
 """The source of what no file says: a hyperparameter's default, which means "off", or an algorithm's own default."""
@@ -194,20 +195,10 @@ def _class_keywords(algo: str, checked: Hyperparameters, merged: Merged) -> dict
             what = f"{kind.kind} '{name}'"
             result[keywords] = check_arguments(what, accepts, given, merged.place(keywords), machine)
             _check_together(accepts, result[keywords], keywords, merged)
-    result["env_kwargs"] = _env_kwargs(checked, merged)
+    preprocessing = registry.preprocessings.get(checked.preprocessing)
+    result["env_kwargs"] = checked_env_kwargs(preprocessing, checked.env_kwargs, merged.place("env_kwargs"))
     _check_parts(policies.get(checked.policy), result["policy_kwargs"], merged)
     return result
-
-
-def _env_kwargs(checked: Hyperparameters, merged: Merged) -> Mapping[str, Any]:
-    """Checked by the preprocessing if it knows what its environments take; else they find out when they are made."""
-    preprocessing = registry.preprocessings.get(checked.preprocessing)
-    place = merged.place("env_kwargs")
-    check = getattr(preprocessing, "check_env_kwargs", None)
-    if check is None:
-        return {name: check_value(name, Any, value, place) for name, value in checked.env_kwargs.items()}
-    found: Mapping[str, Any] = check(checked.env_kwargs, place)
-    return found
 
 
 def _check_parts(policy: type[Any], policy_kwargs: dict[str, Any], merged: Merged) -> None:

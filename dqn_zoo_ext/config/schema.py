@@ -54,7 +54,7 @@ class ScheduleSpec:
 class Hyperparameters:
     """All that the algorithms have in common. An agent step is one decision: 4 frames on Atari."""
 
-    n_timesteps: Count
+    n_timesteps: Annotated[Count, Field(le=1_000_000_000_000)]
     """Length of the run, in agent steps over all environments together."""
     n_envs: Annotated[Count, Field(le=4_096)]
     """Environments that run side by side. It changes no other quantity: all of them count agent steps."""
@@ -76,9 +76,9 @@ class Hyperparameters:
     """Of the network's torso, in acting and learning: fp32; tf32, which GPUs may round products to; bf16, autocast."""
     gamma: Unit
     """Discount of one agent step."""
-    n_steps: Count = 1
+    n_steps: Annotated[Count, Field(le=1_000)] = 1
     """Rewards summed before the target network's estimate takes over."""
-    batch_size: Count
+    batch_size: Annotated[Count, Field(le=1_000_000)]
     """Transitions in an update."""
 
     exploration: ScheduleSpec
@@ -107,7 +107,7 @@ class Hyperparameters:
     reward: Sequence[str | Mapping[str, Any]] = ()
     """What becomes of the game's rewards in training: registered names, or ``{name: keywords}``, applied in order.
     Empty: they are as the preprocessing gives them."""
-    frame_stack: Count = 1
+    frame_stack: Annotated[Count, Field(le=100)] = 1
     """Latest observations that the network sees together."""
     env_kwargs: Arguments = field(default_factory=dict)
     """Keywords for the environment itself, in training and in evaluation."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+from gymnasium import spaces
 from gymnasium.spaces import Discrete
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
@@ -15,23 +16,28 @@ from dqn_zoo_ext.envs.game_log import GameLog, GameMonitor
 from dqn_zoo_ext.envs.replaying.replayable_env import ReplayableEnv
 from dqn_zoo_ext.envs.request import EnvRequest
 from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.keywords import one_line
 from dqn_zoo_ext.process import modules_of_ours
 
 GymEnv = gymnasium.Env[Any, Any]
 
 _SECONDS_TO_LIVE = 30  # what schedulers grant at least between SIGTERM and SIGKILL
 
+_PLAIN = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+"""The spaces that Stable-Baselines3 knows; of observations a Dict of them too."""
+
 VECTORS: Mapping[str, type[DummyVecEnv | SubprocVecEnv]] = {"dummy": DummyVecEnv, "subproc": SubprocVecEnv}
 
 
 def make_gym_env(gym_id: str, render_mode: str | None, env_kwargs: Mapping[str, Any]) -> GymEnv:
-    """``gymnasium.make`` whose failures are one line: a missing dependency, an unknown argument, an unknown id.
+    """``gymnasium.make`` whose failures are one line: a missing dependency, an unknown argument, an unknown id, a space
+    that Stable-Baselines3 does not know.
 
     An environment that knows no ``render_mode`` at all can be played, and not filmed.
     """
     given = {**env_kwargs, **({} if render_mode is None else {"render_mode": render_mode})}
     try:
-        return gymnasium.make(gym_id, **given)
+        env = gymnasium.make(gym_id, **given)
     except (gymnasium.error.Error, ImportError) as error:
         raise UserError(f"environment '{gym_id}' cannot be made: {_one_line(error)}") from error
     except (TypeError, ValueError, AssertionError, KeyError) as error:
@@ -39,6 +45,23 @@ def make_gym_env(gym_id: str, render_mode: str | None, env_kwargs: Mapping[str, 
             raise
         what = f"env_kwargs {dict(env_kwargs)}" if env_kwargs else f"render_mode '{render_mode}'"
         raise UserError(f"environment '{gym_id}' does not take {what}: {_one_line(error)}") from error
+    unknown = _unknown_space(env)
+    if unknown is not None:
+        env.close()
+        raise UserError(f"environment '{gym_id}' cannot be used: {unknown}")
+    return env
+
+
+def _unknown_space(env: GymEnv) -> str | None:
+    """Which space of the environment Stable-Baselines3 does not know, in words; None if it knows both."""
+    names = ", ".join(each.__name__ for each in _PLAIN)
+    seen = env.observation_space
+    parts = list(seen.spaces.values()) if isinstance(seen, spaces.Dict) else [seen]
+    if not parts or not all(isinstance(part, _PLAIN) for part in parts):
+        return f"its observations must be one of {names}, or a Dict of such, not {one_line(str(seen))}"
+    if not isinstance(env.action_space, _PLAIN):
+        return f"its actions must be one of {names}, not {one_line(str(env.action_space))}"
+    return None
 
 
 def make_gym_vector(

@@ -11,6 +11,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from dqn_zoo_ext.envs.minatar_ids import ENTRY_POINT, MINATAR, game_of, make_known
 from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.keywords import one_line
 
 TWO_PLAYERS_ONLY = frozenset({"combat", "joust", "maze_craze", "warlords"})
 """ROMs that no agent can play alone; loading one of them for a single player ends the whole process."""
@@ -144,4 +145,4 @@ def _unknown(name: str) -> UserError:
     others = [spec.id for spec in gymnasium.registry.values() if spec.entry_point != _ATARI_ENTRY_POINT]
     near = nearest(name, (*atari, *others))
     hint = near or "; an environment of another package needs that package named with --gym-packages"
-    return UserError(f"unknown environment '{name}'{hint}")
+    return UserError(f"unknown environment '{one_line(name)}'{hint}")

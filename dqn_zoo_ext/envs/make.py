@@ -7,7 +7,7 @@ from typing import Any, Literal
 from stable_baselines3.common.vec_env import VecEnv
 
 from dqn_zoo_ext.envs.ids import EnvId
-from dqn_zoo_ext.envs.request import EnvRequest, Preprocessing
+from dqn_zoo_ext.envs.request import EnvRequest, Preprocessing, checked_env_kwargs
 from dqn_zoo_ext.envs.rewarded_vec_env import RewardedVecEnv
 from dqn_zoo_ext.envs.rewards import StepName, steps_of, why_not_beside_clipping
 from dqn_zoo_ext.envs.rules import EvaluationRules
@@ -61,7 +61,7 @@ def make_vec_env(
             n_envs=n_envs,
             seed=seed,
             frame_stack=frame_stack,
-            env_kwargs=env_kwargs,
+            env_kwargs=checked_env_kwargs(accepts, env_kwargs, Place("env_kwargs")),
             monitor_path=monitor_path,
             vec_env=vec_env,
             render_mode=render_mode,

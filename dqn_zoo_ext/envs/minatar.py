@@ -1,5 +1,6 @@
 """MinAtar as the agent sees it: 10 x 10 cells, one channel for each kind of thing (Young & Tian 2019)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,8 +13,9 @@ from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
 
 from dqn_zoo_ext.envs.gym_envs import GymEnv, make_gym_vector
 from dqn_zoo_ext.envs.minatar_ids import MINATAR
-from dqn_zoo_ext.envs.request import EnvRequest
+from dqn_zoo_ext.envs.request import EnvRequest, of_the_environment
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import Place, shown
 from dqn_zoo_ext.registry import register_preprocessing
 
 Observation = npt.NDArray[np.int8]
@@ -73,6 +75,15 @@ class MinAtar:
     """
 
     max_agent_steps_per_game: Annotated[int, Field(ge=1)] = 10_000
+
+    @classmethod
+    def check_env_kwargs(cls, given: Mapping[str, Any], place: Place) -> dict[str, Any]:
+        """`given` if it is the games' own; UserError with its place otherwise."""
+        if "max_episode_steps" in given:
+            longest = f"{place.dotted('max_episode_steps')}: {shown(given['max_episode_steps'])}"
+            instead = "use preprocessing_kwargs.max_agent_steps_per_game"
+            raise place.error(f"{longest} is refused: {instead}", "max_episode_steps")
+        return of_the_environment(given, place)
 
     def build(self, request: EnvRequest) -> VecEnv:
         """A Dummy- or SubprocVecEnv; in a VecFrameStack if `frame_stack` is above 1. UserError for other families."""

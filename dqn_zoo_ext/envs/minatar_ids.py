@@ -6,6 +6,7 @@ import re
 import gymnasium
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import one_line
 
 MINATAR = "minatar"
 ENTRY_POINT = "minatar.gym:BaseEnv"
@@ -24,7 +25,7 @@ def make_known(name: str) -> None:
         importlib.import_module("minatar.gym").register_envs()
     except ImportError as error:
         raise UserError(
-            f"environment '{name}' needs the package MinAtar: pip install 'dqn_zoo_ext[minatar]' ({error})"
+            f"environment '{one_line(name)}' needs the package MinAtar: pip install 'dqn_zoo_ext[minatar]' ({error})"
         ) from error
 
 

@@ -42,7 +42,8 @@ class Player:
 
     observations: what the agent sees now. actions: (n_envs,), those of the last step. came: what the environments gave
     back for them.
-    The environments are seeded with `seed_of_games`. Same policy, environments, epsilon and seed: same games.
+    The environments are seeded with `seed_of_games`. Same policy, epsilon and seed, and new environments made alike:
+    same games. Those that have played before may be seeded anew sooner.
     UserError if the actions are not discrete, or do not begin at 0 (a Q-network's greedy action is an index).
     """
 

@@ -14,6 +14,7 @@ from dqn_zoo_ext.storage.agent_file import write_agent
 from dqn_zoo_ext.storage.exact.state_file import write_state
 
 _GPU_IS_FULL = "the GPU's memory is full: a smaller batch_size, fewer n_envs, or --device cpu may help"
+_MEMORY_IS_FULL = "the memory is full: a smaller buffer_size or batch_size, or fewer n_envs, may help"
 
 
 @contextlib.contextmanager
@@ -21,11 +22,10 @@ def plain_breakdowns(run: LiveRun, exact: ExactCheckpoint) -> Iterator[None]:
     """Turn what the user can mend into a UserError; anything else passes on, and what has been learned is kept."""
     begun = run.model.num_timesteps
     try:
-        yield
+        with plain_memory_errors():
+            yield
     except NotFinite as error:
         raise _not_finite(error, run, exact) from error
-    except torch.OutOfMemoryError as error:
-        raise UserError(f"{_GPU_IS_FULL}{_how_to_go_on(run, exact)}") from error
     except (EOFError, BrokenPipeError, ConnectionResetError) as error:
         if run.options.vec_env != "subproc":
             raise  # the reader of our own output has gone
@@ -46,13 +46,15 @@ def plain_breakdowns(run: LiveRun, exact: ExactCheckpoint) -> Iterator[None]:
 
 @contextlib.contextmanager
 def plain_memory_errors() -> Iterator[None]:
-    """Memory that is full while a run is put together, as a UserError."""
+    """Memory that is full, while a run is put together or learns, as a UserError."""
     try:
         yield
     except torch.OutOfMemoryError as error:
         raise UserError(_GPU_IS_FULL) from error
-    except MemoryError as error:
-        raise UserError("the memory is full: a smaller buffer_size or fewer n_envs may help") from error
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # PyTorch's, of main memory
+            raise UserError(_MEMORY_IS_FULL) from error
+        raise
 
 
 def _how_to_go_on(run: LiveRun, exact: ExactCheckpoint) -> str:

@@ -11,8 +11,11 @@ from gymnasium.spaces import Discrete
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import get_device
 from stable_baselines3.common.vec_env import VecEnv
-from torch import nn
-from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_buffer_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.brought import policies_of
@@ -176,21 +179,23 @@ class TooLarge(ValueError):  # noqa: N818  # it says what is wrong
 def parameters_at_most(number: int) -> Iterator[None]:
     """While it lasts, TooLarge as soon as the modules that this process makes have more parameters than that.
 
-    They are counted when they are reserved, before anything is written to them.
+    They are counted when they are reserved, before anything is written to them; with them the buffers, which are there
+    when they are counted, so that what makes a large one needs a bound of its own.
     """
     made = 0
 
-    def count(_module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+    def count(_module: nn.Module, name: str, numbers: Tensor | None) -> None:
         nonlocal made
-        made += 0 if parameter is None else parameter.numel()
+        made += 0 if numbers is None else numbers.numel()
         if made > number:
             raise TooLarge(f"a network with more than {number:,} parameters ('{name}') is not that agent's")
 
-    hook = register_module_parameter_registration_hook(count)
+    hooks = register_module_parameter_registration_hook(count), register_module_buffer_registration_hook(count)
     try:
         yield
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
 
 
 def _policy_kwargs(configuration: Configuration) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import torch
 import yaml
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import get_device
@@ -20,6 +21,7 @@ from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.model import Model
 from dqn_zoo_ext.learning.saved import deep_q_state
 from dqn_zoo_ext.learning.saved.stored_rows import rows_of
+from dqn_zoo_ext.process import most_memory
 from dqn_zoo_ext.state import Resumable, State
 from dqn_zoo_ext.storage.atomic import replacing, write_atomically
 from dqn_zoo_ext.storage.event_files import EventFiles
@@ -37,8 +39,9 @@ class LiveRun:
     """The parts of a run.
 
     callbacks: those with a state of their own. started: of the first process that worked on it. seconds_before: spent
-    by earlier processes, up to their last checkpoint. first_step: agent steps of the agent that it began with. changed:
-    since the last checkpoint, so that the next one brings its configuration with it.
+    by earlier processes, up to their last checkpoint. memory_before: the most bytes that one of those had. first_step:
+    agent steps of the agent that it began with. changed: since the last checkpoint, so that the next one brings its
+    configuration with it.
     """
 
     configuration: Configuration
@@ -51,6 +54,7 @@ class LiveRun:
     event_files: EventFiles
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     seconds_before: float = 0.0
+    memory_before: int = 0
     first_step: int = 0
     changed: bool = False
     _clock: float = field(default_factory=time.monotonic)
@@ -59,6 +63,12 @@ class LiveRun:
     def seconds(self) -> float:
         """Seconds spent so far, over all processes."""
         return self.seconds_before + time.monotonic() - self._clock
+
+    @property
+    def most_memory(self) -> int:
+        """The most bytes that any of its processes had; of the GPU's memory if it learns there."""
+        here = torch.cuda.max_memory_allocated() if self.model.device.type == "cuda" else most_memory()
+        return max(self.memory_before, here)
 
     @property
     def _deep_q(self) -> DeepQ:
@@ -133,6 +143,7 @@ class LiveRun:
         self._restore_best_model(checkpoint)
         self.started = datetime.fromisoformat(state["run"]["started"])
         self.seconds_before = state["run"]["seconds"]
+        self.memory_before = state["run"].get("most_memory", 0)
         self.first_step = state["run"]["first_step"]
         self._deep_q.time_spent.add(state["run"].get("seconds_spent", {}))
         deep_q_state.restore_random_state(self._deep_q, state["model"])
@@ -160,6 +171,7 @@ class LiveRun:
                 **identity(self.configuration, self.options),
                 "started": self.started.isoformat(),
                 "seconds": self.seconds,
+                "most_memory": self.most_memory,
                 "first_step": self.first_step,
                 "seconds_spent": self.model.seconds_spent(),
             },

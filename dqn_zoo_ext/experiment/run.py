@@ -30,8 +30,8 @@ from dqn_zoo_ext.experiment.resume import (
 )
 from dqn_zoo_ext.experiment.signals import StoppedAtOnce, StopRequest, stop_requests
 from dqn_zoo_ext.learning.model import Model
-from dqn_zoo_ext.learning.optim import load_state_only
 from dqn_zoo_ext.learning.replay import FrameRing
+from dqn_zoo_ext.learning.saved.optimizer_state import load_optimizer_state
 from dqn_zoo_ext.state import State
 from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights, write_agent
 from dqn_zoo_ext.storage.atomic import plain_os_errors, remove_leftovers
@@ -39,7 +39,7 @@ from dqn_zoo_ext.storage.exact.checkpoints import Checkpoint, CheckpointFolder
 from dqn_zoo_ext.storage.replay_file import read_replay, write_replay
 from dqn_zoo_ext.storage.results import EvaluationRecord, Machine, RunResults, Versions, write_results
 from dqn_zoo_ext.storage.run_folder import RunFolder
-from dqn_zoo_ext.storage.run_lock import locked
+from dqn_zoo_ext.storage.run_lock import Busy, locked
 from dqn_zoo_ext.words import counted
 
 Changes = Mapping[str, tuple[Any, Any]]
@@ -72,14 +72,17 @@ def train(
 ) -> Finished:
     """Train as configured and leave everything in a new run folder, or in one that has just been claimed for it.
 
-    rungs: agent steps at which it is evaluated, and paused unless `go_on` says otherwise.
-    UserError for whatever the user can mend; if it comes before the first agent step, no folder is left.
+    claimed: what a process that was lost has left there is removed first. rungs: agent steps at which it is evaluated,
+    and paused unless `go_on` says otherwise. UserError for whatever the user can mend; if it comes before the first
+    agent step, no folder is left. Busy if another process has the folder, or a checkpoint has come to lie in it.
     """
     folder = claimed or RunFolder.claim(
         options.log_folder, configuration.algo, configuration.env.folder_name, options.unique_folder
     )
     progress = _progress(options, console)
     with stop_requests() as stop, locked(folder.path):  # whoever sees the lock may send a signal
+        if claimed is not None:
+            _empty(claimed)
         with _discarded_on_error(folder), plain_memory_errors():
             doctor = _Doctor(configuration, options)
             run, exact, callbacks = assemble(configuration, options, folder, progress, stop.asked, doctor.look_at)
@@ -132,6 +135,12 @@ def resume(
         except StoppedAtOnce:
             return Finished(folder, None, stop.signal)
         return _learn(run, exact, callbacks, progress, stop)
+
+
+def _empty(claimed: RunFolder) -> None:
+    if CheckpointFolder(claimed.checkpoint_folder).is_there():
+        raise Busy(f"{str(claimed.path)!r} has been trained in meanwhile, and has a checkpoint to go on from")
+    claimed.empty()
 
 
 def _newest(
@@ -239,9 +248,9 @@ def _continue_from(model: Model, options: RunOptions) -> None:
     weights, optimizer = read_policy_weights(options.trained_agent), read_optimizer_state(options.trained_agent)
     try:
         model.policy.load_state_dict(weights)
-        load_state_only(model.policy.optimizer, optimizer["state"])
-    except (RuntimeError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[-1].strip()
+        load_optimizer_state(model.policy, optimizer["state"])
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()
         raise UserError(f"agent file {options.trained_agent} does not fit the configuration: {reason}") from error
     counters = read_counters(options.trained_agent)
     model.num_timesteps, model._n_updates, model._episode_num = (
@@ -308,6 +317,7 @@ def _results(run: LiveRun, finished: bool) -> RunResults:
         finished=finished,
         seconds_spent=model.seconds_spent(),
         preset=run.options.preset,
+        most_memory=run.most_memory,
     )
 
 

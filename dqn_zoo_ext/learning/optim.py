@@ -1,7 +1,7 @@
 """Optimizers. DeepMind's RMSProp is written out here; Adam and RMSProp are PyTorch's."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, overload
 
 import torch
@@ -147,14 +147,6 @@ def _nearest_roots(numbers: tuple[Tensor, ...] | list[Tensor]) -> None:
             each.copy_(each.double().sqrt_())
     else:
         torch._foreach_sqrt_(numbers)
-
-
-def load_state_only(optimizer: torch.optim.Optimizer, state: Mapping[int, Any]) -> None:
-    """Take over the state of each weight, by its number; the groups' settings stay, as the configuration has them.
-
-    ValueError or KeyError if it does not fit.
-    """
-    optimizer.load_state_dict({"state": dict(state), "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 _RANGES = {"lr": "at least 0", "decay": "in [0, 1)", "eps": "above 0"}

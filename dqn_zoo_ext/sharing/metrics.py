@@ -1,6 +1,5 @@
 """``train_eval_metrics.zip``: a run's evaluations and logs, packed as RL-Zoo packs them and unpacked with care."""
 
-import io
 import re
 import zipfile
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.storage.archive import read_member
+from dqn_zoo_ext.storage.archive import read_member, stored_again
 from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing, write_atomically
 
 NAME = "train_eval_metrics.zip"
@@ -73,10 +72,7 @@ def _is_metrics(name: str) -> bool:
 
 def _check_numbers(content: bytes, source: Path) -> None:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for name in archive.namelist():
-                read_member(archive, name, source, _MOST_BYTES)
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        with np.load(stored_again(content, source, _MOST_BYTES), allow_pickle=False) as arrays:
             for name in arrays.files:
                 _ = arrays[name].shape
     except UserError:

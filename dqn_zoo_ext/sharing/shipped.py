@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dqn_zoo_ext.envs.ids import ATARI, EnvId, resolve, resolve_folder
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import one_line
 from dqn_zoo_ext.sharing import package as names
 from dqn_zoo_ext.sharing.manifest import NAME as MANIFEST
 from dqn_zoo_ext.sharing.manifest import check_files, read_manifest
@@ -76,7 +77,7 @@ def find_shipped(name: str) -> Shipped:
         wanted = name
     if wanted not in shipped_names():
         there = ", ".join(shipped_names()) or "none"
-        raise UserError(f"no agent for '{name}' ships with this program; there are: {there}")
+        raise UserError(f"no agent for '{one_line(name)}' ships with this program; there are: {there}")
     path = folder() / wanted
     manifest = read_manifest(path / MANIFEST)
     check_files(path, manifest, set(manifest.files))

@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from dqn_zoo_ext.config.of_run import plain_run_file
 from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import one_line
 from dqn_zoo_ext.sharing import package as names
 from dqn_zoo_ext.sharing.download import Downloaded
 from dqn_zoo_ext.sharing.manifest import NAME as MANIFEST
@@ -41,9 +43,7 @@ def unpack(downloaded: Downloaded, run: RunFolder) -> object:
     _check_weights(zip_file, files.get(names.WEIGHTS))
     with plain_os_errors(f"cannot write {run.path}"):
         run.config_folder.mkdir(parents=True)
-    config, arguments = (
-        plain_run_file(files[name]) if name in files else {} for name in (names.CONFIG, names.ARGS)
-    )
+    config, arguments = (plain_run_file(files[name]) if name in files else {} for name in (names.CONFIG, names.ARGS))
     callbacks = config.pop(_CALLBACKS, None)
     config = _with_env_kwargs(config, files.get(names.ENV_KWARGS), run)
     write_atomically(run.config, to_yaml(config))
@@ -79,7 +79,8 @@ def keep_as_it_is(downloaded: Downloaded, run: RunFolder) -> None:
 def _check_manifest(path: Path, run: RunFolder, there: set[str]) -> None:
     manifest = read_manifest(path)
     if (manifest.algo, manifest.env) != (run.algo, run.env):
-        raise UserError(f"the package is of '{manifest.algo}' on '{manifest.env}', not of '{run.algo}' on '{run.env}'")
+        theirs = f"'{one_line(manifest.algo)}' on '{one_line(manifest.env)}'"
+        raise UserError(f"the package is of {theirs}, not of '{run.algo}' on '{run.env}'")
     check_files(path.parent, manifest, there)
 
 
@@ -89,14 +90,21 @@ def _check_weights(zip_file: Path, weights_file: Path | None) -> None:
     if weights_file is None:
         return
     plain = read_plain_weights(weights_file)
-    same = plain.keys() == weights.keys() and all(torch.equal(plain[name], weights[name]) for name in plain)
-    if not same:
+    if plain.keys() != weights.keys() or not all(_equal(plain[name], weights[name]) for name in plain):
         raise UserError(f"the policies in {zip_file.name} and in {weights_file.name} differ: one of them was replaced")
 
 
+def _equal(plain: Tensor, weight: Tensor) -> bool:
+    return plain.dtype == weight.dtype and torch.equal(plain, weight)  # of some types PyTorch can compare no two
+
+
 def _with_env_kwargs(config: dict[str, object], path: Path | None, run: RunFolder) -> dict[str, object]:
-    """RL-Zoo keeps what was typed as ``--env-kwargs`` in a file of its own; an agent plays only with the same."""
+    """RL-Zoo keeps what was typed as ``--env-kwargs`` in a file of its own; an agent plays only with the same.
+
+    Its push adds the mode in which it films the agent, which is no part of that.
+    """
     given = plain_run_file(path) if path is not None else {}
+    given.pop("render_mode", None)
     if not given or config.get("env_kwargs"):
         return config
     if "complete" in config:

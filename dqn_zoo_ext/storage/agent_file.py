@@ -17,10 +17,12 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.storage.archive import GIGABYTE, check_all_sizes, read_member
+from dqn_zoo_ext.keywords import one_line
+from dqn_zoo_ext.learning.saved.whole_tensors import what_is_wrong
+from dqn_zoo_ext.storage.archive import GIGABYTE, read_member, stored_again
 from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing
 
-_ZIP_MAGIC = b"PK\x03\x04"
+_ANY_ZIP, _ZIP_MAGIC = b"PK", b"PK\x03\x04"
 _MOST_BYTES = 2 * GIGABYTE
 
 
@@ -46,13 +48,17 @@ def read_policy_weights(path: Path) -> dict[str, Tensor]:
     if not all(isinstance(name, str) and isinstance(weight, Tensor) for name, weight in weights.items()):
         raise UserError(f"agent file {path}: 'policy.pth' holds something that is not a tensor")
     for name, weight in weights.items():
-        if not _is_all_there(weight):
-            raise UserError(f"agent file {path}: {name!r:.100} in 'policy.pth' has more numbers than are stored of it")
+        wrong = what_is_wrong(weight) if name.isprintable() else "is no name that can be shown"
+        if wrong is not None:
+            raise UserError(f"agent file {path}: {name!r:.100} in 'policy.pth' {wrong}")
     return dict(weights)
 
 
 def read_optimizer_state(path: Path) -> dict[str, Any]:
-    """The optimizer's state dict, on the CPU. UserError as in read_policy_weights."""
+    """The optimizer's state dict, on the CPU, for ``load_optimizer_state``: nothing of the state itself is checked.
+
+    UserError if the file is absent or damaged, or this is no state dict of an optimizer.
+    """
     state = _read_tensors(path, "policy.optimizer.pth")
     if not {"state", "param_groups"} <= state.keys():
         raise UserError(f"agent file {path}: 'policy.optimizer.pth' is not the state of an optimizer")
@@ -90,38 +96,22 @@ def write_for_sharing(source: Path, target: Path) -> None:
 def _counter(data: Mapping[str, object], key: str, path: Path) -> int:
     value = data.get(key)
     if type(value) is not int or value < 0:  # a bool is an int to Python, and no counter
-        raise UserError(f"agent file {path}: '{key}' is no counter: {str(value)[:40]}")
+        raise UserError(f"agent file {path}: '{key}' is no counter: {one_line(str(value))[:40]}")
     return value
 
 
 def _read_tensors(path: Path, member: str) -> Mapping[Any, Any]:
     content = _read_member(path, member)
-    _check_tensors_size(content, path)
     try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        file = stored_again(content, path, _MOST_BYTES) if content.startswith(_ANY_ZIP) else io.BytesIO(content)
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except Exception as error:  # damaged input makes torch raise nearly anything
         raise UserError(f"agent file {path}: '{member}' cannot be read as plain tensors") from error
     if not isinstance(state, Mapping):
         raise UserError(f"agent file {path}: '{member}' holds no state dict")
     return state
-
-
-def _is_all_there(weight: Tensor) -> bool:
-    """Whether each of its numbers is stored; a tensor with a stride of 0, a sparse one or none but a shape has more."""
-    if weight.layout != torch.strided or weight.device.type != "cpu" or weight.is_quantized or weight.is_nested:
-        return False
-    return weight.numel() * weight.element_size() <= weight.untyped_storage().nbytes()
-
-
-def _check_tensors_size(content: bytes, path: Path) -> None:
-    """UserError if tensors are packed so that torch would fill the memory with them: its files are zips, not packed."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            check_all_sizes(archive, path, _MOST_BYTES)
-    except UserError:
-        raise
-    except Exception:  # another format, or damaged: torch.load says so
-        return
 
 
 def _read_member(path: Path, member: str) -> bytes:

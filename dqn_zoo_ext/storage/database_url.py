@@ -20,9 +20,14 @@ def parsed(storage: str) -> URL:
     return url.set(drivername=PSYCOPG) if url.drivername in ("postgresql", "postgres") else url
 
 
+def is_journal(storage: str) -> bool:
+    """Whether it is the path of one of Optuna's journals, and no URL."""
+    return storage.endswith(".log") and "://" not in storage
+
+
 def without_password(storage: str) -> str:
     """A URL, or the path of a journal, as it may be shown: with ``***`` for a password."""
-    if storage.endswith(".log"):
+    if is_journal(storage):
         return storage
     try:
         url = parsed(storage)

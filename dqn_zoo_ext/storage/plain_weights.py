@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.keywords import one_line
 from dqn_zoo_ext.storage.atomic import write_atomically
 
 SUFFIX = ".safetensors"
@@ -42,7 +43,7 @@ def read_plain_weights(path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{path} cannot be read: {one_line(str(error))}") from error
 
 
 def _alone(weight: Tensor) -> Tensor:

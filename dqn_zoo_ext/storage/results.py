@@ -99,7 +99,8 @@ class RunResults:
     started: UTC. frames: emulator frames, 4 per agent step of Atari. best: the evaluation that chose best_model.zip.
     final: the evaluation of the agent at the end. finished: whether it came to its end, or was stopped before.
     seconds_spent: on what the training's own thread was busy, as far as that is known (``learning.time_spent``).
-    preset: the name of the training that it is one of (``config.presets``), if it has one.
+    preset: the name of the training that it is one of (``config.presets``), if it has one. most_memory: the most bytes
+    that a process of the run had, on a GPU those of the GPU; 0 if unknown.
     """
 
     __pydantic_config__ = _STRICT
@@ -122,6 +123,7 @@ class RunResults:
     finished: bool = True
     seconds_spent: Mapping[str, NotNegative] = field(default_factory=dict)
     preset: str | None = None
+    most_memory: Count = 0
     format_version: int = FORMAT_VERSION
 
     def as_dict(self) -> dict[str, Any]:

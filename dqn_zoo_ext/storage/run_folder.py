@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.keywords import one_line
+from dqn_zoo_ext.storage import run_lock
+from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 
 _RUN = re.compile(r"(.+)_\d+(?:_[0-9a-f-]{36})?")
@@ -44,6 +47,7 @@ class RunFolder:
         parent = log_folder / algo
         made: list[Path] = []
         try:
+            _check_name(parent)
             _make_folders(parent, made)
             path = _make_numbered_folder(parent, env, f"_{uuid.uuid4()}" if unique else "", number, made)
             run = cls(path, algo, env, tuple(made))
@@ -77,7 +81,7 @@ class RunFolder:
             return flat
         wanted = "no run" if exp_id == 0 else f"no run {exp_id}"
         there = _what_lies_in(log_folder, algo, env, exp_id)
-        raise UserError(f"{wanted} of '{algo}' on '{env}' in {str(log_folder)!r}{there}")
+        raise UserError(f"{wanted} of '{one_line(algo)}' on '{env}' in {str(log_folder)!r}{there}")
 
     @classmethod
     def at(cls, path: Path) -> "RunFolder":
@@ -108,6 +112,19 @@ class RunFolder:
         for folder in reversed(self.made):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+    def empty(self) -> None:
+        """Remove what a lost process has left in it, so that it is as if just claimed. For who has its lock.
+
+        UserError if that cannot be.
+        """
+        with plain_os_errors(f"cannot empty {self.path}"):
+            for path in self.path.iterdir():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                elif path.name != run_lock.NAME:
+                    path.unlink()
+            self.config_folder.mkdir()
 
     def model_file(
         self, load_best: bool = False, load_checkpoint: int | None = None, load_last_checkpoint: bool = False
@@ -233,6 +250,14 @@ def _numbered(parent: Path, env: str) -> Iterator[_Numbered]:
                 yield _Numbered(entry, int(name[1]), plain=name[2] is None)
 
 
+def _check_name(path: Path) -> None:
+    """ValueError for a name of bytes that are no text: the files of a run could not say where they lie."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ValueError("its name is not UTF-8 text") from None
+
+
 def _make_folders(path: Path, made: list[Path]) -> None:
     """``mkdir -p`` that notes in `made` which folders it made."""
     for folder in reversed([path, *path.parents]):
@@ -275,7 +300,7 @@ def _what_lies_in(log_folder: Path, algo: str, env: str, exp_id: int) -> str:
         by_distance = sorted(numbers, key=lambda number: (abs(number - exp_id), number))
         return f"; there are runs {_listed(by_distance)}"
     others = {folder.name.rpartition("_")[0] for folder in (log_folder / algo).iterdir() if folder.is_dir()}
-    return nearest(env, others - {""}) or f"; '{algo}' has no runs there, train it first"
+    return nearest(env, others - {""}) or f"; '{one_line(algo)}' has no runs there, train it first"
 
 
 def _runs_in(folder: Path) -> list[Path]:

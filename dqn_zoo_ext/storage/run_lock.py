@@ -11,19 +11,23 @@ from pathlib import Path
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.atomic import plain_os_errors
 
-_NAME = ".lock"
+NAME = ".lock"
 _SECONDS_BETWEEN_TRIES = 0.2
+
+
+class Busy(UserError):  # noqa: N818  # no mistake: it passes
+    """Another process has the folder."""
 
 
 @contextlib.contextmanager
 def locked(folder: Path, wait_seconds: float = 0.0, say: Callable[[str], None] = lambda _: None) -> Iterator[None]:
-    """Hold the folder within the block. UserError that names the process which has it, still after `wait_seconds`.
+    """Hold the folder within the block. Busy, naming the process that has it, if it still has after `wait_seconds`.
 
-    say: is told once that it has to be waited for.
+    say: is told once that it has to be waited for. UserError if there can be no lock.
 
     The operating system lets go of the lock when the process ends, however it ends.
     """
-    path = folder / _NAME
+    path = folder / NAME
     with plain_os_errors(f"cannot lock {folder}"):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -34,7 +38,7 @@ def locked(folder: Path, wait_seconds: float = 0.0, say: Callable[[str], None] =
                 raise BlockingIOError
         except BlockingIOError:
             owner = os.read(descriptor, 200).decode(errors="replace").strip()
-            raise UserError(f"{str(folder)!r} is being trained in by {owner or 'another process'}") from None
+            raise Busy(f"{str(folder)!r} is being trained in by {owner or 'another process'}") from None
         except OSError as error:
             raise UserError(f"cannot lock {folder}: {error.strerror}") from error
         with contextlib.suppress(OSError):  # a full disk: the lock holds all the same

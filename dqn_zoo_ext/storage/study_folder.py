@@ -4,12 +4,17 @@
 own with the runs of a trial, ``confirm/`` one with the runs that compare the winner with what it began from.
 """
 
+import contextlib
+import itertools
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.claimed import Claimed, claim
+from dqn_zoo_ext.storage.run_lock import locked
 
 STUDIES = "studies"
 
@@ -58,7 +63,35 @@ class StudyFolder:
         return self.path / "confirm"
 
 
+def trial_folder(number: int) -> str:
+    """What the log folder of a trial is called, where no other study has that name."""
+    return f"trial_{number}"
+
+
+def claim_trial(trials: Path, number: int, note: Callable[[str], None]) -> Path:
+    """Make the log folder of a new trial: ``trial_<number>``, or ``trial_<number>_2``... where another study has that.
+
+    note: is told the name before the folder is made, so that whoever goes on with the trial finds it whenever this
+    process is killed. UserError if it cannot be made.
+    """
+    with plain_os_errors(f"cannot make a trial's folder in {str(trials)!r}"):
+        trials.mkdir(parents=True, exist_ok=True)
+        for further in itertools.count(1):
+            path = trials / (trial_folder(number) if further == 1 else f"{trial_folder(number)}_{further}")
+            if path.exists():
+                continue
+            note(path.name)
+            with contextlib.suppress(FileExistsError):  # another process was faster
+                path.mkdir()
+                return path
+    raise AssertionError  # there is always a further one
+
+
 def remove_checkpoints(folder: Path) -> None:
-    """Of all runs beneath `folder`: they have ended for good, and a replay may take gigabytes."""
-    for checkpoints in folder.rglob("checkpoints"):
-        shutil.rmtree(checkpoints, ignore_errors=True)
+    """Of all runs beneath `folder`: they have ended for good, and a replay may take gigabytes.
+
+    Those of a run that a process is at work on are left to it, and so is what cannot be removed.
+    """
+    for checkpoints in list(folder.rglob("checkpoints")):
+        with contextlib.suppress(UserError), locked(checkpoints.parent):
+            shutil.rmtree(checkpoints, ignore_errors=True)

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.callbacks import ProtocolEvaluation
+from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.envs.make import make_vec_env as make_ours
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.learning.policies import MlpPolicy
 
@@ -22,8 +24,8 @@ def cart_poles() -> VecEnv:
     return make_vec_env("CartPole-v1", n_envs=2, seed=0)
 
 
-def evaluation(make_venv: Callable[[], VecEnv], seed: int) -> ProtocolEvaluation:
-    return ProtocolEvaluation(make_venv, protocols.get("greedy"), every=1000, episodes=2, seed=seed)
+def evaluation(make_venv: Callable[[], VecEnv], seed: int, episodes: int = 2) -> ProtocolEvaluation:
+    return ProtocolEvaluation(make_venv, protocols.get("greedy"), every=1000, episodes=episodes, seed=seed)
 
 
 class HalfDropped(BaseFeaturesExtractor):
@@ -96,3 +98,31 @@ def test_each_evaluation_of_an_unchanged_agent_plays_games_of_its_own() -> None:
     assert len({tuple(each) for each in seen}) == len(seen) == 3
     assert beginnings(5) == seen
     assert beginnings(50) != seen
+
+
+@pytest.mark.parametrize("n_envs", [1, 3])
+def test_what_was_evaluated_before_is_of_no_account(n_envs: int) -> None:
+    """Ours are seeded anew after so many agent steps; of three, some are amid a game when an evaluation ends."""
+    closed: list[VecEnv] = []
+
+    class Closing(SeenAtFirst):
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    def often_reseeded() -> VecEnv:
+        venv = make_ours(
+            resolve("CartPole-v1"), n_envs, 0, preprocessing="none", preprocessing_kwargs={}, frame_stack=1,
+            env_kwargs={},
+        )  # fmt: skip
+        venv.set_attr("_reseed_after", 12)
+        return Closing(venv, [])
+
+    before, new = (evaluation(often_reseeded, seed=5, episodes=8) for _ in range(2))
+    agent = DQN("MlpPolicy", cart_poles(), seed=0).learn(1, callback=before)
+    new.init_callback(agent)
+    for agent_steps in (100, 200):
+        before.num_timesteps = new.num_timesteps = agent_steps
+        before.measure()
+    assert new.measure() == before.records[-1]
+    assert len(set(map(id, closed))) == len(closed) == 4

@@ -208,6 +208,28 @@ def test_in_a_file(tmp_path: Path, line: str, message: str) -> None:
     assert str(caught.value) == f"{path}:3: {message}"
 
 
+@pytest.mark.parametrize(
+    ("keyword", "instead"),
+    [
+        (
+            "max_episode_steps: 1000000000",
+            "how long a game lasts is part of the environment; register one of your own with that limit",
+        ),
+        ("disable_env_checker: true", "gymnasium's checker is no part of a game; leave it out"),
+        (
+            "render_mode: 'human'",
+            "pictures are no part of a game; leave it out, and see the agent with enjoy or record_video",
+        ),
+    ],
+)
+def test_what_is_gymnasiums_own(tmp_path: Path, keyword: str, instead: str) -> None:
+    path = tmp_path / "mine.yml"
+    path.write_text(f"env_kwargs:\n  sutton_barto_reward: true\n  {keyword}\n")
+    with pytest.raises(UserError) as caught:
+        load("dqn", resolve("CartPole-v1"), conf_file=path)
+    assert str(caught.value) == f"{path}:3: env_kwargs.{keyword} is refused: {instead}"
+
+
 LINEAR = "{schedule: linear, start: 0.4, end: 1, fraction: 1}"
 
 

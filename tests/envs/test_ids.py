@@ -75,12 +75,14 @@ def test_all_single_player_games_resolve_in_every_form() -> None:
         ("Quux", "unknown environment 'Quux'; .*--gym-packages"),
         ("", "unknown environment ''"),
         ("../Pong", "unknown environment"),
+        ("Pong\n", "unknown environment 'Pong'; did you mean 'Pong'"),
+        ("\x1b[2JPong\nx", r"unknown environment '\\x1b\[2JPong x'"),
     ],
 )
 def test_refusals_are_one_line_with_the_right_id(name: str, complaint: str) -> None:
     with pytest.raises(UserError, match=complaint) as raised:
         resolve(name)
-    assert "\n" not in str(raised.value)
+    assert str(raised.value).isprintable()
 
 
 @pytest.mark.parametrize("rom", sorted(TWO_PLAYERS_ONLY))

@@ -170,6 +170,13 @@ def test_the_slow_paths_log_counts_a_games_steps_over_its_lives(tmp_path: Path) 
         ("CartPole-v1", {"preprocessing": "atary"}, "unknown preprocessing 'atary'; did you mean 'atari'"),
         ("CartPole-v1", {"preprocessing_kwargs": {"noop_max": 3}}, "keyword 'noop_max' of preprocessing 'none'"),
         ("CartPole-v1", {"env_kwargs": {"gravitas": 3}}, "does not take env_kwargs .*gravitas"),
+        ("CartPole-v1", {"env_kwargs": {"max_episode_steps": -1}}, "^env_kwargs.max_episode_steps: -1 is refused: how"),
+        (
+            "CartPole-v1",
+            {"env_kwargs": {"disable_env_checker": True}},
+            "disable_env_checker: true is refused: .* leave",
+        ),
+        ("CartPole-v1", {"env_kwargs": {"render_mode": "human"}}, "render_mode: 'human' is refused: .* record_video"),
         ("CartPole-v1", {"vec_env": "subprocess"}, "did you mean 'subproc'"),
         ("CartPole-v1", {"n_envs": 0}, "n_envs"),
         ("Pong", {"preprocessing": "none"}, r"not for Atari \('PongNoFrameskip-v4'\).*; use 'atari' or 'sb3_atari'$"),

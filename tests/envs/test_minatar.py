@@ -114,6 +114,17 @@ def test_minatars_cells_are_for_minatar() -> None:
         build_venv(configuration, 1, 1)
 
 
+def test_a_limit_on_games_has_a_keyword_of_its_own() -> None:
+    with pytest.raises(UserError) as raised:
+        load("dqn", named("MinAtar/Breakout-v1"), overrides={"env_kwargs.max_episode_steps": 10**9})
+    limit = "env_kwargs.max_episode_steps: 1000000000 is refused: use preprocessing_kwargs.max_agent_steps_per_game"
+    assert str(raised.value).endswith(limit)
+    with pytest.raises(UserError, match=r"env_kwargs\.render_mode: 'human' is refused: pictures are no part of a game"):
+        load("dqn", named("MinAtar/Breakout-v1"), overrides={"env_kwargs.render_mode": "human"})
+    sticky = load("dqn", named("MinAtar/Breakout-v1"), overrides={"env_kwargs.sticky_action_prob": 0.2})
+    assert sticky.hyperparameters.env_kwargs == {"sticky_action_prob": 0.2}
+
+
 def test_where_the_package_is_missing_a_line_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> Any:
         raise ImportError(f"No module named '{name}'")

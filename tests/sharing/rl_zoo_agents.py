@@ -49,7 +49,7 @@ def as_rl_zoo_pushes(run: Path, env: str) -> dict[str, bytes]:
         f"dqn-{env}.zip": saved.getvalue(),
         "config.yml": (run / env / "config.yml").read_bytes(),
         "args.yml": (run / env / "args.yml").read_bytes(),
-        "env_kwargs.yml": b"{}\n",
+        "env_kwargs.yml": b"render_mode: rgb_array\n",  # to film the agent; RL-Zoo's push adds it
         "train_eval_metrics.zip": metrics.getvalue(),
         "replay.mp4": b"not looked at",
         "README.md": b"---\nlibrary_name: stable-baselines3\n---\n",

@@ -67,3 +67,10 @@ def test_the_module_is_there_to_be_imported(mark: Path) -> None:
     with pytest.raises(UserError, match="unknown algorithm"):
         train(["--gym-packages", MODULE, "--algo", "nobodys"])
     assert mark.exists()
+
+
+def test_the_mode_in_which_rl_zoo_films_is_no_order(packed: Path, hub: Hub, tmp_path: Path) -> None:
+    """RL-Zoo's push writes it beside the complete configuration of one of our runs, too."""
+    files = {path.name: path.read_bytes() for path in package_of(packed).iterdir() if path.name != "manifest.json"}
+    hub.store.put("mallory/dqn-CartPole-v1", {**files, "env_kwargs.yml": b"render_mode: rgb_array\n"})
+    assert load(tmp_path / "elsewhere", "-orga", "mallory") == 0

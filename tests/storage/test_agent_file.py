@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import random
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -271,3 +272,69 @@ def test_a_tensor_with_more_numbers_than_are_stored(agent: Path, made: Callable[
     assert len(saved.getvalue()) < 10_000
     with pytest.raises(UserError, match=r": 'q' in 'policy\.pth' has more numbers than are stored of it$"):
         read_policy_weights(rewritten(agent, {"policy.pth": saved.getvalue()}))
+
+
+def test_tensors_of_kinds_that_nothing_computes_with(agent: Path) -> None:
+    saved = io.BytesIO()
+    torch.save({"q": torch.zeros(3).to(torch.float8_e4m3fn)}, saved)
+    with pytest.raises(UserError, match=r": 'q' in 'policy\.pth' has numbers of the kind torch\.float8_e4m3fn, which"):
+        read_policy_weights(rewritten(agent, {"policy.pth": saved.getvalue()}))
+
+
+def test_nothing_of_a_file_reaches_the_terminal_unescaped(agent: Path) -> None:
+    saved, cleared = io.BytesIO(), "\x1b[2J\nq"
+    torch.save({cleared: torch.zeros(3)}, saved)
+    data = json.dumps({"num_timesteps": cleared}).encode()
+    armed = rewritten(agent, {"policy.pth": saved.getvalue(), "data": data})
+    for read in (read_policy_weights, read_counters):
+        with pytest.raises(UserError, match=r"\\x1b\[2J") as caught:
+            read(armed)
+        assert str(caught.value).isprintable()
+
+
+def test_tensors_in_a_zip_that_python_cannot_read(agent: Path) -> None:
+    """It asks for a version of the format that Python does not know and torch does not look at."""
+    content = bytearray(packed({"q": torch.zeros(1_000_000)}))
+    at = 0
+    while (at := content.find(b"PK\x01\x02", at)) >= 0:
+        content[at + 6 : at + 8] = (99).to_bytes(2, "little")
+        at += 4
+    assert len(torch.load(io.BytesIO(content), weights_only=True)["q"]) == 1_000_000  # torch unpacks it without measure
+    with pytest.raises(UserError, match=r"'policy\.pth' cannot be read as plain tensors$"):
+        read_policy_weights(rewritten(agent, {"policy.pth": bytes(content)}))
+
+
+_END = struct.Struct("<4sHHHHIIH")
+
+
+def parts(content: bytes) -> tuple[bytes, bytes, int]:
+    """Of a zip: its members, its directory, and how many the members are."""
+    end = content.rindex(b"PK\x05\x06")
+    *_, count, _, begins, _ = _END.unpack(content[end:])
+    return content[:begins], content[begins:end], count
+
+
+def with_two_directories(one: bytes, other: bytes) -> bytes:
+    """A zip that is `one` to torch and `other` to Python.
+
+    torch goes to where the directory is said to lie; Python looks just before the end, and takes the distance between
+    the two for something that the zip was put behind.
+    """
+    (members, directory, count), (more, last, _) = parts(one), parts(other)
+    assert len(directory) == len(last)
+    moved, at = bytearray(last), 0
+    while (at := moved.find(b"PK\x01\x02", at)) >= 0:
+        (offset,) = struct.unpack_from("<I", moved, at + 42)
+        struct.pack_into("<I", moved, at + 42, offset + len(members) - len(more))
+        at += 46
+    end = _END.pack(b"PK\x05\x06", 0, 0, count, count, len(directory), len(members), 0)
+    return members + directory + more + bytes(moved) + end
+
+
+def test_torch_sees_the_members_whose_sizes_were_checked(agent: Path) -> None:
+    bomb, harmless = packed({"q": torch.zeros(1_000_000)}), packed({"q": torch.ones(3)})
+    armed = with_two_directories(bomb, harmless)
+    assert len(torch.load(io.BytesIO(armed), weights_only=True)["q"]) == 1_000_000
+    with zipfile.ZipFile(io.BytesIO(armed)) as archive:
+        assert sum(member.file_size for member in archive.infolist()) < 10_000
+    assert read_policy_weights(rewritten(agent, {"policy.pth": armed}))["q"].tolist() == [1, 1, 1]

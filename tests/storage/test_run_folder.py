@@ -115,6 +115,7 @@ def test_an_absent_run_is_answered_with_what_lies_there(tmp_path: Path) -> None:
     missing = tmp_path / "none"
     assert answer("dqn", PONG, folder=missing) == f"no run of 'dqn' on '{PONG}' in '{missing}': there is no such folder"
     assert answer("dqn", PONG).endswith("; there are no runs in it")
+    assert answer("\x1b[2J\nx", PONG).startswith(rf"no run of '\x1b[2J x' on '{PONG}'")
     for number in range(1, 14):
         (tmp_path / "dqn" / f"{PONG}_{number}" / PONG).mkdir(parents=True)
     (tmp_path / "studies" / "dqn2").mkdir(parents=True)  # of no algorithm
@@ -186,3 +187,16 @@ def test_discard_removes_what_claim_made_and_no_more(tmp_path: Path) -> None:
     third = RunFolder.claim(tmp_path / "kept" / "new" / "logs", "dqn", "CartPole-v1")
     third.discard()
     assert sorted(path.name for path in (tmp_path / "kept").rglob("*")) == ["dqn", "logs"]
+
+
+def test_a_folder_that_was_begun_in_is_empty_again_but_for_its_lock(tmp_path: Path) -> None:
+    run = RunFolder.claim(tmp_path, "dqn", PONG)
+    fresh = sorted(run.path.rglob("*"))
+    lock = touch(run.path / ".lock")
+    for begun in (run.monitor, run.tensorboard / "events.1", run.config, run.checkpoint_folder / "replay" / "rows"):
+        touch(begun)
+    elsewhere = touch(tmp_path / "elsewhere" / "kept")
+    (run.path / "link").symlink_to(elsewhere.parent)
+    run.empty()
+    assert sorted(run.path.rglob("*")) == sorted([*fresh, lock])
+    assert elsewhere.is_file()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.storage.run_lock import locked
+from dqn_zoo_ext.storage.run_lock import Busy, locked
 
 _HOLD = """
 import sys
@@ -33,7 +33,7 @@ def holder(folder: Path) -> "subprocess.Popen[str]":
 def test_the_second_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:
     with (
         holder(tmp_path) as first,
-        pytest.raises(UserError, match=rf"is being trained in by process {first.pid} on \S+$") as told,
+        pytest.raises(Busy, match=rf"is being trained in by process {first.pid} on \S+$") as told,
         locked(tmp_path),
     ):
         pytest.fail("two at once")

@@ -1,5 +1,6 @@
 """A user's mistakes: each is one line and exit code 2, and leaves nothing half-written."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -96,6 +97,11 @@ def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str
         (f"{SPACE_INVADERS} {IMPALA}.pooling:12", "a screen of (84, 84) is too small for Impala"),
         (f"{SPACE_INVADERS} {IMPALA}.normalization:batch", "must be 'none' or 'spectral', not 'batch'"),
         ("--env Pendulum-v1", "needs discrete actions, and the environment has Box("),
+        (
+            "--env CartPole-v1 --env-kwargs max_episode_steps:9",
+            "--env-kwargs: env_kwargs.max_episode_steps: 9 is refused",
+        ),
+        ("--env CartPole-v1 --eval-env-kwargs max_episode_steps:9", "env_kwargs.max_episode_steps: 9 is refused"),
     ],
 )
 def test_train(words: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,6 +187,66 @@ def test_going_on_from_an_agent_of_another_shape(
     words = f"--algo dqn --env CartPole-v1 -i {agent} -f {tmp_path}/new"
     assert "does not fit the configuration" in complaint(train, words, capsys)
     assert not (tmp_path / "new").exists()
+
+
+def of_a_stranger(logs: Path, tmp_path: Path, env: str, env_kwargs: str) -> str:
+    """Words that name a run of `env` whose agent is the one on CartPole."""
+    source, run = logs / "double_dqn" / "CartPole-v1_1", tmp_path / "double_dqn" / f"{env}_1"
+    (run / env).mkdir(parents=True)
+    config = (source / "CartPole-v1" / "config.yml").read_text()
+    assert "env_kwargs: {}" in config
+    (run / env / "config.yml").write_text(config.replace("env_kwargs: {}", f"env_kwargs: {env_kwargs}"))
+    (run / f"{env}.zip").write_bytes((source / "CartPole-v1.zip").read_bytes())
+    return f"--algo double_dqn --env {env} -f {tmp_path}"
+
+
+@pytest.mark.parametrize("verb", [evaluate, enjoy, record_video])
+@pytest.mark.parametrize(
+    ("keyword", "instead"),
+    [
+        ("max_episode_steps: 1000000000", "register one of your own with that limit"),
+        ("max_episode_steps: -1", "register one of your own with that limit"),
+        ("disable_env_checker: true", "leave it out"),
+        ("render_mode: 'human'", "see the agent with enjoy or record_video"),
+    ],
+)
+def test_an_agent_whose_environment_is_another_one(
+    verb: Verb,
+    keyword: str,
+    instead: str,
+    logs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A score would stand under the name of a protocol, and mean something else; or no game would ever end."""
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    line = complaint(verb, of_a_stranger(logs, tmp_path, "CartPole-v1", f"{{{keyword}}}"), capsys)
+    assert re.match(rf"\S+/CartPole-v1/config\.yml:\d+: env_kwargs\.{keyword} is refused: ", line)
+    assert line.endswith(instead)
+
+
+@pytest.mark.parametrize("verb", [evaluate, enjoy, record_video])
+@pytest.mark.parametrize(
+    ("env", "env_kwargs", "actions"),
+    [
+        ("Pendulum-v1", "{}", "Box(-2.0, 2.0, (1,), float32)"),
+        ("LunarLander-v3", "{continuous: true}", "Box(-1.0, 1.0, "),
+    ],
+)
+def test_an_agent_whose_actions_are_not_discrete(
+    verb: Verb,
+    env: str,
+    env_kwargs: str,
+    actions: str,
+    logs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    line = complaint(verb, of_a_stranger(logs, tmp_path, env, env_kwargs), capsys)
+    assert f"{env}.zip: it needs discrete actions, and its '{env}' has {actions}" in line
 
 
 @pytest.mark.parametrize("verb", [evaluate, enjoy, record_video])

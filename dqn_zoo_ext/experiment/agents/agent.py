@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from gymnasium.spaces import Discrete
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -18,6 +19,7 @@ from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.watch import Learned
 from dqn_zoo_ext.experiment.build import build_policy, build_venv, parameters_at_most
 from dqn_zoo_ext.experiment.filmed_venv import film_mode, film_scale, pictures_per_second
+from dqn_zoo_ext.keywords import one_line
 from dqn_zoo_ext.storage.agent_file import read_counters, read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import read_weights
 from dqn_zoo_ext.storage.plain_weights import SUFFIX, read_plain_weights, with_target
@@ -104,7 +106,10 @@ class Agent:
         return build_venv(self.configuration, n_envs, seed, evaluation=protocol.rules, render_mode=render_mode)
 
     def policy(self, venv: VecEnv, device: str) -> BasePolicy:
-        """The agent's policy with its weights, for the spaces of `venv`. UserError if the weights do not fit."""
+        """The agent's policy with its weights, for the spaces of `venv`. UserError if the weights do not fit them."""
+        if not isinstance(venv.action_space, Discrete):
+            env, actions = self.configuration.env.gym_id, one_line(str(venv.action_space))
+            raise UserError(f"agent file {self.file}: it needs discrete actions, and its '{env}' has {actions}")
         weights = self._weights()
         most = _MOST_MADE * _numbers_stored(weights.values()) + _SMALL
         try:

@@ -53,6 +53,8 @@ def evaluate_agent(
             goes_on = _go_on(under_way, place)
         except (ValueError, KeyError, TypeError):  # of another version, or damaged in a way that a checksum cannot tell
             place.remove()
+            venv.close()
+            venv = agent.venv(protocol, n_envs, seed)  # those that are halfway there would play other games
             goes_on, under_way = False, EvaluationUnderWay(policy, venv, protocol, episodes, seed)
         if goes_on:
             say(f"goes on after {under_way.games_played} of {episodes} games that were played before")

@@ -12,7 +12,7 @@ from dqn_zoo_ext.storage.campaign_folder import Row
 
 def row_after(row: Row, outcome: Outcome) -> Row:
     """The run's row, with what came of it."""
-    if outcome.state == "failed":
+    if outcome.state in ("failed", "busy"):
         folder = row.run_folder if Path(row.run_folder).exists() else ""
         return replace(row, state="failed", reason=outcome.reason, run_folder=folder)
     results = outcome.results

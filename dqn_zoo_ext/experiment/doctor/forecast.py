@@ -30,7 +30,8 @@ class Forecast:
     """A run in numbers.
 
     first_step: agent steps that the agent has behind it already (``--trained-agent``); last_step: those at the end.
-    learning_begins: agent steps after which updates are made; until then all actions are random.
+    learning_begins: agent steps after which updates are made; until then all actions are random. first_update: agent
+    steps after which the first ones are made; `last_step` if there are none.
     updates_per_agent_step, replayed_samples_per_agent_step: while learning. target_copies: after the first update.
     epsilon_at_evaluations: some `MOST_EVALUATIONS` of them at most, the last one included.
     """
@@ -39,6 +40,7 @@ class Forecast:
     last_step: int
     frames_per_agent_step: int
     learning_begins: int
+    first_update: int
     updates: int
     updates_per_agent_step: float
     replayed_samples_per_agent_step: float
@@ -65,7 +67,9 @@ def forecast(configuration: Configuration, options: RunOptions) -> Forecast:
     learning_begins = parameters.learning_starts + (0 if _replay_is_there(configuration, options) else first)
     a_round = parameters.train_freq if parameters.gradient_steps < 0 else parameters.gradient_steps
     ratio = a_round / parameters.train_freq
-    updates = _transitions_learned_from(at_once, first, last, learning_begins) // parameters.train_freq * a_round
+    transitions = _transitions_learned_from(at_once, first, last, learning_begins)
+    updates = transitions // parameters.train_freq * a_round
+    first_update = min(last - transitions + -(-parameters.train_freq // at_once) * at_once, last)
     epsilon = epsilon_of(configuration, first)
     every = evaluation_interval(configuration, options)
     evaluations, evaluated = _evaluation_steps(every, at_once, first, last)
@@ -74,10 +78,11 @@ def forecast(configuration: Configuration, options: RunOptions) -> Forecast:
         last_step=last,
         frames_per_agent_step=frames_per_agent_step(configuration),
         learning_begins=learning_begins,
+        first_update=first_update,
         updates=updates,
         updates_per_agent_step=ratio,
         replayed_samples_per_agent_step=ratio * parameters.batch_size,
-        target_copies=_target_copies(parameters, behind.n_updates, updates, max(first, learning_begins), last),
+        target_copies=_target_copies(parameters, behind.n_updates, updates, first_update, last),
         epsilon_start=epsilon(first),
         epsilon_learning_begins=epsilon(max(first, learning_begins)),
         epsilon_end=epsilon(last),
@@ -125,13 +130,14 @@ def _transitions_learned_from(at_once: int, first: int, last: int, learning_begi
     return max(last - first - before, 0)
 
 
-def _target_copies(parameters: Hyperparameters, updates_before: int, updates: int, begins: int, last: int) -> int:
+def _target_copies(parameters: Hyperparameters, updates_before: int, updates: int, first_update: int, last: int) -> int:
     if updates == 0:
         return 0
     interval = parameters.target_update_interval
     if parameters.target_update_unit == "updates":
         return (updates_before + updates) // interval - updates_before // interval
-    return last // interval - (begins + parameters.train_freq) // interval
+    vector_steps = (last - first_update) // parameters.n_envs
+    return min(last // interval - first_update // interval, vector_steps)  # each of them copies once at most
 
 
 def _evaluation_steps(every: int, at_once: int, first: int, last: int) -> tuple[int, list[int]]:

@@ -165,7 +165,7 @@ def _target(case: _Case) -> Iterator[Finding]:
             f"in {run.updates:,} updates it takes over {moved:.2g} of it (every "
             f"{parameters.target_update_interval:,} {unit}, tau {parameters.tau:g})",
             place,
-            flags(target_update_interval=_a_tenth(case), tau=1),
+            "a longer run (-n)" if _all_at_the_end(case) else flags(target_update_interval=_a_tenth(case), tau=1),
         )
     elif parameters.tau == 1 and _updates_between_copies(case) <= 1:
         yield Finding(
@@ -176,6 +176,12 @@ def _target(case: _Case) -> Iterator[Finding]:
             place,
             flags(target_update_interval=1000),
         )
+
+
+def _all_at_the_end(case: _Case) -> bool:
+    """Whether nothing comes after the first updates that could renew the target network."""
+    by_updates = case.configuration.hyperparameters.target_update_unit == "updates"
+    return not by_updates and case.run.first_update == case.run.last_step
 
 
 def _a_tenth(case: _Case) -> int:

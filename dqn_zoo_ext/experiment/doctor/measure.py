@@ -10,6 +10,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
 from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.experiment.breakdowns import plain_memory_errors
 from dqn_zoo_ext.experiment.build import build_model, build_venv
 from dqn_zoo_ext.experiment.doctor.forecast import Forecast
 from dqn_zoo_ext.experiment.options import RunOptions
@@ -42,6 +43,7 @@ class Measured:
         return run.agent_steps * self.seconds_per_agent_step + run.updates * self.seconds_per_update
 
 
+@plain_memory_errors()
 def measure(configuration: Configuration, options: RunOptions, seconds: float = 4.0) -> Measured:
     """Act for half of `seconds`, update for the other half, with a small replay. UserError for what cannot be made."""
     parameters = configuration.hyperparameters

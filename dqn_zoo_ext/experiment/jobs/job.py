@@ -1,8 +1,6 @@
 """A job: one run as plain data that another process, on another machine perhaps, can carry out."""
 
 import gc
-import resource
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -18,6 +16,7 @@ from dqn_zoo_ext.experiment.run import Finished, resume, train
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.results import EvaluationRecord, RunResults
 from dqn_zoo_ext.storage.run_folder import RunFolder
+from dqn_zoo_ext.storage.run_lock import Busy, locked
 
 GoOn = Callable[[EvaluationRecord], bool]
 """Told the evaluation at a rung; whether the run is to go on from there now, or to pause."""
@@ -52,14 +51,13 @@ class Job:
 class Outcome:
     """What came of a job.
 
-    paused: at a rung; stopped: by a signal; both can go on. failed: `reason` says why in a line. memory: the most bytes
-    that its process had, on a GPU those of the GPU; 0 if unknown.
+    paused: at a rung; stopped: by a signal; both can go on. failed: `reason` says why in a line. busy: `reason` says
+    which other process is at work on the run, and nothing was done.
     """
 
-    state: Literal["finished", "paused", "stopped", "failed"]
+    state: Literal["finished", "paused", "stopped", "failed", "busy"]
     reason: str = ""
     results: RunResults | None = field(default=None, repr=False)
-    memory: int = 0
 
 
 class Launcher(Protocol):
@@ -74,29 +72,20 @@ class Launcher(Protocol):
 
 def carry_out(job: Job, go_on: GoOn) -> Outcome:
     """Train, or go on with the training; a run that fails is no exception but an outcome."""
-    quiet = Console(quiet=True)
     try:
         load_plug_ins(job.modules)
         if job.threads > 0:
             torch.set_num_threads(job.threads)
-        if job.goes_on:
-            finished = resume(
-                job.folder,
-                job.configuration,
-                job.options,
-                [],
-                quiet,
-                wait_seconds=_SECONDS_TO_WAIT,
-                rungs=job.rungs,
-                go_on=go_on,
-            )
-        else:
-            finished = train(job.configuration, job.options, quiet, job.folder, rungs=job.rungs, go_on=go_on)
+        with locked(job.folder.path, _SECONDS_TO_WAIT):
+            pass  # only now it stands whether there is a checkpoint
+        finished = _resumed(job, go_on) if job.goes_on else _trained(job, go_on)
+    except Busy as error:
+        return Outcome(state="busy", reason=str(error))
     except Exception as error:
-        return Outcome(state="failed", reason=reason_of(error), memory=_most_memory(job))
+        return Outcome(state="failed", reason=reason_of(error))
     finally:
         gc.collect()  # callbacks and model refer to each other, and hold environments and a replay buffer
-    return Outcome(state=_state_of(finished), results=finished.results, memory=_most_memory(job))
+    return Outcome(state=_state_of(finished), results=finished.results)
 
 
 def reason_of(error: Exception) -> str:
@@ -105,14 +94,17 @@ def reason_of(error: Exception) -> str:
     return first_line if isinstance(error, UserError) else f"{type(error).__name__}: {first_line}"
 
 
+def _trained(job: Job, go_on: GoOn) -> Finished:
+    quiet = Console(quiet=True)
+    return train(job.configuration, job.options, quiet, job.folder, rungs=job.rungs, go_on=go_on)
+
+
+def _resumed(job: Job, go_on: GoOn) -> Finished:
+    quiet = Console(quiet=True)
+    return resume(job.folder, job.configuration, job.options, [], quiet, rungs=job.rungs, go_on=go_on)
+
+
 def _state_of(finished: Finished) -> Literal["finished", "paused", "stopped"]:
     if finished.paused:
         return "paused"
     return "finished" if finished.stopped_by is None else "stopped"
-
-
-def _most_memory(job: Job) -> int:
-    if torch.cuda.is_available() and job.options.device != "cpu":
-        return torch.cuda.max_memory_allocated()
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -42,6 +42,8 @@ class LocalProcesses:
             theirs.close()
             outcome = _listen(ours, process, go_on)
             process.join()
+        if outcome is None and self._stopping and process.exitcode == -signal.SIGTERM:
+            return Outcome(state="stopped")  # told before it could heed that: nothing new is lost
         return outcome or Outcome(state="failed", reason=_why_it_died(process.exitcode))
 
     def stop(self) -> None:

@@ -86,7 +86,7 @@ def _never(_: object) -> bool:
 
 
 def _score(problem: Problem, job: Job, outcome: Outcome) -> float:
-    if outcome.state == "failed":
+    if outcome.state in ("failed", "busy"):
         raise Failed(outcome.reason)
     if outcome.state != "finished" or outcome.results is None:
         raise Stopped

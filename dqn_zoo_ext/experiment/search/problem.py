@@ -1,5 +1,6 @@
 """What a search looks for: an algorithm's values, by the scores of its runs on some games with some seeds."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,9 +89,9 @@ class Problem:
 
         seeds: instead of the search's own. UserError if the values make no configuration.
         """
-        jobs = []
+        jobs, seeds = [], seeds or self.seeds
         for configuration in self.configurations(values):
-            for number, seed in enumerate(seeds or self.seeds, start=1):
+            for number, seed in enumerate(seeds, start=1):
                 options = replace(
                     self.options,
                     seed=seed,
@@ -99,7 +100,7 @@ class Problem:
                     arguments={**self.options.arguments, "seed": seed},
                     verbose=0,
                 )
-                folder = _folder(log_folder, self.algo, configuration.env.folder_name, number)
+                folder = _folder(log_folder, self.algo, configuration.env.folder_name, number, len(seeds))
                 jobs.append(Job(configuration=configuration, options=options, folder=folder, modules=self.modules,
                                 threads=self.threads))  # fmt: skip
         return jobs
@@ -119,14 +120,21 @@ class Problem:
         found = {
             "score": fmean(self.score(job, each.evaluations[-1]) for job, each in zip(jobs, results, strict=True)),
             "speed": fmean(each.agent_steps_per_second for each in results),
-            "memory": float(max(outcome.memory for outcome in outcomes)),
+            "memory": float(max(each.most_memory for each in results)),
         }
         return [found[name] for name in self.objectives]
 
 
-def _folder(log_folder: Path, algo: str, env: str, number: int) -> RunFolder:
-    """That of the run if it can go on or has ended there; else a new one in its place."""
-    folder = RunFolder(log_folder / algo / f"{env}_{number}", algo, env)
-    if folder.path.exists() and not CheckpointFolder(folder.checkpoint_folder).is_there():
-        folder.discard()
-    return folder if folder.path.exists() else RunFolder.claim(log_folder, algo, env, number=number)
+def _folder(log_folder: Path, algo: str, env: str, number: int, runs: int = 1) -> RunFolder:
+    """That of the run if it can go on, or has nothing to show yet; else a new one, with its number plus n * `runs`.
+
+    What has results and nothing to go on from is kept. What a killed process has left is the job's to remove, which
+    holds the lock.
+    """
+    for further in itertools.count(number, runs):
+        folder = RunFolder(log_folder / algo / f"{env}_{further}", algo, env)
+        if not folder.path.exists():
+            return RunFolder.claim(log_folder, algo, env, number=further)
+        if CheckpointFolder(folder.checkpoint_folder).is_there() or not folder.results.exists():
+            return folder
+    raise AssertionError  # there is always a further one

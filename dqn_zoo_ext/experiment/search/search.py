@@ -1,10 +1,12 @@
 """A search for hyperparameters from its beginning to its report."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import optuna
+from optuna.exceptions import DuplicatedStudyError
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
@@ -17,7 +19,8 @@ from dqn_zoo_ext.experiment.search.confirm import Confirmation, confirm, fresh_s
 from dqn_zoo_ext.experiment.search.options import SearchOptions
 from dqn_zoo_ext.experiment.search.problem import Problem
 from dqn_zoo_ext.experiment.search.pruners import rungs_of
-from dqn_zoo_ext.experiment.search.space import never_copied, search_space
+from dqn_zoo_ext.experiment.search.space import Space, never_copied, search_space
+from dqn_zoo_ext.experiment.search.storage import plain_storage_errors
 from dqn_zoo_ext.experiment.search.study import best_of, open_study
 from dqn_zoo_ext.experiment.search.sweep import Sweep
 from dqn_zoo_ext.experiment.search.trial_runs import Failed, Stopped
@@ -25,7 +28,7 @@ from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
 from dqn_zoo_ext.report.study_attributes import REASON
 from dqn_zoo_ext.report.trials import TrialsReport
 from dqn_zoo_ext.storage.run_lock import locked
-from dqn_zoo_ext.storage.study_folder import StudyFolder, remove_checkpoints
+from dqn_zoo_ext.storage.study_folder import StudyFolder, remove_checkpoints, trial_folder
 
 _CONFIRMED = "confirmed"
 """A study's user attribute: which trial was trained with fresh seeds, and what came of it."""
@@ -50,40 +53,55 @@ def search(
 
     claim: makes the study's folder or finds it, once nothing is in the way of a trial. The report is written anew after
     each trial. The best trial is trained again with fresh seeds before it is called the winner. UserError for what the
-    user can mend, before the first trial.
+    user can mend, before the first trial; later, if the study's storage is lost.
     """
     configurations = problem.configurations({})
     spaces = [search_space(load, problem.overrides) for load in problem.loads]  # the same; each game allows its ends
     rungs = _rungs(problem, how)
     looked_at = [(each.env.gym_id, rehearse(each, problem.options)) for each in configurations]
-    folder = claim()
-    try:
-        study = open_study(
-            replace(how.study, storage=how.study.storage or folder.database, name=folder.name),
-            spaces[0],
-            problem.measured(),
-            rungs=rungs,
-            seed=problem.options.seed,
-            directions=problem.directions,
-            several_workers=how.n_jobs > 1,
-        )
-    except UserError:
-        folder.discard()
-        raise
+    folder, study = _opened(problem, how, claim, spaces[0], rungs)
     names = tuple(configuration.env.folder_name for configuration in configurations)
     telling = _Telling(study, problem, how, TrialsReport(folder.path, names), console)
     warned = [*doctors_lines(looked_at), *never_copied(spaces[0], configurations)]
     for line in [f"study '{folder.name}', {folder.path}", *warned]:
         telling.say(line)
-    telling.write()
-    with stop_requests() as stop:
-        sweep = Sweep(study, spaces[0], problem, rungs, how, launch, how.log_path or folder.trials, telling.told)
-        sweep.run(stop)
+    storage = how.study.storage or folder.database
+    with plain_storage_errors(storage, folder.name), stop_requests() as stop:
+        telling.write()
+        trials = folder.trials if how.log_path is None else how.log_path / folder.name
+        Sweep(study, spaces[0], problem, rungs, how, launch, trials, telling.told).run(stop)
         confirmation = _confirmed(study, problem, how, folder, launch, stop, telling.say)
-    telling.write(confirmation)
-    if how.plots:
-        telling.report.write_page(study, how.study.storage or folder.database)
-    return Searched(study, best_of(study), telling.report, confirmation, stop.asked())
+        telling.write(confirmation)
+        if how.plots:
+            telling.report.write_page(study, storage)
+        return Searched(study, best_of(study), telling.report, confirmation, stop.asked())
+
+
+def _opened(
+    problem: Problem, how: SearchOptions, claim: Callable[[], StudyFolder], space: Space, rungs: tuple[int, ...]
+) -> tuple[StudyFolder, optuna.Study]:
+    """The study that is named, or else a new one whose name is free both beside other studies and in the storage."""
+    with ExitStack() as taken:  # names that the storage has a study of: claimed until a free one is found
+        while True:
+            folder = claim()
+            try:
+                study = open_study(
+                    replace(how.study, storage=how.study.storage or folder.database, name=folder.name),
+                    space,
+                    problem.measured(),
+                    rungs=rungs,
+                    seed=problem.options.seed,
+                    directions=problem.directions,
+                    several_workers=how.n_jobs > 1,
+                    new=how.study.name is None,
+                )
+            except DuplicatedStudyError:
+                taken.callback(folder.discard)
+            except UserError:
+                folder.discard()
+                raise
+            else:
+                return folder, study
 
 
 def _rungs(problem: Problem, how: SearchOptions) -> tuple[int, ...]:
@@ -113,9 +131,10 @@ def _confirmed(
     with locked(folder.confirmation, _SECONDS_TO_WAIT, say):
         done = study.user_attrs.get(_CONFIRMED)
         seeds = fresh_seeds(problem, how.confirm_seeds)
+        place = folder.confirmation / trial_folder(best.number)
         if done is not None and done["trial"] == best.number and done["seeds"] == list(seeds):
+            remove_checkpoints(place)  # unless that is done: a process may have been killed before
             return Confirmation(seeds, tuple(done["best"]), tuple(done["untuned"]))
-        place = folder.confirmation / f"trial_{best.number}"
         try:
             found = confirm(problem, best.params, seeds, place, launch, how.n_jobs, say, stop)
         except Stopped:
@@ -123,11 +142,11 @@ def _confirmed(
         except Failed as error:
             say(f"the best trial cannot be confirmed: {error}")
             return None
-        remove_checkpoints(place)
         study.set_user_attr(
             _CONFIRMED,
             {"trial": best.number, "seeds": list(seeds), "best": list(found.best), "untuned": list(found.untuned)},
         )
+        remove_checkpoints(place)
         return found
 
 

@@ -1,21 +1,26 @@
 """Where studies are kept: an SQLite file, a PostgreSQL database, or a journal file."""
 
+import contextlib
 import importlib.util
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote_plus
 
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.storage.database_url import FORMS, PSYCOPG, parsed, without_password
+from dqn_zoo_ext.experiment.search.journal import Journal
+from dqn_zoo_ext.storage.database_url import FORMS, PSYCOPG, is_journal, parsed, without_password
 
 _SQLITE, _POSTGRESQL = "sqlite", "postgresql"
 _WAIT_SECONDS = {_SQLITE: ("timeout", 60), _POSTGRESQL: ("connect_timeout", 10)}
 """For the lock of another process; for a server to answer."""
+LOST = (StorageInternalError, SQLAlchemyError)
+"""What a study's storage raises when it is away, broken or full."""
 _ATTEMPTS = 10
 _MADE_BY_ANOTHER = ("already exists", "duplicate key", "UNIQUE constraint")
 
@@ -32,8 +37,8 @@ def open_storage(storage: str | None) -> BaseStorage:
         file = file_of(storage)
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-        if storage.endswith(".log"):
-            return JournalStorage(JournalFileBackend(storage))
+        if is_journal(storage):
+            return JournalStorage(Journal(storage))
         url = parsed(storage)
         _demand_driver(url)
         return _opened(url)
@@ -45,18 +50,42 @@ def open_storage(storage: str | None) -> BaseStorage:
 
 def cannot_open(storage: str | None, error: Exception) -> UserError:
     """The line for an error of a storage's library, without the password that the URL may hold."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    reason = lines[0].partition(") ")[2] if lines[0].startswith(("(psycopg", "(sqlite3")) else lines[0]
     shown = f" ({without_password(storage)})" if storage else ""
-    return UserError(f"--storage: cannot be opened as {FORMS}: {_masked(reason, storage)}{shown}")
+    return UserError(f"--storage: cannot be opened as {FORMS}: {_reason(error, storage)}{shown}")
+
+
+@contextlib.contextmanager
+def plain_storage_errors(storage: str, name: str) -> Iterator[None]:
+    """Turn what the storage of study `name` raises in the block into a UserError that says how to go on."""
+    try:
+        yield
+    except LOST as error:
+        why = f"{_reason(error, storage)} ({without_password(storage)})"
+        raise UserError(
+            f"--storage: study '{name}' can no longer be kept there: {why}; what was under way is saved, and once that "
+            f"is mended the same command with --study-name {name} goes on"
+        ) from None  # as above
 
 
 def file_of(storage: str) -> Path | None:
-    """The file that a storage is, if it is one."""
-    if storage.endswith(".log"):
+    """The file that a storage is, if it is one. UserError for SQLite's own kind of URL."""
+    if is_journal(storage):
         return Path(storage)
     database = storage.removeprefix(f"{_SQLITE}:///").partition("?")[0]
-    return Path(database) if storage.startswith(f"{_SQLITE}:///") and database not in ("", ":memory:") else None
+    if not storage.startswith(f"{_SQLITE}:///") or database in ("", ":memory:"):
+        return None
+    if database.startswith("file:"):
+        path = database.removeprefix("file:").removeprefix("//")
+        raise UserError(f"--storage: a file is given as {_SQLITE}:///{path}, without SQLite's own 'file:': '{storage}'")
+    return Path(database)
+
+
+def _reason(error: BaseException, storage: str | None) -> str:
+    if isinstance(error, StorageInternalError) and error.__cause__ is not None:  # Optuna's own words say less
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    reason = lines[0].partition(") ")[2] if lines[0].startswith(("(psycopg", "(sqlite3")) else lines[0]
+    return _masked(reason, storage)
 
 
 def _opened(url: URL) -> RDBStorage:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import optuna
 from optuna.distributions import check_distribution_compatibility
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -15,7 +15,7 @@ from dqn_zoo_ext.experiment.search.options import StudyOptions
 from dqn_zoo_ext.experiment.search.pruners import pruner_of
 from dqn_zoo_ext.experiment.search.samplers import sampler_of
 from dqn_zoo_ext.experiment.search.space import Space
-from dqn_zoo_ext.experiment.search.storage import cannot_open, file_of, open_storage
+from dqn_zoo_ext.experiment.search.storage import LOST, cannot_open, file_of, open_storage
 from dqn_zoo_ext.report.study_attributes import RUNGS
 
 MEASURED = "measured"
@@ -37,12 +37,14 @@ def open_study(
     seed: int,
     directions: Sequence[Direction] = ("maximize",),
     several_workers: bool = False,
+    new: bool = False,
 ) -> optuna.Study:
     """The study to search with: the one of that name if it is there already.
 
     measured: what its values are values of, as plain data. rungs: where its trials report. directions: of each of the
-    options' objectives. several_workers: see ``sampler_of``. UserError if the storage cannot be opened, if sampler or
-    pruner cannot be had, or if the study measured something else, at other rungs, or had another kind of space.
+    options' objectives. several_workers: see ``sampler_of``. new: it must not be there already; DuplicatedStudyError if
+    it is. UserError if the storage cannot be opened, if sampler or pruner cannot be had, or if the study measured
+    something else, at other rungs, or had another kind of space.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=ExperimentalWarning)  # the versions of Optuna that we allow are tested
@@ -57,11 +59,16 @@ def open_study(
             pruner=pruner,
             study_name=options.name or (_IN_MEMORY if options.storage is None else None),
             directions=list(directions),
-            load_if_exists=True,
+            load_if_exists=not new,
         )
+    except DuplicatedStudyError:
+        raise
     except Exception as error:  # whatever the storage's library raises
         raise cannot_open(options.storage, error) from None
-    _demand_the_same(study, space, {**measured, _OBJECTIVES: list(options.objectives)}, rungs, directions)
+    try:
+        _demand_the_same(study, space, {**measured, _OBJECTIVES: list(options.objectives)}, rungs, directions)
+    except LOST as error:
+        raise cannot_open(options.storage, error) from None
     return study
 
 

@@ -12,6 +12,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.jobs.job import Launcher, reason_of
 from dqn_zoo_ext.experiment.search.liveness import CONTINUES, Pulse, queue_again
 from dqn_zoo_ext.experiment.search.options import SearchOptions
@@ -19,11 +20,14 @@ from dqn_zoo_ext.experiment.search.problem import Problem
 from dqn_zoo_ext.experiment.search.pruners import reports_instances
 from dqn_zoo_ext.experiment.search.samplers import is_exhausted
 from dqn_zoo_ext.experiment.search.space import Space
+from dqn_zoo_ext.experiment.search.storage import LOST
 from dqn_zoo_ext.experiment.search.trial_runs import Failed, Pruned, Stopped, TrialRuns
 from dqn_zoo_ext.experiment.signals import StopRequest
 from dqn_zoo_ext.report.study_attributes import CONFIGURATION, INTERRUPTED, REASON
-from dqn_zoo_ext.storage.study_folder import remove_checkpoints
+from dqn_zoo_ext.storage.study_folder import claim_trial, remove_checkpoints, trial_folder
 
+_FOLDER = "folder"
+"""A trial's user attribute: the name of its log folder, which goes on with it under its next number."""
 _COUNTED = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED, TrialState.WAITING)
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_QUESTIONS = 1.0  # to the database
@@ -34,7 +38,7 @@ class Sweep:
     """Trials of `study`, `how.n_jobs` at a time, until there are enough or `stop` is asked.
 
     trials: the folder of the trials' log folders. on_change: called after each trial with its end, in one thread at a
-    time.
+    time; what a user can mend of its troubles waits until it is called again.
     """
 
     study: optuna.Study
@@ -50,18 +54,23 @@ class Sweep:
         self._lock = threading.Lock()
         self._begun = 0
         self._stopping = False
-        self._pulse = Pulse(self.study, self.how.heartbeat)
+        self._pulse = Pulse(self.study, self.how.heartbeat, self._remove_checkpoints)
 
     def run(self, stop: StopRequest) -> None:
-        """Until there are enough trials, or a signal has come."""
+        """Until there are enough trials, or a signal has come.
+
+        What stops one worker, such as a database that is lost, stops them all, each with a checkpoint.
+        """
         with self._pulse.beating(), ThreadPoolExecutor(self.how.n_jobs) as pool:
             workers = [pool.submit(self._work) for _ in range(self.how.n_jobs)]
             try:
-                while wait(workers, timeout=_SECONDS_BETWEEN_LOOKS).not_done:
+                under_way = set(workers)
+                while under_way:
+                    done, under_way = wait(under_way, timeout=_SECONDS_BETWEEN_LOOKS)
+                    for worker in done:
+                        worker.result()
                     if stop.asked() and not self._stopping:
                         self._stop()
-                for worker in workers:
-                    worker.result()
             except BaseException:
                 self._stop()
                 raise
@@ -117,21 +126,43 @@ class Sweep:
 
     def _carry_out(self, trial: Trial) -> None:
         started, values, state, reason = time.monotonic(), None, TrialState.FAIL, ""
-        folder = self.trials / f"trial_{trial.user_attrs.get(CONTINUES, trial.number)}"
         with self._pulse.of(trial):
             try:
-                values = self._train(trial, folder)
+                values = self._train(trial, self._folder_of(trial))
                 state = TrialState.COMPLETE
             except Pruned:
                 state = TrialState.PRUNED
             except Stopped:
                 self._put_back(trial)
                 return
+            except UpdateFinishedTrialError:  # another process thought this one dead, and goes on with its runs
+                return
+            except LOST:  # no fault of the trial
+                raise
             except Exception as error:
                 reason = str(error) if isinstance(error, Failed) else reason_of(error)
             with self._lock:
-                self._tell(trial, values, state, reason, time.monotonic() - started)
-        remove_checkpoints(folder)
+                told = self._tell(trial, values, state, reason, time.monotonic() - started)
+        if told:
+            self._remove_checkpoints(trial)
+
+    def _folder_of(self, trial: Trial) -> Path:
+        """Its log folder: that of the trial which it goes on with, or a new one."""
+        return self._folder_there(trial) or claim_trial(
+            self.trials, trial.number, lambda name: trial.set_user_attr(_FOLDER, name)
+        )
+
+    def _folder_there(self, trial: Trial | FrozenTrial) -> Path | None:
+        attributes = trial.user_attrs
+        if _FOLDER in attributes:
+            return self.trials / str(attributes[_FOLDER])
+        return self.trials / trial_folder(attributes[CONTINUES]) if CONTINUES in attributes else None
+
+    def _remove_checkpoints(self, trial: Trial | FrozenTrial) -> None:
+        """Of a trial that has ended for good."""
+        folder = self._folder_there(trial)
+        if folder is not None:
+            remove_checkpoints(folder)
 
     def _train(self, trial: Trial, folder: Path) -> list[float]:
         jobs = self.problem.jobs(trial.params, folder)
@@ -156,14 +187,20 @@ class Sweep:
 
     def _put_back(self, trial: Trial) -> None:
         """Stopped by a signal: whoever goes on with the study goes on with the trial first."""
-        trial.set_user_attr(REASON, INTERRUPTED)
-        queue_again(self.study, self.study.get_trials(deepcopy=False)[trial.number])
+        with suppress(UpdateFinishedTrialError):  # another process thought this one dead
+            trial.set_user_attr(REASON, INTERRUPTED)
+            queue_again(self.study, self.study.get_trials(deepcopy=False)[trial.number])
 
     def _tell(
         self, trial: Trial, values: Sequence[float] | None, state: TrialState, reason: str, seconds: float
-    ) -> None:
-        if reason:
-            trial.set_user_attr(REASON, reason)
-        with suppress(ValueError, UpdateFinishedTrialError):  # another process thought this one dead
+    ) -> bool:
+        """False if another process thought this one dead, and goes on with the trial's runs."""
+        try:
+            if reason:
+                trial.set_user_attr(REASON, reason)
             told = self.study.tell(trial, values, state)
+        except (ValueError, UpdateFinishedTrialError):
+            return False
+        with suppress(UserError):
             self.on_change(told, seconds)
+        return True

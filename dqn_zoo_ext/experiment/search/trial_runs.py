@@ -25,7 +25,8 @@ class TrialRuns:
     """Trains all runs of a trial.
 
     score: of a job's evaluation, such that higher is better. report: takes the mean score of all runs at a rung, or,
-    where the pruner compares instances, the score of one run and its index; says whether the trial is to go on.
+    where the pruner compares instances, the score of one run and its index; says whether the trial is to go on. A run
+    that another process is still at work on is waited for, until `launch` is told to stop.
     """
 
     jobs: Sequence[Job]
@@ -66,6 +67,8 @@ class TrialRuns:
 
     def _launched(self, job: Job, wanted: str, go_on: GoOn = lambda _: False) -> Outcome:
         outcome = self.launch(job, go_on)
+        while outcome.state == "busy":  # the trial was thought dead, and its run is not: it comes to a rung, and pauses
+            outcome = self.launch(job, go_on)
         if outcome.state == "failed":
             raise Failed(outcome.reason)
         if outcome.state == "stopped":

@@ -11,7 +11,7 @@ from dqn_zoo_ext.registry import register_distribution, register_loss
 
 @register_distribution("categorical")
 class Categorical(nn.Module):
-    """Probabilities of `n_atoms` returns that lie evenly from `v_min` to `v_max`; the head gives their logits.
+    """Probabilities of `n_atoms` returns (2 to 10,000) that lie evenly from `v_min` to `v_max`; the head gives logits.
 
     z_i = v_min + i (v_max - v_min) / (n_atoms - 1) are the ``support``; Q(s, a) = sum_i z_i p_i(s, a).
     Source: Bellemare, Dabney & Munos 2017, "A distributional perspective on reinforcement learning", section 4.
@@ -23,7 +23,7 @@ class Categorical(nn.Module):
     def __init__(
         self,
         features_dim: int,  # noqa: ARG002  # part of the contract of distributions
-        n_atoms: Annotated[int, Field(ge=2)] = 51,
+        n_atoms: Annotated[int, Field(ge=2, le=10_000)] = 51,
         v_min: float = -10.0,
         v_max: float = 10.0,
     ) -> None:

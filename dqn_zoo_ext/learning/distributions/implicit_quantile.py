@@ -11,13 +11,17 @@ from dqn_zoo_ext.learning.distributions.quantile import even_fractions
 from dqn_zoo_ext.learning.networks.stochastic import Stochastic
 from dqn_zoo_ext.registry import register_distribution
 
+NFractions = Annotated[int, Field(ge=1, le=1_024)]
+"""How many fractions a network is asked for at once: each takes as much memory as the features, and then the head's."""
+
 
 @register_distribution("implicit_quantile")
 class ImplicitQuantile(Stochastic):
     """The return's quantile at any fraction tau: head(features * phi(tau)).
 
     phi_j(tau) = relu(sum over i < n_cosines of cos(pi i tau) w_ij + b_j). An action's value is the mean over
-    `n_acting` fractions (K): uniform ones inside ``drawing``, as in the paper, else evenly placed.
+    `n_acting` fractions (K): uniform ones inside ``drawing``, as in the paper, else evenly placed. Both numbers are at
+    most 1,024.
     Source: Dabney et al. 2018, "Implicit quantile networks for distributional reinforcement learning", section 3.
     """
 
@@ -29,8 +33,8 @@ class ImplicitQuantile(Stochastic):
     def __init__(
         self,
         features_dim: int,
-        n_cosines: Annotated[int, Field(ge=1)] = 64,
-        n_acting: Annotated[int, Field(ge=1)] = 32,
+        n_cosines: Annotated[int, Field(ge=1, le=1_024)] = 64,
+        n_acting: NFractions = 32,
     ) -> None:
         super().__init__()
         self.embedding = nn.Sequential(nn.Linear(n_cosines, features_dim), nn.ReLU())

@@ -11,7 +11,7 @@ from dqn_zoo_ext.registry import register_distribution, register_loss
 
 @register_distribution("quantile")
 class Quantile(nn.Module):
-    """`n_quantiles` equally likely returns for each action; Q(s, a) is their mean.
+    """`n_quantiles` (at most 10,000) equally likely returns for each action; Q(s, a) is their mean.
 
     The i-th is the quantile at the ``fractions`` (i + 1/2) / N, the middles of N equal parts.
     Source: Dabney et al. 2018, "Distributional reinforcement learning with quantile regression", lemma 2.
@@ -23,7 +23,7 @@ class Quantile(nn.Module):
     def __init__(
         self,
         features_dim: int,  # noqa: ARG002  # part of the contract of distributions
-        n_quantiles: Annotated[int, Field(ge=1)] = 200,
+        n_quantiles: Annotated[int, Field(ge=1, le=10_000)] = 200,
     ) -> None:
         super().__init__()
         self.n_outputs = n_quantiles

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from dqn_zoo_ext.learning.deep_q import DeepQ
-from dqn_zoo_ext.learning.optim import load_state_only
+from dqn_zoo_ext.learning.saved.optimizer_state import load_optimizer_state
 from dqn_zoo_ext.learning.saved.random_state import (
     generator_state,
     random_state,
@@ -61,7 +61,7 @@ def restore(model: DeepQ, state: State) -> None:
     while they are brought back. ValueError, KeyError or RuntimeError if weights or the optimizer's state do not fit.
     """
     model.policy.load_state_dict(state["policy"])
-    load_state_only(model.policy.optimizer, {int(index): each for index, each in state["optimizer"].items()})
+    load_optimizer_state(model.policy, {int(index): each for index, each in state["optimizer"].items()})
     counters = {"updates_due": 0, **state["counters"]}  # none was, before they were made amid the next step
     for name in _COUNTERS:
         setattr(model, name, counters[name])

@@ -10,6 +10,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 
 from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.envs.replaying.replayable_env import ReplayableEnv
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
 from dqn_zoo_ext.evaluation.play import Policy, seed_of_games
 from dqn_zoo_ext.evaluation.protocols import get
@@ -89,6 +90,24 @@ def test_a_state_that_does_not_fit_begins_anew(logs: Path) -> None:
     found, heard, said = play(agent, 4)
     assert (heard, said) == ([1, 2, 3, 4], [])
     assert len(found.scores) == 4
+
+
+def test_environments_that_came_back_before_another_did_not_play_no_other_games(
+    logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = ReplayableEnv.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "reseed_after", 40)
+    agent = Agent.find(logs, "double_dqn", resolve("CartPole-v1"))
+    never_stopped, _, _ = play(agent, 12)
+    with pytest.raises(Stop):
+        play(agent, 12, every=0.0, stop_after=4)
+    (place,) = map(StateFolder, (agent.run.path / FOLDER).iterdir())
+    state = place.read()
+    assert state is not None
+    state["player"]["environments"]["environments"]["replays"]["1"]["log"]["seeds"][0] += 1
+    assert place.write(state)
+    assert play(agent, 12) == (never_stopped, list(range(1, 13)), [])
 
 
 class SameCoins:

@@ -162,6 +162,7 @@ WARNINGS = [
     ("epsilon_stays_high", CART_POLE, "exploration:0.7", {}),
     ("no_exploration", CART_POLE, "exploration:0.0", {}),
     ("target_stays", INVADERS, "n_timesteps:55000 eval_freq:10000", {}),
+    ("target_stays", CART_POLE, "n_envs:1024 n_timesteps:1024 learning_starts:1000 gradient_steps:1", {}),
     ("target_follows_at_once", CART_POLE, "train_freq:1 gradient_steps:1 target_update_interval:1", {}),
     ("update_ratio", INVADERS, "train_freq:64", {}),
     ("update_ratio", INVADERS, "gradient_steps:16", {}),

@@ -141,6 +141,8 @@ def test_replay_bytes_are_those_of_the_real_buffers_arrays(env: str, words: str,
         "train_freq:64 gradient_steps:-1 n_envs:5 target_update_interval:40",
         "n_envs:4 train_freq:1 learning_starts:103",
         "learning_starts:500",
+        "n_envs:400 learning_starts:390 train_freq:300 target_update_interval:10",
+        "n_envs:100 learning_starts:150 target_update_interval:7",
     ],
 )
 def test_the_forecast_is_what_then_happens(words: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,13 @@ def looked_at(configuration: Configuration, **options: int) -> Diagnosis:
     return diagnose(configuration, RunOptions(log_folder=Path(), seed=0, **options), measure=False)  # type: ignore[arg-type]
 
 
+def test_a_run_that_ends_with_its_first_round_renews_no_target_network() -> None:
+    found = looked_at(cartpole(n_timesteps=1024, train_freq=256, learning_starts=1000, target_update_interval=10))
+    assert (found.run.first_update, found.run.updates, found.run.target_copies) == (1024, 1, 0)
+    [finding] = [each for each in found.findings if each.name == "target_stays"]
+    assert (finding.level, finding.suggestion) == ("warning", "a longer run (-n)")
+
+
 def test_only_what_it_can_do_is_suggested() -> None:
     changes = {"n_timesteps": 20_000, "exploration.fraction": 0.01}
     for algo, expected in [

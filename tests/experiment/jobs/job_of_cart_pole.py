@@ -49,10 +49,10 @@ class FallsOver(BaseCallback):
 registry.callbacks.add("falls_over", FallsOver)
 
 
-def job(logs: Path, seed: int = 3, n_timesteps: int = 300, **params: object) -> Job:
+def job(logs: Path, seed: int = 3, n_timesteps: int = 300, algo: str = "dqn", **params: object) -> Job:
     load_plug_ins([])
-    configuration = load("dqn", resolve("CartPole-v1"), overrides={**PARAMS, "n_timesteps": n_timesteps, **params})
-    words = f"--algo dqn --env CartPole-v1 --seed {seed} -f {logs} --save-freq 100 --eval-freq 300 --eval-episodes 2"
+    configuration = load(algo, resolve("CartPole-v1"), overrides={**PARAMS, "n_timesteps": n_timesteps, **params})
+    words = f"--algo {algo} --env CartPole-v1 --seed {seed} -f {logs} --save-freq 100 --eval-freq 300 --eval-episodes 2"
     options = replace(run_options_of(make_parser().parse(words.split()), f"train {words}"), verbose=0)
-    folder = RunFolder.claim(logs, "dqn", "CartPole-v1")
+    folder = RunFolder.claim(logs, algo, "CartPole-v1")
     return Job(configuration=configuration, options=options, folder=folder, threads=1, modules=(__name__,))

@@ -37,7 +37,7 @@ def test_it_ends_with_results(straight: tuple[Job, Outcome]) -> None:
     assert (outcome.state, outcome.reason) == ("finished", "")
     assert outcome.results is not None
     assert outcome.results.agent_steps == 300
-    assert 100 * 2**20 < outcome.memory < 2 * 2**30
+    assert 100 * 2**20 < outcome.results.most_memory < 2 * 2**30
     assert alone.folder.final_model.is_file()
 
 

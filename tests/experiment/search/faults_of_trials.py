@@ -1,7 +1,9 @@
-"""A plug-in that a search's processes import: trials that raise, or that tell the search to stop."""
+"""A plug-in that a search's processes import: trials that raise, tell it to stop, or spoil its database."""
 
 import os
+import shutil
 import signal
+import time
 from pathlib import Path
 
 from stable_baselines3.common.callbacks import BaseCallback
@@ -10,14 +12,17 @@ from dqn_zoo_ext import registry
 
 
 class FaultOfATrial(BaseCallback):
-    """At agent step 60 of as many trainings as `marks` has places: a mistake, kill -9, or Ctrl-C for `process`.
+    """At agent step 60 of as many trainings as `marks` has places: a mistake, kill -9, Ctrl-C for `process`, or spoilt.
 
-    marks: a folder; the first trainings to make the files 0, 1... in it are those.
+    marks: a folder; the first trainings to make the files 0, 1... in it are those. database: what is spoilt, a file; a
+    copy is made first.
     """
 
-    def __init__(self, kind: str, marks: str, trials: int = 1, process: int = 0, after: int = 0) -> None:
+    def __init__(
+        self, kind: str, marks: str, trials: int = 1, process: int = 0, after: int = 0, database: str = ""
+    ) -> None:
         super().__init__()
-        self._kind, self._process = kind, process
+        self._kind, self._process, self._database = kind, process, Path(database)
         self._now = _place(Path(marks)) in range(after, after + trials)
 
     def _on_step(self) -> bool:
@@ -27,7 +32,13 @@ class FaultOfATrial(BaseCallback):
                 os.kill(os.getpid(), signal.SIGKILL)
             if self._kind == "mistake":
                 raise ZeroDivisionError("a mistake\nover two lines")
+            if self._kind == "spoilt":
+                shutil.copy(self._database, self._database.with_suffix(".whole"))
+                with self._database.open("r+b") as file:
+                    file.write(b"no database any more" * 10)
+                return True
             os.kill(self._process, signal.SIGINT)
+            time.sleep(1)  # it looks five times a second
         return True
 
     def state(self) -> dict[str, object]:

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import optuna
 import pytest
@@ -11,6 +12,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import TrialState
 
 from dqn_zoo_ext.experiment.search.liveness import ALIVE, CONTINUES, DEATHS, WORKER, Pulse, _this_process, queue_again
+from dqn_zoo_ext.report.study_attributes import INTERRUPTED, REASON
 
 SPACE: Mapping[str, BaseDistribution] = {"rate": FloatDistribution(0.0, 1.0)}
 
@@ -74,6 +76,71 @@ def test_of_two_that_find_it_dead_one_queues_it(study: optuna.Study) -> None:
     assert queue_again(study, seen, deaths=1)
     assert not queue_again(study, seen, deaths=1)
     assert len(study.trials) == 2
+
+
+class Killed(BaseException):
+    """The process is not there any more."""
+
+
+@pytest.mark.parametrize("writes", [0, 1])
+def test_values_outlive_a_process_that_is_killed_while_it_queues_them(
+    writes: int, study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = begun_by(study, {**_this_process(), "process": dead_process()}, time.time())
+    left = [writes]
+
+    def or_killed(write: Callable[..., Any]) -> Callable[..., Any]:
+        def written(*words: Any, **more: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+            return write(*words, **more)
+
+        return written
+
+    with monkeypatch.context() as patch:
+        for name in ("create_new_trial", "set_trial_state_values"):
+            patch.setattr(study._storage, name, or_killed(getattr(study._storage, name)))
+        with pytest.raises(Killed):
+            Pulse(study, every=60.0).revive()
+    Pulse(study, every=60.0).revive()  # by the next process
+    old, new = study.trials
+    assert (old.state, new.state) == (TrialState.FAIL, TrialState.WAITING)
+    assert new.params == trial.params
+    assert new.user_attrs[DEATHS] == 1
+
+
+def test_of_two_that_queue_it_at_one_moment_one_takes_it_back(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun_by(study, {**_this_process(), "process": dead_process()}, time.time())
+    (seen,) = study.trials
+    create, others = study._storage.create_new_trial, list[bool]()
+
+    def after_another(*words: Any, **more: Any) -> int:
+        if not others:
+            others.append(True)
+            assert queue_again(study, seen, deaths=1)
+        return create(*words, **more)
+
+    monkeypatch.setattr(study._storage, "create_new_trial", after_another)
+    assert not queue_again(study, seen, deaths=1)
+    assert [each.state.name for each in study.trials] == ["FAIL", "WAITING", "FAIL"]
+    assert study.trials[2].user_attrs[REASON] == INTERRUPTED
+
+
+def test_a_trial_that_is_given_up_is_told_before_it_is_failed(study: optuna.Study) -> None:
+    trial = begun_by(study, {**_this_process(), "process": dead_process()}, time.time())
+    trial.set_user_attr(DEATHS, 3)
+    given_up: list[TrialState] = []
+    pulse = Pulse(study, 60.0, lambda each: given_up.append(study.trials[each.number].state))
+    pulse.revive()
+    again = study.ask(dict(SPACE))
+    again.set_user_attr(WORKER, {**_this_process(), "process": dead_process()})
+    assert given_up == []
+    pulse.revive()
+    assert given_up == [TrialState.RUNNING]  # a kill before it is failed only tells it again
+    assert [each.state for each in study.trials] == [TrialState.FAIL] * 2
 
 
 def test_a_trial_that_kills_its_processes_is_given_up(study: optuna.Study) -> None:
