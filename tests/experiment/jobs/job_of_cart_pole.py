@@ -36,7 +36,7 @@ class FallsOver(BaseCallback):
         if self.num_timesteps == self._at:
             if self._how == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
-            raise MemoryError("no more\nand a second line")
+            raise LookupError("no more\nand a second line")
         return True
 
     def state(self) -> dict[str, object]:

@@ -93,7 +93,7 @@ def test_a_rung_is_asked_about_again_where_the_answer_was_lost(tmp_path: Path) -
     ("how", "reason"),
     [
         ("killed", "its process was ended by SIGKILL; the system does that when memory is full"),
-        ("raises", "MemoryError: no more"),
+        ("raises", "LookupError: no more"),
     ],
 )
 def test_a_run_that_falls_over_says_why_and_takes_none_along(tmp_path: Path, how: str, reason: str) -> None:
