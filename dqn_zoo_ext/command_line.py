@@ -141,7 +141,7 @@ class Parser(argparse.ArgumentParser):
         """For verbs that speak to the Hub."""
         self.add_argument(
             "--retry-seconds",
-            type=whole_number(0),
+            type=whole_number(0, 10**9),
             default=300,
             metavar="S",
             help="how long to go on trying each step that the Hub does not answer (default: 300)",
@@ -168,8 +168,8 @@ class Parser(argparse.ArgumentParser):
         )
 
 
-def whole_number(least: int | None = None) -> Callable[[str], int]:
-    """An argparse type: a whole number, of at least `least` if that is given."""
+def whole_number(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
+    """An argparse type: a whole number, of at least `least` and at most `most` where they are given."""
 
     def parse(text: str) -> int:
         try:
@@ -178,6 +178,8 @@ def whole_number(least: int | None = None) -> Callable[[str], int]:
             raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
         if least is not None and number < least:
             raise argparse.ArgumentTypeError(f"must be at least {least}, not {number}")
+        if most is not None and number > most:
+            raise argparse.ArgumentTypeError(f"must be at most {most}, not {number}")
         return number
 
     return parse

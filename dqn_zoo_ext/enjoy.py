@@ -16,6 +16,7 @@ from dqn_zoo_ext.command_line import (
     seed_or_random,
     whole_number,
 )
+from dqn_zoo_ext.config.schema import MOST_SIDE_BY_SIDE
 from dqn_zoo_ext.evaluation.play import Player
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.agents.agent import Agent
@@ -48,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="agent steps to play (default: 1000)",
     )
     parser.add_argument(
-        "--n-envs", type=whole_number(1), default=1, help="games side by side; the first is shown (default: 1)"
+        "--n-envs",
+        type=whole_number(1, MOST_SIDE_BY_SIDE),
+        default=1,
+        help="games side by side; the first is shown (default: 1)",
     )
     parser.add_argument("--no-render", action="store_true", help="no window")
     parser.add_argument("--protocol", help="rules to play by (default: those of the evaluations in training)")

@@ -20,6 +20,7 @@ from dqn_zoo_ext.command_line import (
     whole_number,
 )
 from dqn_zoo_ext.config.load import Configuration, load
+from dqn_zoo_ext.config.schema import MOST_SIDE_BY_SIDE
 from dqn_zoo_ext.envs.ids import EnvId, resolve
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.evaluation import protocols
@@ -105,7 +106,12 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_pretrained_option()
     parser.add_argument("--protocol", help="how to measure (default: the one the agent was evaluated by in training)")
     parser.add_argument("--episodes", type=whole_number(1), metavar="GAMES", help="default: the protocol's number")
-    parser.add_argument("--n-envs", type=whole_number(1), metavar="N", help="games side by side (default: up to 8)")
+    parser.add_argument(
+        "--n-envs",
+        type=whole_number(1, MOST_SIDE_BY_SIDE),
+        metavar="N",
+        help="games side by side (default: up to 8)",
+    )
     parser.add_argument(
         "--seed", type=whole_number(), default=0, help="of starts and random actions (default: 0; -1: a random one)"
     )

@@ -13,6 +13,7 @@ from dqn_zoo_ext.command_line import (
     seed_or_random,
     whole_number,
 )
+from dqn_zoo_ext.config.schema import MOST_SIDE_BY_SIDE
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.experiment.agents.agent import Agent
@@ -86,7 +87,12 @@ def _parser() -> Parser:
         help=f"measure by these too, besides {_COURSE} ({', '.join(protocols.PROTOCOLS)})",
     )
     parser.add_argument("--episodes", type=whole_number(1), metavar="GAMES", help="default: each protocol's number")
-    parser.add_argument("--n-envs", type=whole_number(1), metavar="N", help="games side by side (default: up to 8)")
+    parser.add_argument(
+        "--n-envs",
+        type=whole_number(1, MOST_SIDE_BY_SIDE),
+        metavar="N",
+        help="games side by side (default: up to 8)",
+    )
     parser.add_argument(
         "--seed", type=whole_number(), default=0, help="of starts and random actions (default: 0; -1: random)"
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dqn_zoo_ext.command_line import Parser, check_device, key_values, seed_or_random, whole_number
 from dqn_zoo_ext.config.overrides import parse_params
+from dqn_zoo_ext.config.schema import MOST_SIDE_BY_SIDE
 from dqn_zoo_ext.config.yaml_source import Source, located
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
@@ -198,7 +199,12 @@ def _add_evaluation_options(parser: Parser) -> None:
         "--eval-freq", type=whole_number(), metavar="STEPS", help="agent steps between (default: the YAML's; -1: never)"
     )
     group.add_argument("--eval-episodes", type=whole_number(1), metavar="GAMES", help="default: the YAML's")
-    group.add_argument("--n-eval-envs", type=whole_number(1), metavar="N", help="default: up to 8 on Atari, else 1")
+    group.add_argument(
+        "--n-eval-envs",
+        type=whole_number(1, MOST_SIDE_BY_SIDE),
+        metavar="N",
+        help="default: up to 8 on Atari, else 1",
+    )
     group.add_argument("--eval-env-kwargs", nargs="+", default=[], metavar="KEY:VALUE", help="over those of training")
 
 

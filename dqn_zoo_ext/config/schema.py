@@ -16,6 +16,9 @@ from dqn_zoo_ext.learning.precision import Precision
 SCHEDULES = ("learning_rate", "exploration")
 """The hyperparameters that are schedules."""
 
+MOST_SIDE_BY_SIDE = 4_096
+"""Environments that may run side by side, here and on the command line."""
+
 
 def _count_or_minus_one(value: int) -> int:
     if value < 1 and value != -1:
@@ -56,7 +59,7 @@ class Hyperparameters:
 
     n_timesteps: Annotated[Count, Field(le=1_000_000_000_000)]
     """Length of the run, in agent steps over all environments together."""
-    n_envs: Annotated[Count, Field(le=4_096)]
+    n_envs: Annotated[Count, Field(le=MOST_SIDE_BY_SIDE)]
     """Environments that run side by side. It changes no other quantity: all of them count agent steps."""
 
     policy: Name

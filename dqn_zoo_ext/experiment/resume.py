@@ -10,8 +10,10 @@ import yaml
 from dqn_zoo_ext.config.brought import makes_checkpoints
 from dqn_zoo_ext.config.load import Configuration, flatten
 from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.experiment.argument_kinds import kind_missed
 from dqn_zoo_ext.experiment.live_run import identity
 from dqn_zoo_ext.experiment.options import RunOptions
+from dqn_zoo_ext.keywords import one_line, shown
 from dqn_zoo_ext.state import State
 from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.exact.checkpoints import Checkpoint, CheckpointFolder
@@ -23,6 +25,8 @@ _NEVER_OTHER = {"algo", "env", "seed", "optimizer", "n_envs"}
 """What cannot change within a run: its states would mean nothing, or, as with the seed, too little."""
 REPLAY = "replay"
 """Allowed to change: goes on with an empty replay, where the one that was saved is damaged."""
+_DAMAGE = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
+"""What PyYAML raises for broken documents."""
 
 
 class Changed(UserError):  # noqa: N818  # it says what is wrong
@@ -30,15 +34,24 @@ class Changed(UserError):  # noqa: N818  # it says what is wrong
 
 
 def stored_arguments(run: RunFolder) -> dict[str, Any]:
-    """The command line's arguments with which the run was begun. UserError if they cannot be read."""
+    """The command line's arguments with which the run was begun. UserError if they cannot be read, or one of them is
+    not of the kind that its option has.
+    """
     with plain_os_errors(f"cannot read {run.args}"):
-        text = run.args.read_text(encoding="utf-8")
+        content = run.args.read_bytes()
     try:
-        arguments = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"{run.args} is not YAML: {str(error).splitlines()[0]}") from error
+        arguments = yaml.safe_load(content.decode())
+    except RecursionError:
+        raise UserError(f"{run.args} is not YAML: nested too deeply") from None
+    except _DAMAGE as error:
+        raise UserError(f"{run.args} is not YAML: {one_line(str(error).splitlines()[0])}") from error
     if not isinstance(arguments, dict):
         raise UserError(f"{run.args} holds no arguments of a run")
+    for name, value in {"seed": None, **arguments}.items():
+        kind = kind_missed(name, value)
+        if kind is not None:
+            given = "something else" if isinstance(value, list | dict) else shown(value)
+            raise UserError(f"{run.args}: {one_line(str(name))} must be {kind}, not {given}")
     return arguments
 
 

@@ -69,6 +69,10 @@ IN_A_FILE = [
     ("batch_size: true", "batch_size: must be a whole number, not true"),
     ("batch_size:", "batch_size: must be a whole number, not null"),
     ("n_envs: 0", "n_envs: must be at least 1, not 0"),
+    ("n_envs: 4097", "n_envs: must be at most 4096, not 4097"),
+    ("frame_stack: 101", "frame_stack: must be at most 100, not 101"),
+    ("batch_size: 1000001", "batch_size: must be at most 1000000, not 1000001"),
+    ("n_timesteps: 1000000000001", "n_timesteps: must be at most 1000000000000, not 1000000000001"),
     ("learning_starts: -1", "learning_starts: must be at least 0, not -1"),
     ("gradient_steps: 0", "gradient_steps: must be at least 1, or -1 for as many as transitions, not 0"),
     ("gradient_steps: -2", "gradient_steps: must be at least 1, or -1 for as many as transitions, not -2"),
@@ -321,6 +325,7 @@ def test_in_the_section_of_the_algorithm(tmp_path: Path) -> None:
             "-params: 'policy_kwargs.torso' is given twice",
         ),
         (["gamma..x:1"], '-params: gamma: must be a number, not {"": {"x": 1}}'),
+        (["n_steps:1001"], "-params: n_steps: must be at most 1000, not 1001"),
         (["n_timesteps:1e30x"], "-params: n_timesteps: must be a whole number, not '1e30x'"),
         (
             ["policy_kwargs:dict(net_arch=[1"],

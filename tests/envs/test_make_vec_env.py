@@ -205,6 +205,37 @@ def test_refusals_are_one_line(env: str, changes: dict[str, Any], complaint: str
     assert "\n" not in str(raised.value)
 
 
+BOX, DISCRETE = gymnasium.spaces.Box(0, 1, (1,)), gymnasium.spaces.Discrete(2)
+
+
+@pytest.mark.parametrize(
+    ("name", "space"),
+    [
+        ("observation_space", gymnasium.spaces.Tuple((BOX, DISCRETE))),
+        ("observation_space", gymnasium.spaces.Dict(a=gymnasium.spaces.Dict(b=BOX))),
+        ("observation_space", gymnasium.spaces.Dict(a=gymnasium.spaces.Text(3))),
+        ("observation_space", gymnasium.spaces.Sequence(BOX)),
+        ("observation_space", gymnasium.spaces.Graph(BOX, DISCRETE)),
+        ("action_space", gymnasium.spaces.Tuple((DISCRETE, DISCRETE))),
+        ("action_space", gymnasium.spaces.Dict(a=DISCRETE)),
+    ],
+)
+@pytest.mark.parametrize("vec_env", ["dummy", "subproc"])
+def test_a_space_that_stable_baselines3_does_not_know(
+    vec_env: str, name: str, space: gymnasium.Space[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = type("Odd", (Switch,), {name: space})
+    spec = EnvSpec("Odd-v0", entry_point=lambda **_: odd(), disable_env_checker=True)
+    monkeypatch.setitem(gymnasium.registry, "Odd-v0", spec)
+    of_such = ", or a Dict of such" if name == "observation_space" else ""
+    with pytest.raises(UserError) as refused:
+        make("Odd-v0", vec_env=vec_env)
+    assert str(refused.value) == (
+        f"environment 'Odd-v0' cannot be used: its {name.removesuffix('_space')}s must be one of Box, Discrete, "
+        f"MultiDiscrete, MultiBinary{of_such}, not {space}"
+    )
+
+
 @pytest.mark.parametrize("vec_env", ["dummy", "subproc"])
 def test_a_missing_dependency_is_one_line(vec_env: str, monkeypatch: pytest.MonkeyPatch) -> None:
     entry_point = "no_such_package_for_sure.envs:Env"

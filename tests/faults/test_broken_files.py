@@ -264,10 +264,26 @@ def test_a_log_that_has_lost_lines_is_not_continued_in_silence(
 
 def test_the_arguments_of_the_run_are_checked_too(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = run / "CartPole-v1" / "args.yml"
-    for content in ("", "[", "- a\n- b\n", json.dumps({"seed": "x" * 3})):
-        arguments.write_text(content)
+    whole = arguments.read_bytes()
+    for content, said in (
+        (b"", "holds no arguments of a run"),
+        (b"[", "is not YAML: "),
+        (b"- a\n- b\n", "holds no arguments of a run"),
+        (json.dumps({"seed": "x" * 3}).encode(), ": seed must be a whole number, not 'xxx'"),
+        (b"algo: dqn\n", ": seed must be a whole number, not null"),
+        (whole + b"hyperparams: 7\n", ": hyperparams must be a list of words, not 7"),
+        (whole + b"eval_env_kwargs: {a: 1}\n", ": eval_env_kwargs must be a list of words, not something else"),
+        (whole + b"num_threads: [1]\n", ": num_threads must be a whole number, not something else"),
+        (whole + b"log_folder:\n", ": log_folder must be text, not null"),
+        (b"\xff\xfe" + whole, "is not YAML: 'utf-8' codec can't decode byte 0xff"),
+        (b"[" * 2_000, "is not YAML: nested too deeply"),
+        (b"seed: !!int ''\n", "is not YAML: "),
+        (b"seed: 2024-13-45\n", "is not YAML: "),
+    ):
+        arguments.write_bytes(content)
         with pytest.raises(SystemExit) as ended:
             run_verb(train, ["--resume", str(run)])
         assert ended.value.code == 2
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith("error: ")
+        assert line.startswith(f"error: {arguments}")
+        assert said in line

@@ -163,6 +163,13 @@ def test_folders_made_on_the_way_to_a_failure_are_removed_again(tmp_path: Path, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_name_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"logs\xff")
+    with pytest.raises(UserError, match=r"log folder '.*logs\\udcff': its name is not UTF-8 text$"):
+        RunFolder.claim(folder, "dqn", PONG)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_system_folder_that_takes_no_files_is_one_line() -> None:
     with pytest.raises(UserError, match=r"^cannot make a run folder in log folder '/proc/logs': \S[^\n]+$"):
         RunFolder.claim(Path("/proc/logs"), "dqn", PONG)

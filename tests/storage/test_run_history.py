@@ -1,5 +1,6 @@
 """Histories read from folders written by hand, in our form and in RL-Zoo's."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,27 @@ def test_an_npz_that_was_cut(kept: int, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(UserError, match=r"evaluations\.npz is cut short or damaged"):
         read_evaluations(path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (10_000_000_000_000,)}",
+        f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({10**30},)}}",
+        "-" * 9_000,
+        "(" * 9_000,
+    ],
+)
+def test_an_npz_whose_header_claims_what_cannot_be(header: str, tmp_path: Path) -> None:
+    """80 TB, more numbers than can be counted, and what Python's parser gives up on."""
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(8)
+    run = make_run(tmp_path)
+    with zipfile.ZipFile(run / "evaluations.npz", "w") as archive:
+        for name in ("timesteps", "results"):
+            archive.writestr(f"{name}.npy", content)
+    with pytest.raises(UserError, match=r"evaluations\.npz is cut short or damaged") as refused:
+        read_history(run)
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def test_an_npz_with_a_changed_byte_is_refused_or_reads_as_before(tmp_path: Path) -> None:

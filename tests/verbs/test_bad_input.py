@@ -96,6 +96,10 @@ def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str
         (f"{SPACE_INVADERS} {IMPALA}.width:0", "policy_kwargs.torso_kwargs.width: must be at least 1, not 0"),
         (f"{SPACE_INVADERS} {IMPALA}.pooling:12", "a screen of (84, 84) is too small for Impala"),
         (f"{SPACE_INVADERS} {IMPALA}.normalization:batch", "must be 'none' or 'spectral', not 'batch'"),
+        ("--env Blackjack-v1", "its observations must be one of Box, Discrete, MultiDiscrete, MultiBinary, or a Dict"),
+        ("--env CartPole-v1 --log-interval 0", "--log-interval must be at least 1, or -1 for the default, or -2 for"),
+        ("--env CartPole-v1 --n-eval-envs 1000000000000", "--n-eval-envs: must be at most 4096, not 1000000000000"),
+        ("--env CartPole-v1 -params frame_stack:1000000000000", "-params: frame_stack: must be at most 100, not 1000"),
         ("--env Pendulum-v1", "needs discrete actions, and the environment has Box("),
         (
             "--env CartPole-v1 --env-kwargs max_episode_steps:9",

@@ -5,7 +5,8 @@ import argparse
 import pytest
 import rl_zoo3.train
 
-from dqn_zoo_ext.train_options import make_parser
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.train_options import make_parser, run_options_of
 
 OTHER_DEFAULTS = {
     "algo",  # dqn
@@ -61,3 +62,16 @@ def test_every_option_has_a_help_text() -> None:
     for action in make_parser()._actions:
         assert action.help, action.option_strings
     assert "search for hyperparameters" in make_parser().format_help()
+
+
+@pytest.mark.parametrize(("given", "games"), [("-1", 4), ("-2", None), ("-7", None), ("1", 1), ("10", 10)])
+def test_log_interval_means_what_it_does_in_rl_zoo(given: str, games: int | None) -> None:
+    assert run_options_of(make_parser().parse(["--log-interval", given]), "").log_interval == games
+
+
+def test_a_log_interval_of_no_games() -> None:
+    with pytest.raises(UserError) as refused:
+        run_options_of(make_parser().parse(["--log-interval", "0"]), "")
+    assert (
+        str(refused.value) == "--log-interval must be at least 1, or -1 for the default, or -2 for no log lines, not 0"
+    )
