@@ -37,29 +37,7 @@ GAME.mp4."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, play, print each game's score."""
-    parser = Parser("enjoy", _DESCRIPTION, _EXAMPLES)
-    parser.add_agent_options()
-    parser.add_pretrained_option()
-    parser.add_argument(
-        "-n",
-        "--n-timesteps",
-        type=whole_number(1),
-        default=1000,
-        metavar="STEPS",
-        help="agent steps to play (default: 1000)",
-    )
-    parser.add_argument(
-        "--n-envs",
-        type=whole_number(1, MOST_SIDE_BY_SIDE),
-        default=1,
-        help="games side by side; the first is shown (default: 1)",
-    )
-    parser.add_argument("--no-render", action="store_true", help="no window")
-    parser.add_argument("--protocol", help="rules to play by (default: those of the evaluations in training)")
-    parser.add_argument("--deterministic", action="store_true", help="the agent's own choices only: epsilon 0")
-    parser.add_argument("--stochastic", action="store_true", help="as the protocol says, which is the default")
-    parser.add_argument("--seed", type=whole_number(), default=0, help="default: 0; -1: a random one")
-    options = parser.parse(arguments)
+    options = _parser().parse(arguments)
     prepare(options)
     agent = find_agent(options)
     protocol = rules_to_play_by(options, agent)
@@ -97,6 +75,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         mean = f"mean score {sum(scores) / len(scores):.2f}" if scores else f"score so far {so_far:g} in {played}"
         print(f"{counted(len(scores), 'game')} ended, {mean}")
     return 0
+
+
+def _parser() -> Parser:
+    parser = Parser("enjoy", _DESCRIPTION, _EXAMPLES)
+    parser.add_agent_options()
+    parser.add_pretrained_option()
+    parser.add_argument(
+        "-n",
+        "--n-timesteps",
+        type=whole_number(1),
+        default=1000,
+        metavar="STEPS",
+        help="agent steps to play (default: 1000)",
+    )
+    parser.add_argument(
+        "--n-envs",
+        type=whole_number(1, MOST_SIDE_BY_SIDE),
+        default=1,
+        help="games side by side; the first is shown (default: 1)",
+    )
+    parser.add_argument("--no-render", action="store_true", help="no window")
+    parser.add_argument("--protocol", help="rules to play by (default: those of the evaluations in training)")
+    parser.add_argument("--deterministic", action="store_true", help="the agent's own choices only: epsilon 0")
+    parser.add_argument("--stochastic", action="store_true", help="as the protocol says, which is the default")
+    parser.add_argument("--seed", type=whole_number(), default=0, help="default: 0; -1: a random one")
+    return parser
 
 
 def _film_instead(options: Namespace, agent: Agent, protocol: Protocol, seed: int) -> int:

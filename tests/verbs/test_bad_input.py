@@ -3,18 +3,17 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import complaints
 import pytest
+from complaints import Verb
 
-from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.enjoy import main as enjoy
 from dqn_zoo_ext.evaluate import main as evaluate
 from dqn_zoo_ext.record_video import main as record_video
 from dqn_zoo_ext.train import main as train
 
-Verb = Callable[[Sequence[str] | None], int | None]
 SPACE_INVADERS = "--env SpaceInvadersNoFrameskip-v4"
 SCREENS = f"{SPACE_INVADERS} -params preprocessing_kwargs"
 IMPALA = "-params policy_kwargs.torso:impala policy_kwargs.torso_kwargs"
@@ -22,13 +21,7 @@ PRIORITIZED = f"{SPACE_INVADERS} -params replay_buffer_class:prioritized_ring"
 
 
 def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit) as exit_:
-        run_verb(verb, words.split())
-    captured = capsys.readouterr()
-    assert exit_.value.code == 2, captured
-    (line,) = captured.err.splitlines()
-    assert line.startswith("error: ")
-    return line.removeprefix("error: ")
+    return complaints.complaint(verb, words.split(), capsys)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign_complaint import complaint
+from complaints import complaint
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN
@@ -248,7 +248,7 @@ def test_a_nan_is_a_row(small: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_mistake_is_one_line_and_leaves_nothing(
     words: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert expected in complaint([*words.split(), "-f", str(tmp_path / "logs")], capsys)
+    assert expected in complaint(campaign, [*words.split(), "-f", str(tmp_path / "logs")], capsys)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -268,7 +268,7 @@ def test_a_variant_that_cannot_be_is_named_before_the_first_run(
     entry: str, expected: str, small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     small.write_text(SMALL.replace("{params: {n_steps: 1}}", entry))
-    line = complaint([*WORDS, "-f", str(tmp_path / "logs")], capsys)
+    line = complaint(campaign, [*WORDS, "-f", str(tmp_path / "logs")], capsys)
     assert line.startswith(expected.format(file=small))
     assert list(tmp_path.iterdir()) == []
 
@@ -279,13 +279,13 @@ def test_another_campaign_is_not_gone_on_with(tmp_path: Path, capsys: pytest.Cap
     folder = the_campaign(tmp_path)
     files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     into = [*words, "--into", str(folder.path)]
-    line = complaint([*WORDS, "gamma:0.9", *into[len(WORDS) :]], capsys)
+    line = complaint(campaign, [*WORDS, "gamma:0.9", *into[len(WORDS) :]], capsys)
     assert line.startswith("--into: variant 'whole' has changed: gamma was 0.99 and is 0.9; leave --into out")
-    line = complaint([word.replace("CartPole-v1", "Acrobot-v1") for word in WORDS] + into[-2:], capsys)
+    line = complaint(campaign, [word.replace("CartPole-v1", "Acrobot-v1") for word in WORDS] + into[-2:], capsys)
     assert "is the ablation of small on CartPole-v1, not the ablation of small on Acrobot-v1" in line
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == files
     folder.rows.write_text(folder.rows.read_text().replace("finished", "ended", 1))
-    assert "runs.csv:2: state: " in complaint(into, capsys)
+    assert "runs.csv:2: state: " in complaint(campaign, into, capsys)
     shutil.rmtree(folder.path / "variants")  # what is gone is written again
     folder.rows.unlink()
     assert campaign([*into, "--verbose", "0"]) == 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from browser import opened
-from campaign_complaint import complaint
+from complaints import complaint
 
 from dqn_zoo_ext.campaign import main as campaign
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder
@@ -192,9 +192,9 @@ def test_a_changed_plan_is_named(done: Path, tmp_path: Path, capsys: pytest.Capt
         ("algos: [dqn, double_dqn]", "ablate: rainbow", f"campaign 'double-or-not', {folder}, is the comparison of "),
     ):
         file.write_text(FILE.replace(was, becomes))
-        assert complaint([str(file), "-f", str(done)], capsys).startswith(expected)
+        assert complaint(campaign, [str(file), "-f", str(done)], capsys).startswith(expected)
     file.write_text(FILE)
-    line = complaint([str(file), "-f", str(done), "-n", "400"], capsys)
+    line = complaint(campaign, [str(file), "-f", str(done), "-n", "400"], capsys)
     assert "n_timesteps was 300 and is 400" in line
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == files
 
@@ -204,7 +204,7 @@ def test_a_folder_of_that_name_that_is_no_campaign(tmp_path: Path, capsys: pytes
     folder = tmp_path / "logs" / "campaigns" / "double-or-not"
     folder.mkdir(parents=True)
     (folder / "thesis.tex").touch()
-    line = complaint([str(tmp_path / "campaign.yml"), "-f", str(tmp_path / "logs")], capsys)
+    line = complaint(campaign, [str(tmp_path / "campaign.yml"), "-f", str(tmp_path / "logs")], capsys)
     assert "is not the folder of a campaign" in line
     assert [each.name for each in folder.iterdir()] == ["thesis.tex"]
 
@@ -264,7 +264,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     file = tmp_path / "file.yml"
     file.write_text(FILE)
     given = words.format(file=file).split()
-    line = complaint(given if "--report" in given else [*given, "-f", str(tmp_path / "logs")], capsys)
+    line = complaint(campaign, given if "--report" in given else [*given, "-f", str(tmp_path / "logs")], capsys)
     assert line.startswith(expected.format(file=file))
     assert list(tmp_path.iterdir()) == [file]
 
@@ -272,7 +272,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
 def test_a_mistake_in_a_file_stands_in_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "file.yml"
     file.write_text(FILE + "variants:\n  plain: {}\n  bad: {learning_rat: 1.0e-4}\n")
-    line = complaint([str(file), "-f", str(tmp_path / "logs")], capsys)
+    line = complaint(campaign, [str(file), "-f", str(tmp_path / "logs")], capsys)
     assert line.startswith(f"variant 'dqn-bad on CartPole-v1': {file}:8: unknown key 'learning_rat' for algorithm")
     file.write_text(FILE + "conf: nowhere.yml\n")
-    assert f"{tmp_path / 'nowhere.yml'}: cannot be read" in complaint([str(file)], capsys)
+    assert f"{tmp_path / 'nowhere.yml'}: cannot be read" in complaint(campaign, [str(file)], capsys)

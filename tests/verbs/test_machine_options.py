@@ -1,14 +1,14 @@
 """Devices, threads and names of folders that cannot be: each one line, in every verb, before anything is made."""
 
 import os
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from complaints import Verb, complaint
 
 from dqn_zoo_ext.campaign import main as campaign
-from dqn_zoo_ext.command_line import check_device, run_verb
+from dqn_zoo_ext.command_line import check_device
 from dqn_zoo_ext.config.__main__ import main as config
 from dqn_zoo_ext.doctor import main as doctor
 from dqn_zoo_ext.enjoy import main as enjoy
@@ -19,18 +19,8 @@ from dqn_zoo_ext.record_video import main as record_video
 from dqn_zoo_ext.train import main as train
 from dqn_zoo_ext.tune import main as tune
 
-Verb = Callable[[Sequence[str] | None], int | None]
 CART_POLE = ["--env", "CartPole-v1"]
 NO_TEXT = os.fsdecode(b"logs\xff")
-
-
-def complaint(verb: Verb, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit) as ended:
-        run_verb(verb, words)
-    captured = capsys.readouterr()
-    assert ended.value.code == 2, captured
-    (line,) = captured.err.splitlines()
-    return line.removeprefix("error: ")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import yaml
 from dqn_zoo_ext.train import main as train
 from dqn_zoo_ext.tune import main as tune
 
+RANDOM = "--sampler random --pruner none --verbose 0"
 SMALL = """\
 n_timesteps: 200
 learning_starts: 50

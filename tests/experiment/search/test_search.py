@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import optuna
 import pytest
 import yaml
 from optuna.trial import TrialState
-from small_searches import SMALL, Place
+from small_searches import RANDOM, SMALL, Place
 
 from dqn_zoo_ext.command_line import run_verb
 from dqn_zoo_ext.errors import UserError
@@ -21,11 +19,8 @@ from dqn_zoo_ext.experiment.search.confirm import Confirmation
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.results import read_results
-from dqn_zoo_ext.storage.study_folder import remove_checkpoints
 from dqn_zoo_ext.train import main as train
 from dqn_zoo_ext.tune import main as tune
-
-RANDOM = "--sampler random --pruner none --verbose 0"
 
 
 @pytest.fixture(autouse=True)
@@ -111,104 +106,6 @@ def test_the_same_command_goes_on_with_its_study(by: str, place: Place, capsys: 
 def test_a_search_of_networks_that_never_learn_says_so(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     assert place.tune("--n-trials 1 --pruner none -params learning_starts:5000") == 0
     assert "a run must be longer than its learning_starts" in capsys.readouterr().out
-
-
-def test_a_confirmation_that_fails_leaves_the_search_as_it_is(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    marks = place.folder / "marks"
-    marks.mkdir()
-    place.conf.write_text(
-        f"{SMALL}callback: [{{fault_of_a_trial: {{kind: mistake, marks: '{marks}', after: 1, trials: 9}}}}]\n"
-    )
-    words = "--n-trials 1 --pruner none --gym-packages faults_of_trials --confirm-seeds 1"
-    assert place.tune(words) == 0
-    assert "the best trial cannot be confirmed: ZeroDivisionError: a mistake" in capsys.readouterr().out
-    assert "# Not trained again with fresh seeds." in (place.path / "winner.yml").read_text()
-
-
-def confirmed(path: Path) -> dict[Path, bytes]:
-    """What came of the runs that confirm."""
-    return {run: run.read_bytes() for run in sorted(path.glob("confirm/*/*/*/*/results.json"))}
-
-
-@pytest.mark.parametrize("removed", [True, False])
-def test_a_confirmation_that_is_killed_at_its_end_is_not_done_again(
-    removed: bool, place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Killed(BaseException):
-        pass
-
-    def killed(folder: Path) -> None:
-        if removed:
-            remove_checkpoints(folder)
-        raise Killed
-
-    words = f"--n-trials 1 {RANDOM} --confirm-seeds 1 --study-name cart"
-    with monkeypatch.context() as patch:
-        patch.setattr("dqn_zoo_ext.experiment.search.search.remove_checkpoints", killed)
-        with pytest.raises(Killed):
-            place.tune(words)
-    before = confirmed(place.path)
-    assert len(before) == 2
-    assert bool(list(place.path.rglob("checkpoints"))) != removed
-    assert place.tune(words) == 0
-    assert confirmed(place.path) == before
-    assert "better with fresh seed 2" in (place.path / "winner.yml").read_text()
-    assert list(place.path.rglob("checkpoints")) == []
-
-
-def test_new_studies_of_two_log_folders_in_one_database_are_two(place: Place) -> None:
-    url = f"sqlite:///{place.folder}/search.db"
-    kept, folders = place.folder / "kept", []
-    for name in ("here", "there", "here"):
-        place.logs = place.folder / name
-        assert place.optimize(f"--n-trials 1 {RANDOM} --storage {url} --optimization-log-path {kept}") == 0
-        folders.append(place.path.relative_to(place.folder))
-    names = [f"dqn-CartPole-v1_{number}" for number in (1, 2, 3)]
-    assert [str(folder) for folder in folders] == [
-        f"{name}/studies/{study}" for name, study in zip(("here", "there", "here"), names, strict=True)
-    ]
-    assert sorted(optuna.get_all_study_names(url)) == names
-    for study in names:  # and each has its own runs
-        assert len(optuna.load_study(study_name=study, storage=url).trials) == 1
-        assert (kept / study / "trial_0" / "dqn" / "CartPole-v1_1" / "results.json").is_file()
-    assert sorted(path.name for path in place.folder.glob("there/studies/*")) == ["dqn-CartPole-v1_2"]
-
-
-def test_a_database_that_is_lost_amid_a_trial(place: Place) -> None:
-    marks, database = place.folder / "marks", place.logs / "studies" / "cart" / "study.db"
-    marks.mkdir()
-    fault = f"{{kind: spoilt, marks: '{marks}', after: 1, database: '{database}'}}"
-    place.conf.write_text(f"{SMALL}callback: [{{fault_of_a_trial: {fault}}}]\n")
-    words = f"--algo dqn --env CartPole-v1 -conf {place.conf} -f {place.logs} --confirm-seeds 0 --n-evaluations 2"
-    words += " --n-trials 2 --study-name cart --n-jobs 1 --gym-packages faults_of_trials --pruner none"
-    command = [sys.executable, "-m", "dqn_zoo_ext.tune", *words.split()]
-    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[3])])
-
-    def tuned() -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
-
-    ended = tuned()
-    assert ended.returncode == 2, ended.stderr
-    (line,) = ended.stderr.splitlines()
-    assert line.startswith("error: --storage: study 'cart' can no longer be kept there: file is not a database (sqlite")
-    assert line.endswith("once that is mended the same command with --study-name cart goes on")
-    assert max(CheckpointFolder(place.run(1) / "checkpoints").unchecked()) == 100
-    database.with_suffix(".whole").replace(database)
-    ended = tuned()
-    assert (ended.returncode, ended.stderr) == (0, "")
-    trials = place.study.trials
-    assert [trial.state.name for trial in trials] == ["COMPLETE", "FAIL", "COMPLETE"]
-    assert trials[2].params == trials[1].params
-    results = read_results(place.run(1) / "results.json")
-    assert [each.agent_steps for each in results.evaluations] == [100, 200]  # from its checkpoint
-    assert results.command.count(";") == 0
-
-
-def test_a_journal(place: Place) -> None:
-    journal = place.folder / "new" / "search.log"
-    assert place.tune(f"--n-trials 3 {RANDOM} --storage {journal} --study-name two") == 0
-    assert [row["state"] for row in place.rows()] == ["COMPLETE"] * 3
-    assert journal.is_file()
 
 
 def test_the_median_pruner_gives_up_what_lags(place: Place) -> None:
