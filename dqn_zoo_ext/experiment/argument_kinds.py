@@ -11,7 +11,6 @@ class _Kind(NamedTuple):
     names: tuple[str, ...] = ()
 
 
-_OTHERS = _Kind("text or null", (str, type(None)))
 _KINDS = (
     _Kind(
         "a list of words",
@@ -48,13 +47,26 @@ _KINDS = (
         (str,),
         ("algo", "env", "log_folder", "device", "vec_env", "sampler", "pruner", "wandb_project_name"),
     ),
+    _Kind(
+        "text or null",
+        (str, type(None)),
+        (
+            *("conf_file", "preset", "trained_agent", "resume", "tensorboard_log"),
+            *("storage", "study_name", "optimization_log_path", "ray", "wandb_entity", "wandb_group"),
+        ),
+    ),
     _Kind("true, false or text", (bool, str), ("truncate_last_trajectory",)),
 )
 
 
 def kind_missed(name: object, value: Any) -> str | None:
-    """The kind, in words, that the argument has and `value` has not; None if it is of that kind."""
-    kind = next((each for each in _KINDS if name in each.names), _OTHERS)
+    """The kind, in words, that the argument has and `value` has not; None if it is of that kind.
+
+    An argument that another version knew may have any value.
+    """
+    kind = next((each for each in _KINDS if name in each.names), None)
+    if kind is None:
+        return None
     words = value if isinstance(value, list) else []
     fits = type(value) in kind.types and all(isinstance(word, str) for word in words)
     return None if fits else kind.words
