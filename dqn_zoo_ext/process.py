@@ -5,7 +5,6 @@ need no display, and its processes begin with our modules loaded.
 import contextlib
 import ctypes
 import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -62,7 +61,11 @@ def usable_cores() -> int:
 
 
 def most_memory() -> int:
-    """The most bytes of main memory that this process has had."""
+    """The most bytes of main memory that this process has had; 0 where the system does not tell, as Windows."""
+    try:
+        import resource
+    except ImportError:
+        return 0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dqn_zoo_ext.process import others_are_busy
+from dqn_zoo_ext.process import most_memory, others_are_busy
 
 _UPDATES = """
 import resource
@@ -65,3 +65,9 @@ def test_beside_a_busy_program_threads_sleep_while_they_wait() -> None:
 def test_what_the_system_says_of_its_load(content: str, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: content)
     assert others_are_busy(seconds_between=0.0) is expected
+
+
+def test_where_the_system_does_not_tell_the_memory_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert most_memory() > 50 * 2**20
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    assert most_memory() == 0
