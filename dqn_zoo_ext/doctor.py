@@ -11,8 +11,16 @@ from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.doctor import diagnose, print_report, refuse
+from dqn_zoo_ext.experiment.rehearse import rehearse
+from dqn_zoo_ext.experiment.tracking import wandb_or_error
 from dqn_zoo_ext.preset_options import faithful_to
-from dqn_zoo_ext.train_options import add_training_options, overrides_of, parse_training, run_options_of
+from dqn_zoo_ext.train_options import (
+    add_tracking_options,
+    add_training_options,
+    overrides_of,
+    parse_training,
+    run_options_of,
+)
 
 _DESCRIPTION = """\
 Look at a training before it starts: what it will do, what it needs, how long it will take, and what would silently go
@@ -33,13 +41,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, diagnose, print; UserError if there is a reason to stop."""
     parser = Parser("doctor", _DESCRIPTION, _EXAMPLES)
     add_training_options(parser)
+    add_tracking_options(parser)
     parser.add_plug_in_options()
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON, in the last line")
-    parser.add_argument("--no-measure", action="store_true", help="no time is predicted; nothing is played")
+    parser.add_argument(
+        "--no-measure",
+        action="store_true",
+        help="no time is predicted; nothing is played, though environments and network are made",
+    )
     options = parse_training(parser, arguments)
     prepare(options)
     if options.resume is not None:
         raise UserError("--resume: the doctor looks at trainings that begin; leave it out")
+    if options.track:
+        wandb_or_error()
     overrides = overrides_of(options)
     configuration = load(
         options.algo,
@@ -50,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     run_options = run_options_of(options, command_of("doctor", arguments))
     diagnosis = diagnose(configuration, run_options, measure=not options.no_measure)
+    if options.no_measure and not diagnosis.stops:  # to measure would be to make them
+        rehearse(configuration, run_options)
     if options.verbose > 0:
         console = Console()
         with quiet_without_reader(console):

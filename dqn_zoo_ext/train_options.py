@@ -37,7 +37,7 @@ def make_parser() -> Parser:
     parser = Parser("train", _DESCRIPTION, _EXAMPLES)
     add_training_options(parser)
     add_search_options(parser)
-    _add_tracking_options(parser)
+    add_tracking_options(parser)
     parser.add_plug_in_options()
     return parser
 
@@ -48,6 +48,16 @@ def add_training_options(parser: Parser) -> None:
     _add_hyperparameter_options(parser)
     _add_run_options(parser)
     _add_evaluation_options(parser)
+
+
+def add_tracking_options(parser: Parser) -> None:
+    """Whether Weights & Biases follows the run, and under what names."""
+    group = parser.add_argument_group("Weights & Biases (pip install 'dqn_zoo_ext[wandb]')")
+    group.add_argument("--track", action="store_true", help="send it what TensorBoard gets")
+    group.add_argument("--wandb-project-name", default="sb3", metavar="NAME", help="project (default: sb3)")
+    group.add_argument("--wandb-entity", metavar="NAME", help="team (default: your own account)")
+    group.add_argument("--wandb-group", metavar="NAME", help="group of runs")
+    group.add_argument("-tags", "--wandb-tags", nargs="+", default=[], metavar="TAG", help="tags of the run")
 
 
 def parse_training(parser: Parser, arguments: Sequence[str] | None) -> Namespace:
@@ -206,12 +216,3 @@ def _add_evaluation_options(parser: Parser) -> None:
         help="default: up to 8 on Atari, else 1",
     )
     group.add_argument("--eval-env-kwargs", nargs="+", default=[], metavar="KEY:VALUE", help="over those of training")
-
-
-def _add_tracking_options(parser: Parser) -> None:
-    group = parser.add_argument_group("Weights & Biases (pip install 'dqn_zoo_ext[wandb]')")
-    group.add_argument("--track", action="store_true", help="send it what TensorBoard gets")
-    group.add_argument("--wandb-project-name", default="sb3", metavar="NAME", help="project (default: sb3)")
-    group.add_argument("--wandb-entity", metavar="NAME", help="team (default: your own account)")
-    group.add_argument("--wandb-group", metavar="NAME", help="group of runs")
-    group.add_argument("-tags", "--wandb-tags", nargs="+", default=[], metavar="TAG", help="tags of the run")

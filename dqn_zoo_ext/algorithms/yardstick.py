@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from gymnasium import spaces
 from rl_zoo3.utils import linear_schedule
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
@@ -18,6 +17,7 @@ from stable_baselines3.common.utils import LinearSchedule
 
 from dqn_zoo_ext.config.schema import Hyperparameters
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.learning.known_spaces import refuse_dictionary, refuse_unknown_spaces
 from dqn_zoo_ext.learning.model import Model
 from dqn_zoo_ext.learning.networks.activations import Activation, activation_class
 from dqn_zoo_ext.learning.optim import Adam
@@ -90,8 +90,11 @@ class Yardstick(Model):
         arguments: dict[str, Any] = {"optimize_memory_usage": settings.optimize_memory_usage} if settings else {}
         arguments |= {**sb3_arguments, **_epsilon(exploration)}
         super().__init__(policy, env, learning_rate=_rate(learning_rate), train_freq=train_freq, **arguments)
-        if isinstance(self.action_space, spaces.Discrete) and self.action_space.start != 0:
-            raise ValueError(f"cannot learn: the actions are {self.action_space}, and only actions from 0 are known")
+
+    def _setup_model(self) -> None:
+        refuse_unknown_spaces(self.observation_space, self.action_space)
+        super()._setup_model()
+        refuse_dictionary(self.policy)
 
     @staticmethod
     def cannot(given: Hyperparameters) -> Iterator[tuple[str, str]]:

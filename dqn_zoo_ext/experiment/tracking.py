@@ -29,7 +29,7 @@ def tracked(configuration: Configuration, seed: int, options: TrackingOptions) -
     The run there holds the merged configuration, and is marked as failed if the block raises. UserError if the package
     is not installed, or if the run cannot be begun.
     """
-    wandb = _wandb()
+    wandb = wandb_or_error()
     env = configuration.env
     try:
         run = wandb.init(
@@ -51,7 +51,8 @@ def tracked(configuration: Configuration, seed: int, options: TrackingOptions) -
     run.finish()
 
 
-def _wandb() -> Any:
+def wandb_or_error() -> Any:
+    """The package `wandb`; UserError if it is not installed."""
     try:
         wandb = importlib.import_module("wandb")
     except ImportError:

@@ -29,6 +29,7 @@ from dqn_zoo_ext import registry
 from dqn_zoo_ext.keywords import signature_of
 from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
+from dqn_zoo_ext.learning.known_spaces import refuse_dictionary, refuse_unknown_spaces
 from dqn_zoo_ext.learning.loop import TrainingLoop
 from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.model import Model
@@ -153,11 +154,13 @@ class DeepQ(TrainingLoop, Model):
         self.lr_schedule = AsProgress(as_schedule(self.learning_rate))
 
     def _setup_model(self) -> None:
+        refuse_unknown_spaces(self.observation_space, self.action_space)
         self._choose_replay()
         with warnings.catch_warnings():
             # "n_steps is ignored because a custom replay_buffer_class was passed": _choose_replay passes it on
             warnings.filterwarnings("ignore", message="`n_steps=")
             super()._setup_model()
+        refuse_dictionary(self.policy)
         network = self.q_net
         if isinstance(network, QNetwork):
             given = network.parts["distribution"]
@@ -173,10 +176,6 @@ class DeepQ(TrainingLoop, Model):
             optimizer = self.policy.optimizer
             keep_on_device(optimizer, self.device)  # before any state is loaded into it
             self.capture = CudaGraph if can_be_captured(optimizer) else None
-        if isinstance(self.action_space, spaces.Discrete) and self.action_space.start != 0:
-            raise ValueError(
-                f"cannot learn: the actions are {self.action_space}, and only actions from 0 are known here"
-            )
         if self.train_freq.unit != TrainFrequencyUnit.STEP:  # type: ignore[union-attr]  # a TrainFreq by now
             raise ValueError("train_freq counts transitions here and cannot be given in episodes")
         seed = self.seed if self.seed is not None else int(np.random.randint(2**31))  # noqa: NPY002

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import pytest
 import rl_zoo3
 import sb3_contrib
@@ -282,16 +281,6 @@ def test_what_stable_baselines3_cannot_do_is_refused(algo: str, changes: Mapping
 def test_so_it_is_from_python(argument: Mapping[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SB3DQN("MlpPolicy", make_vec_env("CartPole-v1", 2), **argument)
-
-
-def test_actions_that_do_not_begin_at_0_are_refused() -> None:
-    class FromOne(gymnasium.ActionWrapper[Any, Any, Any]):
-        def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
-            super().__init__(env)
-            self.action_space = gymnasium.spaces.Discrete(2, start=1)
-
-    with pytest.raises(ValueError, match="only actions from 0 are known"):
-        SB3DQN("MlpPolicy", FromOne(gymnasium.make("CartPole-v1")))
 
 
 def test_the_courses_memory_saving_is_stable_baselines3s_own(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 import dqn_zoo_ext
 from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.doctor import main as doctor
 from dqn_zoo_ext.train import main as train
 
 WORDS = "--env CartPole-v1 -n 300 --seed 7 --eval-episodes 2 --verbose 0 --track"
@@ -55,9 +57,14 @@ def test_a_run_that_cannot_be_begun_is_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "logs").exists()
 
 
+@pytest.mark.parametrize("verb", [train, doctor])
 @pytest.mark.parametrize("left_behind", [False, True])
 def test_without_wandb_one_line_names_the_extra(
-    left_behind: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    verb: Callable[[Sequence[str] | None], int],
+    left_behind: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "wandb", None)  # import fails, as if it were not there
@@ -68,7 +75,7 @@ def test_without_wandb_one_line_names_the_extra(
         assert spec is not None
         monkeypatch.setitem(sys.modules, "wandb", importlib.util.module_from_spec(spec))
     with pytest.raises(SystemExit) as exit_:
-        run_verb(train, WORDS.split())
+        run_verb(verb, WORDS.split())
     assert exit_.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert (

@@ -321,12 +321,3 @@ def test_priorities_are_what_was_learned_and_beta_follows_the_run(law: str) -> N
 def test_a_buffer_can_be_named_when_an_agent_is_loaded(tmp_path: Path) -> None:
     small().learn(30).save(tmp_path / "agent")
     assert isinstance(DQN.load(tmp_path / "agent", replay_buffer_class="frame_ring").replay_buffer, FrameRing)
-
-
-def test_actions_that_do_not_begin_at_zero_are_refused() -> None:
-    class FromFive(gym.Env[np.ndarray, np.int64]):
-        observation_space = gym.spaces.Box(0, 1, (2,))
-        action_space = gym.spaces.Discrete(3, start=5)
-
-    with pytest.raises(ValueError, match="only actions from 0 are known"):
-        DQN("MlpPolicy", FromFive())

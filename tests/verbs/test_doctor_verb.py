@@ -113,6 +113,8 @@ def test_a_stop_is_reported_in_full_and_then_in_one_line(
         ("--env Pong -params learning_start:5", "did you mean 'learning_starts'"),
         ("--env CartPole-v1 -params preprocessing:atari", "is for Atari"),
         ("--env Pendulum-v1", "needs discrete actions"),
+        ("--env Pendulum-v1 --no-measure", "needs discrete actions"),
+        ("--env CartPole-v1 --algo impala_dqn --no-measure", "a convolutional torso needs observations"),
         ("--env Pong --resume", "--resume: the doctor looks at trainings that begin"),
         ("--env Pong --jsn", "did you mean '--json'"),
     ],
