@@ -21,7 +21,7 @@ from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
-from dqn_zoo_ext.experiment.resume import Changed
+from dqn_zoo_ext.experiment.resume import Changed, resume_words
 from dqn_zoo_ext.experiment.run import Finished, resume, train
 from dqn_zoo_ext.experiment.search.options import SearchOptions
 from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
@@ -84,8 +84,8 @@ def _say(console: Console, line: str) -> None:
 
 def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
     run, results = finished.run, finished.results
-    python, run_folder = shlex.quote(python_to_type()), shlex.quote(str(run.path))
-    go_on = f"go on with: {python} -m dqn_zoo_ext.train --resume {run_folder}"
+    python, again = shlex.quote(python_to_type()), resume_words(run, gym_packages)
+    go_on = f"go on with: {python} -m dqn_zoo_ext.train {again}"
     if results is None:
         assert finished.stopped_by is not None
         return [f"stopped by {finished.stopped_by.name} before it went on: its last checkpoint is as it was; {go_on}"]
@@ -101,7 +101,7 @@ def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
         more = f"-n {2 * results.agent_steps} --allow-change n_timesteps"
         lines.append(
             f"the run was finished after {counted(results.agent_steps, 'agent step')}; more: {python} -m "
-            f"dqn_zoo_ext.train --resume {run_folder} {more}"
+            f"dqn_zoo_ext.train {again} {more}"
         )
     if results.updates == 0:
         lines.append(

@@ -107,7 +107,7 @@ def run_options_of(options: Namespace, command: str) -> RunOptions:
 
 
 def _log_interval(asked: int) -> int | None:
-    """Games between log lines, None for none: as in RL-Zoo, -1 leaves it to us, and whatever is below means none."""
+    """Episodes between log lines, None for none: as in RL-Zoo, -1 leaves it to us, and whatever is below means none."""
     if asked == 0:
         raise UserError("--log-interval must be at least 1, or -1 for the default, or -2 for no log lines, not 0")
     if asked > 0:
@@ -182,8 +182,8 @@ def _add_run_options(parser: Parser) -> None:
         "--log-interval",
         type=whole_number(),
         default=-1,
-        metavar="GAMES",
-        help="games between log lines (default: 4; -2: none)",
+        metavar="EPISODES",
+        help="episodes between log lines, lost lives among them where they end one (default: 4; -2: none)",
     )
     group.add_argument("-P", "--progress", action="store_true", help="a progress bar even if this is no terminal")
     group.add_argument(

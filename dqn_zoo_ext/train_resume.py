@@ -1,5 +1,6 @@
 """``train --resume``: which run is meant, and the command line with which it was begun."""
 
+import shlex
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,11 +14,13 @@ from dqn_zoo_ext.experiment.resume import (
     stored_arguments,
     why_not_resumed,
 )
+from dqn_zoo_ext.keywords import one_line
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.train_options import make_parser
 
 AUTO = "auto"
+_PLUG_INS = "gym_packages"
 # what was said about the beginning of the run, and is over; config.yml holds what came of it
 _ABOUT_THE_BEGINNING = (
     *("resume", "allow_change", "trained_agent", "conf_file", "preset", "faithful"),
@@ -28,7 +31,8 @@ _ABOUT_THE_BEGINNING = (
 def run_to_resume(options: Namespace, arguments: Sequence[str] | None) -> tuple[RunFolder | None, Namespace]:
     """The run that ``--resume`` means, None to begin a new one, and the options as they are to be read.
 
-    For a folder: what is typed now, over what was typed when the run was begun. UserError if there is no such run.
+    For a folder: what is typed now, over what was typed when the run was begun, but for modules to import, which must
+    be typed again. UserError if there is no such run.
     """
     if options.resume is None:
         if options.allow_change:
@@ -48,14 +52,25 @@ def run_to_resume(options: Namespace, arguments: Sequence[str] | None) -> tuple[
         refuse_without_checkpoints(run)
         raise no_checkpoint(run.path, [], CheckpointFolder(run.checkpoint_folder))
     parser = make_parser()
-    known = {action.dest for action in parser._actions} - set(_ABOUT_THE_BEGINNING)
+    known = {action.dest for action in parser._actions} - {*_ABOUT_THE_BEGINNING, _PLUG_INS}
     stored = stored_arguments(run)
+    _refuse_plug_ins_not_typed(stored.get(_PLUG_INS) or [], options.gym_packages)
     parser.set_defaults(**{name: value for name, value in stored.items() if name in known})
     options = parser.parse(arguments)
     options.preset = stored.get("preset")  # whose name stays with the run
     if options.conf_file is None:
         options.conf_file = run.config
     return run, options
+
+
+def _refuse_plug_ins_not_typed(named: Sequence[str], typed: Sequence[str]) -> None:
+    """A module that a folder names may be anybody's, and to import it is to run it."""
+    if not {*named} <= {*typed}:
+        words = " ".join(shlex.quote(one_line(str(module))) for module in named)
+        raise UserError(
+            f"--resume: the run was begun with --gym-packages {words}, and code is run only where you name it; if it is "
+            f"yours, type --gym-packages {words} again"
+        )
 
 
 def begin_anew(options: Namespace, say: Callable[[str], None]) -> RunFolder:

@@ -9,6 +9,7 @@ import torch
 from dqn_zoo_ext.callbacks import ExactCheckpoint
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.live_run import LiveRun
+from dqn_zoo_ext.experiment.resume import resume_words
 from dqn_zoo_ext.learning.updates.finite import NotFinite
 from dqn_zoo_ext.storage.agent_file import write_agent
 from dqn_zoo_ext.storage.exact.state_file import write_state
@@ -64,7 +65,7 @@ def _how_to_go_on(run: LiveRun, exact: ExactCheckpoint) -> str:
         return "; the run's folder is gone"
     if exact.saved_at is None:
         return "; there is no checkpoint to go on from"
-    command = f"python -m dqn_zoo_ext.train --resume {run.folder.path}"
+    command = f"python -m dqn_zoo_ext.train {resume_words(run.folder, run.options.arguments.get('gym_packages', ()))}"
     return f"; the last checkpoint is of {exact.saved_at:,} agent steps: {command}"
 
 

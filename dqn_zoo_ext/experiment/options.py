@@ -21,8 +21,8 @@ class RunOptions:
     seed: of everything random. eval_freq, eval_episodes: None leaves the configuration's; an eval_freq below 1 means no
     evaluation. save_freq: agent steps between checkpoints, below 1 for none; None: DEFAULT_SAVE_FREQ, and then without
     an agent file for each. keep_checkpoints: how many of the last ones stay. n_eval_envs: None for as many as suit.
-    trained_agent: a zip to go on from. tensorboard_log: None for the run's own folder. log_interval: games between log
-    lines, None for none. profile: whether to record a trace. preset: the training's name, if it has one. verbose: 0
+    trained_agent: a zip to go on from. tensorboard_log: None for the run's own folder. log_interval: episodes between
+    log lines, None for none. profile: whether to record a trace. preset: the training's name, if it has one. verbose: 0
     silent, 1 progress, 2 also Stable-Baselines3's tables.
     """
 

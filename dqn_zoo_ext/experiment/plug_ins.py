@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import dqn_zoo_ext.algorithms
+import dqn_zoo_ext.callbacks
 import dqn_zoo_ext.envs
-import dqn_zoo_ext.learning  # importing the three registers what they hold
+import dqn_zoo_ext.evaluation.protocols
+import dqn_zoo_ext.learning  # importing these registers what they hold
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.errors import UserError
 

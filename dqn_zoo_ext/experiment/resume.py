@@ -1,6 +1,7 @@
 """Finding a run to go on with, and what has changed since."""
 
-from collections.abc import Collection, Mapping
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,12 @@ def stored_arguments(run: RunFolder) -> dict[str, Any]:
             given = "something else" if isinstance(value, list | dict) else shown(value)
             raise UserError(f"{run.args}: {one_line(str(name))} must be {kind}, not {given}")
     return arguments
+
+
+def resume_words(run: RunFolder, gym_packages: Sequence[str]) -> str:
+    """What to type after ``train`` to go on with that run, which was begun with these modules."""
+    words = ["--resume", str(run.path), *(["--gym-packages", *gym_packages] if gym_packages else [])]
+    return shlex.join(words)
 
 
 def latest_run(log_folder: Path, algo: str, env: str, seed: int | None) -> RunFolder | None:

@@ -218,6 +218,7 @@ def _change_length(run: LiveRun) -> None:
     if total < so_far:
         raise UserError(f"--resume: the run has {so_far:,} agent steps already, and cannot end after {total:,}")
     run.model._total_timesteps = total
+    run.model._update_current_progress_remaining(so_far, total)  # the first updates come before the first step is stored
 
 
 def _rungs(

@@ -70,7 +70,8 @@ class TrainingLoop(SB3DQN):
     ) -> SelfLoop:
         """Collect and learn for `total_timesteps` agent steps, over all environments together.
 
-        log_interval: episodes between log lines, None for none.
+        log_interval: episodes between log lines, None for none. Where a lost life ends an episode, it counts as one, as
+        for Stable-Baselines3.
         """
         total_timesteps, callbacks = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar

@@ -63,6 +63,16 @@ def test_there_is_nothing_to_resume_and_no_module_is_imported(loaded: Path, mark
     assert not mark.exists()
 
 
+def test_what_only_looks_like_a_checkpoint_imports_no_module(loaded: Path, mark: Path) -> None:
+    run = loaded / "dqn" / "CartPole-v1_1"
+    arguments = run / "CartPole-v1" / "args.yml"
+    arguments.write_text(f"{arguments.read_text()}gym_packages: [{MODULE}]\n")
+    (run / "checkpoints" / "agent_steps_000000000060").mkdir(parents=True)
+    with pytest.raises(UserError, match=f"^--resume: the run was begun with --gym-packages {MODULE}, and code is run"):
+        train(["--resume", str(run)])
+    assert not mark.exists()
+
+
 def test_the_module_is_there_to_be_imported(mark: Path) -> None:
     with pytest.raises(UserError, match="unknown algorithm"):
         train(["--gym-packages", MODULE, "--algo", "nobodys"])

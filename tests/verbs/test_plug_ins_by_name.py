@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 WORDS = ["--algo", "dqn", "--env", "CartPole-v1", "--gym-packages"]
+TRAIN = "train --algo dqn --env CartPole-v1 -n 40 --seed 1 --eval-freq -1 --verbose 0 --gym-packages mine"
 
 
 def called(words: list[str], folder: Path) -> "subprocess.CompletedProcess[str]":
@@ -12,13 +13,13 @@ def called(words: list[str], folder: Path) -> "subprocess.CompletedProcess[str]"
     script = (
         "import sys; sys.path = [p for p in sys.path if p]; from dqn_zoo_ext.__main__ import main; sys.exit(main())"
     )
-    command = [sys.executable, "-c", script, "config", *words]
+    command = [sys.executable, "-c", script, *words]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_a_module_in_this_folder_is_found(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("raise ImportError('mine is read')\n")
-    done = called([*WORDS, "mine"], tmp_path)
+    done = called(["config", *WORDS, "mine"], tmp_path)
     assert (done.returncode, done.stderr.strip()) == (2, "error: --gym-packages: cannot import 'mine': mine is read")
 
 
@@ -26,7 +27,24 @@ def test_a_name_that_is_taken_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "clash.py").write_text(
         "from dqn_zoo_ext.registry import losses\nlosses.add('huber', lambda td_error: td_error)\n"
     )
-    done = called([*WORDS, "clash"], tmp_path)
+    done = called(["config", *WORDS, "clash"], tmp_path)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: --gym-packages: clash: loss 'huber' is registered already, by ")
+
+
+def test_a_resume_asks_for_the_module_again(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import pathlib\npathlib.Path('read').touch()\n")
+    assert called(TRAIN.split(), tmp_path).returncode == 0
+    (tmp_path / "read").unlink()
+    resume = "train --resume logs/dqn/CartPole-v1_1 -n 80 --allow-change n_timesteps".split()
+    refused = called(resume, tmp_path)
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "error: --resume: the run was begun with --gym-packages mine, and code is run only where you name it; if it is "
+        "yours, type --gym-packages mine again\n",
+    )
+    assert not (tmp_path / "read").exists()
+    done = called([*resume, "--gym-packages", "mine"], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "read").exists()
