@@ -34,6 +34,7 @@ from dqn_zoo_ext.config.presets import find_preset
 from dqn_zoo_ext.config.schema import Hyperparameters
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.storage.atomic import write_atomically
 
 GAME = resolve("CartPole-v1")
 GOAL = 475.0
@@ -153,7 +154,7 @@ def main() -> None:
             if arguments.preset:
                 facts |= {"command": command(), "machine": machine()}
             text = json.dumps({"benchmark": "cartpole", **facts}, indent=1)
-            output.write_text(text + "\n", encoding="utf-8")
+            write_atomically(output, text + "\n")
     print(json.dumps({"rows": len(rows), "reached": sum(row["reached"] for row in rows)}))
 
 

@@ -17,6 +17,7 @@ from one_core import run
 from reporting import commit, parser_of, publish, whole_number
 
 from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.storage.atomic import write_atomically
 
 AGENT_STEPS = {"MinAtar/Breakout-v1": 100_000, "Acrobot-v1": None, "MountainCar-v0": None}
 """The games, and how long they are trained; None: as long as their YAML says."""
@@ -71,7 +72,7 @@ def main() -> None:
                 rows[name] = measured(name, arguments.seed, arguments.runs or Path(temporary), agent_steps)
                 print(name, rows[name], flush=True)
                 output.parent.mkdir(parents=True, exist_ok=True)
-                output.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
+                write_atomically(output, json.dumps({"rows": rows}, indent=1) + "\n")
     publish("playground", {"rows": rows}, output)
 
 

@@ -23,6 +23,7 @@ from one_core import run
 from reporting import commit, parser_of, publish, whole_number
 
 from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.storage.atomic import write_atomically
 
 GAME = resolve("SpaceInvadersNoFrameskip-v4")
 GAMES, SEED_OF_GAMES, LAST_OF_TRAINING = 100, 12345, 50
@@ -83,7 +84,7 @@ def main() -> None:
             rows.append(done.result())
             print(rows[-1], flush=True)
             output.parent.mkdir(parents=True, exist_ok=True)
-            output.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
+            write_atomically(output, json.dumps({"rows": rows}, indent=1) + "\n")
     found = [summary(rows, name, arguments.agent_steps) for name in arguments.precision]
     publish("precision_learning", {"found": found, "rows": rows}, output)
 

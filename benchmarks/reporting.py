@@ -16,6 +16,7 @@ from stable_baselines3.common.utils import get_device
 
 from dqn_zoo_ext.command_line import check_device, whole_number
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.storage.atomic import write_atomically
 from dqn_zoo_ext.storage.results import Machine
 
 __all__ = ["commit", "device_name", "machine", "parser_of", "positive", "publish", "whole_number"]
@@ -75,5 +76,5 @@ def publish(benchmark: str, found: Mapping[str, Any], output: Path | None, devic
     }
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_atomically(output, json.dumps(result, indent=1) + "\n")
     print(json.dumps(result))

@@ -19,10 +19,12 @@ import multiprocessing
 import statistics
 import time
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
-from typing import TYPE_CHECKING, Any
+from queue import Empty
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import dqn_zoo_ext  # isort: skip  # noqa: F401  # before PyTorch, as in the commands
 import torch
@@ -47,6 +49,7 @@ FILLED = 500  # agent steps of random play before it learns
 ENVS = 8  # where their number is not what grows
 BYTES_BESIDE_THE_REPLAY = 2_000_000_000
 Rows = list[dict[str, Any]]
+T = TypeVar("T")
 
 
 def rate(model: DeepQ, agent_steps: int) -> float:
@@ -121,6 +124,28 @@ def one_run(arguments: Namespace, together: Barrier, answers: "Queue[list[float]
         raise
 
 
+def answers_of(processes: Sequence[BaseProcess], answers: "Queue[T]") -> "list[T]":
+    """One answer of each process, taken before its end is waited for: until then a large one keeps it from ending.
+
+    RuntimeError if a process fails; the others are ended.
+    """
+    found = []
+    while len(found) < len(processes):
+        try:
+            found.append(answers.get(timeout=0.5))
+        except Empty:
+            if any(process.exitcode not in (None, 0) for process in processes):
+                break
+    if len(found) < len(processes):
+        for process in processes:
+            process.terminate()
+    for process in processes:
+        process.join()
+    if any(process.exitcode != 0 for process in processes):
+        raise RuntimeError("a run failed; its error stands above")
+    return found
+
+
 def runs(sizes: list[int], arguments: Namespace) -> Rows:
     """Of each number of runs."""
     spawn = multiprocessing.get_context("spawn")
@@ -130,11 +155,7 @@ def runs(sizes: list[int], arguments: Namespace) -> Rows:
         processes = [spawn.Process(target=one_run, args=(arguments, together, answers)) for _ in range(number)]
         for process in processes:
             process.start()
-        for process in processes:
-            process.join()
-        if any(process.exitcode != 0 for process in processes):
-            raise RuntimeError("a run failed; its error stands above")
-        rates = [answers.get() for _ in processes]
+        rates = answers_of(processes, answers)
         together_in_round = [sum(found) for found in zip(*rates, strict=True)]
         rows.append({"runs": number, "learning_agent_steps_per_second": round(statistics.median(together_in_round), 1)})
     return rows

@@ -14,6 +14,7 @@ from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS
 from dqn_zoo_ext.experiment.agents.pretrained import run_of_shippable, ship
 from dqn_zoo_ext.experiment.agents.resumable_evaluation import evaluate_agent
+from dqn_zoo_ext.experiment.build import played_stickiness
 from dqn_zoo_ext.sharing.scores import Score
 from dqn_zoo_ext.sharing.shipped import folder, stated
 
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     n_envs = min(options.episodes, MOST_ENVS)
     device = check_device(options.device)
     evaluation = evaluate_agent(agent, protocol, options.episodes, options.seed, n_envs, device, say=say)
-    score = Score.now(evaluation)
+    score = Score.now(evaluation, played_stickiness(agent.configuration, protocol))
     path = ship(agent, score, options.into)
     say(f"{path}: {stated(score)}, mean - std {score.result:.2f}")
     return 0

@@ -31,6 +31,7 @@ class ProtocolEvaluation(BaseCallback):
     ep_lengths). The games are seeded by `seed` and the agent steps, whatever was evaluated before, and take no random
     number from the training. make_venv: makes the environments for each evaluation, after which they are closed: those
     that have played before would not begin as new ones do, and a run that goes on in a new process has only new ones.
+    sticky: how often actions repeat in them, which the records say; None if that is not known.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class ProtocolEvaluation(BaseCallback):
         evaluations: Path | None = None,
         on_record: Callable[[EvaluationRecord], None] | None = None,
         before_step: Callable[[], None] | None = None,
+        sticky: float | None = None,
     ) -> None:
         super().__init__()
         self._make_venv = make_venv
@@ -55,6 +57,7 @@ class ProtocolEvaluation(BaseCallback):
         self._evaluations = evaluations
         self._on_record = on_record
         self._before_step = before_step
+        self._sticky = sticky
         self._goes_on = False
         self._history: list[tuple[int, Evaluation]] = []
         self.records: list[EvaluationRecord] = []
@@ -100,7 +103,7 @@ class ProtocolEvaluation(BaseCallback):
         finally:
             self.model.policy.set_training_mode(was_training)
             set_random_state(generators, self.model.device)
-        record = EvaluationRecord.at(self.num_timesteps, evaluation.as_dict())
+        record = EvaluationRecord.at(self.num_timesteps, evaluation.as_dict(), self._sticky)
         self.records.append(record)
         self._history.append((self.num_timesteps, evaluation))
         self.logger.record("eval/mean_reward", record.mean)

@@ -11,6 +11,7 @@ No weights. `python docs/results_page.py --add RUN_FOLDER` makes one.
 """
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -21,8 +22,12 @@ from typing import Any
 
 import yaml
 
+import dqn_zoo_ext.experiment.plug_ins  # noqa: F401  # registers what a configuration names
+from dqn_zoo_ext.config.of_run import load_of_run
 from dqn_zoo_ext.envs.ids import ATARI, resolve
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation import protocols
+from dqn_zoo_ext.experiment.build import played_stickiness
 from dqn_zoo_ext.sharing.told_command import repeatable
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
 from dqn_zoo_ext.storage.results import RunResults, read_results
@@ -36,6 +41,9 @@ TRAINING, BEST, LAST = "in training", "best", "last"
 _MOST_ROWS = 180  # of training means; those of evaluations come on top
 _DIGITS = 2
 _FIRST_LINE = re.compile(r"^(?P<agent>\S.*\.zip)$", re.MULTILINE)
+_FILE_LINE = re.compile(
+    r"^sha256 (?P<sha256>[0-9a-f]{12,64})(?:, after (?P<agent_steps>[\d,]+) agent steps)?$", re.MULTILINE
+)
 _SCORE_LINE = re.compile(
     r"^(?P<games>[\d,]+) games? by protocol (?P<protocol>[\w-]+), seed (?P<seed>-?\d+): "
     r"mean (?P<mean>-?[\d.]+) \+/- (?P<std>[\d.]+) ",
@@ -48,6 +56,7 @@ class Measured:
     """One evaluation. network: ``in training``, ``best`` or ``last``. agent_steps: of training before it.
 
     mean, std, result: over `games` whole games, by `protocol`. seed: of the games; None where training chose it.
+    repeat_action_probability: how often actions repeated in them; None where that was not written down.
     """
 
     network: str
@@ -58,6 +67,7 @@ class Measured:
     std: float
     result: float
     seed: int | None = None
+    repeat_action_probability: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,11 @@ class Published:
         """The mean of the last 100 training games, and after how many agent steps it was logged; None if none ended."""
         logged = [row for row in self.curve if row["training_mean"] is not None]
         return (float(logged[-1]["training_mean"] or 0.0), int(logged[-1]["agent_steps"] or 0)) if logged else None
+
+    def stickiness(self, protocol: str | None) -> float | None:
+        """How often actions repeat in games of its configuration by `protocol`; None: in the training's own."""
+        configuration = load_of_run(self.run["algo"], resolve(self.run["env"]), self.folder / "config.yml")
+        return played_stickiness(configuration, None if protocol is None else protocols.get(protocol))
 
 
 def published() -> list[Published]:
@@ -171,7 +186,14 @@ def _told(results: RunResults, run: RunFolder, commit: str, notes: Sequence[str]
 
 def _in_training(results: RunResults) -> list[Measured]:
     return [
-        Measured(TRAINING, each.agent_steps, each.protocol, len(each.episodes), *_rounded(each.mean, each.std))
+        Measured(
+            TRAINING,
+            each.agent_steps,
+            each.protocol,
+            len(each.episodes),
+            *_rounded(each.mean, each.std),
+            repeat_action_probability=each.repeat_action_probability,
+        )
         for each in results.evaluations
     ]
 
@@ -181,32 +203,85 @@ def _of_file(path: Path, run: RunFolder, results: RunResults) -> Measured:
     with plain_os_errors(f"cannot read {path}"):
         text = path.read_text(encoding="utf-8")
     try:
-        agent, games, protocol, seed, mean, std = _printed(text)
+        printed = _printed(text)
     except (KeyError, TypeError, ValueError):
         raise UserError(f"{path} is not what `evaluate` prints of an agent") from None
-    if agent.parts[-3:-1] != run.path.resolve().parts[-2:]:
-        raise UserError(f"{path} is of {agent}, which is no agent of {run.path}")
-    if agent.name not in (run.best_model.name, run.final_model.name):
-        raise UserError(f"{path} is of {agent.name}, which is neither the run's best nor its last network")
-    if agent.name == run.final_model.name:
-        return Measured(LAST, results.agent_steps, protocol, games, *_rounded(mean, std), seed)
-    if results.best is None:
-        raise UserError(f"{path} is of the best network, and the run has evaluated none")
-    return Measured(BEST, results.best.agent_steps, protocol, games, *_rounded(mean, std), seed)
+    networks = {run.final_model.name: (LAST, run.final_model, results.agent_steps)}
+    if results.best is not None:
+        networks[run.best_model.name] = (BEST, run.best_model, results.best.agent_steps)
+    if printed.agent.name not in networks:
+        raise UserError(f"{path} is of {printed.agent.name}, which is neither the run's best nor its last network")
+    network, file, agent_steps = networks[printed.agent.name]
+    _check_same(path, printed, file, agent_steps)
+    scores = _rounded(printed.mean, printed.std)
+    return Measured(
+        network, agent_steps, printed.protocol, printed.games, *scores, printed.seed, printed.repeat_action_probability
+    )
 
 
-def _printed(text: str) -> tuple[Path, int, str, int, float, float]:
-    """Agent, games, protocol, seed, mean and std. KeyError, TypeError or ValueError for another text."""
+@dataclass(frozen=True)
+class _Printed:
+    """What `evaluate` has printed of an agent. sha256: of its file, or the first digits; '' if it has printed none."""
+
+    agent: Path
+    sha256: str
+    agent_steps: int | None
+    games: int
+    protocol: str
+    seed: int
+    mean: float
+    std: float
+    repeat_action_probability: float | None = None
+
+
+def _printed(text: str) -> _Printed:
+    """KeyError, TypeError or ValueError for another text."""
     last_line = (text.strip().splitlines() or [""])[-1]
     if last_line.startswith("{"):
         said = json.loads(last_line)
-        games = len(said["episodes"])
-        return Path(said["agent"]), games, said["protocol"], said["seed"], said["mean"], said["std"]
+        names = ("protocol", "seed", "mean", "std")
+        sha256, agent_steps = str(said.get("agent_sha256", "")), said.get("agent_steps")
+        sticky, scores = said.get("repeat_action_probability"), {name: said[name] for name in names}
+        return _Printed(
+            Path(said["agent"]), sha256, agent_steps, len(said["episodes"]), **scores, repeat_action_probability=sticky
+        )
     first, score = _FIRST_LINE.search(text), _SCORE_LINE.search(text)
     if first is None or score is None:
         raise ValueError(text)
-    games = int(score["games"].replace(",", ""))
-    return Path(first["agent"]), games, score["protocol"], int(score["seed"]), float(score["mean"]), float(score["std"])
+    file = _FILE_LINE.search(text)
+    return _Printed(
+        agent=Path(first["agent"]),
+        sha256="" if file is None else file["sha256"],
+        agent_steps=None if file is None or file["agent_steps"] is None else _whole(file["agent_steps"]),
+        games=_whole(score["games"]),
+        protocol=score["protocol"],
+        seed=int(score["seed"]),
+        mean=float(score["mean"]),
+        std=float(score["std"]),
+    )
+
+
+def _whole(digits: str) -> int:
+    return int(digits.replace(",", ""))
+
+
+def _check_same(path: Path, printed: _Printed, file: Path, agent_steps: int) -> None:
+    """UserError unless what was measured is just this file of the run, after so many agent steps."""
+    if not re.fullmatch(r"[0-9a-f]{12,64}", printed.sha256):
+        raise UserError(f"{path} does not say the SHA-256 of {printed.agent}: an older `evaluate`'s; measure it again")
+    with plain_os_errors(f"cannot read {file}"):
+        found = hashlib.sha256(file.read_bytes()).hexdigest()
+    if not found.startswith(printed.sha256):
+        digits = len(printed.sha256)
+        raise UserError(
+            f"{path} is of {printed.agent} with SHA-256 {printed.sha256}, which is no agent of {file.parent}: "
+            f"{file.name} there has {found[:digits]}"
+        )
+    if printed.agent_steps not in (None, agent_steps):
+        raise UserError(
+            f"{path} is of a network after {printed.agent_steps:,} agent steps; by its results.json the run's "
+            f"{file.name} is one after {agent_steps:,}"
+        )
 
 
 def _rounded(mean: float, std: float) -> tuple[float, float, float]:

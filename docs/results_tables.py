@@ -1,11 +1,11 @@
 """The two tables of a game on docs/results.md: its goals, and our scores beside the published ones."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from results_folder import BEST, LAST, ROOT, TRAINING, Measured, Published
 
-from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.published_scores import Source, curves_of, scores_of
@@ -83,9 +83,9 @@ def scores_table(game: str, runs: Sequence[Published], others: Iterable[Mapping[
     yield "| | score | frames | epsilon, starts, cap | sticky actions | which number it is | source |"
     yield "| --- | ---: | ---: | --- | --- | --- | --- |"
     for run in runs:
-        yield from _rows_of_ours(run)
+        yield from rows_of_ours(run)
     for each in others:
-        score, rules = f"{each['score']:,.1f} ± {each['std']:,.1f}", _rules(each["rules"])
+        score, rules = f"{each['score']:,.1f} ± {each['std']:,.1f}", rules_of(each["rules"])
         yield _row(each["label"], score, f"{each['frames_M']}M", *rules, each["reported"], each["source"])
     algos = {str(run.run["algo"]) for run in runs}
     yield from _rows_of_curves(game, algos, max(run.run["frames"] for run in runs))
@@ -93,23 +93,25 @@ def scores_table(game: str, runs: Sequence[Published], others: Iterable[Mapping[
         said = found.source
         if _beside(said, algos):
             frames = f"{said.frames_M:g}M" if said.frames_M else "–"
-            rules = _rules(said.rules, said)
+            rules = rules_of(said.rules, said)
             yield _row(said.label, f"{found.score:,.1f}", frames, *rules, said.reported, said.source)
     yield ""
 
 
-def _rows_of_ours(run: Published) -> Iterator[str]:
-    link = f"[{run.folder.name}](../{run.folder.relative_to(ROOT)})"
+def rows_of_ours(run: Published, root: Path = ROOT) -> Iterator[str]:
+    """A row for each evaluation of the headline, and one for the training's games. root: of the page's links."""
+    link = f"[{run.folder.name}](../{run.folder.relative_to(root)})"
     for each in headline(run):
         what = f"{_NETWORKS[each.network]}; {counted(each.games, 'game')}"
         frames = f"{each.agent_steps * run.frames_per_agent_step / 1e6:.1f}M"
         score = f"{each.mean:,.1f} ± {each.std:,.1f}"
-        yield _row(f"**{run.name}, ours**", f"**{score}**", frames, *_rules(each.protocol), what, link)
+        rules = rules_of(each.protocol, sticky=_sticky_of(run, each))
+        yield _row(f"**{run.name}, ours**", f"**{score}**", frames, *rules, what, link)
     if run.training_mean is None:
         return
     mean, agent_steps = run.training_mean
     frames = f"{agent_steps * run.frames_per_agent_step / 1e6:.1f}M"
-    rules = ("the training's", _sticky(resolve(run.run["env"]).repeat_action_probability))
+    rules = ("the training's", _sticky(run.stickiness(None)))
     yield _row(f"**{run.name}, ours**", f"**{mean:,.1f}**", frames, *rules, "the last 100 training games", link)
 
 
@@ -121,7 +123,7 @@ def _rows_of_curves(game: str, algos: set[str], frames: float) -> Iterator[str]:
             point = later[0]
             seeds = "" if point.lowest is None else f" ({point.lowest:,.1f} to {point.highest:,.1f})"
             what = said.reported + (f"; {said.seeds} seeds, the lowest and the highest in brackets" if seeds else "")
-            score, rules = f"{point.mean:,.1f}{seeds}", _rules(said.rules, said)
+            score, rules = f"{point.mean:,.1f}{seeds}", rules_of(said.rules, said)
             yield _row(said.label, score, f"{point.frames / 1e6:g}M", *rules, what, said.source)
 
 
@@ -133,19 +135,28 @@ def _beside(source: Source, algos: set[str]) -> bool:
     return alike and source.frames_M is not None and source.frames_M <= _MOST_FRAMES
 
 
-def _rules(name: str | None, source: Source | None = None) -> tuple[str, str]:
-    """How games begin and end, and whether actions stick."""
+def _sticky_of(run: Published, evaluation: Measured) -> float | None:
+    """How often actions repeated in an evaluation's games; None if that is not known."""
+    said = protocols.get(evaluation.protocol).repeat_action_probability
+    said = evaluation.repeat_action_probability if said is None else said
+    return run.stickiness(evaluation.protocol) if said is None else said
+
+
+def rules_of(name: str | None, source: Source | None = None, sticky: float | None = None) -> tuple[str, str]:
+    """How games begin and end, and how often actions stick; `sticky` where the protocol leaves that as in training."""
     if name is None:
         return _NOT_STATED, _NOT_STATED
-    protocol = protocols.get(name)
-    sticky = _sticky(protocol.rules.repeat_action_probability or 0.0)
+    fixed = protocols.get(name).repeat_action_probability
+    sticks = _sticky(sticky if fixed is None else fixed)
     if source is None:
-        return f"as `{name}`", sticky
+        return f"as `{name}`", sticks
     epsilon = "epsilon not stated" if source.epsilon is None else f"epsilon {source.epsilon:g}"
-    return f"{epsilon}; starts and cap of `{name}`", sticky
+    return f"{epsilon}; starts and cap of `{name}`", sticks
 
 
-def _sticky(probability: float) -> str:
+def _sticky(probability: float | None) -> str:
+    if probability is None:
+        return "as in training"
     return f"{probability:g}" if probability else "none"
 
 

@@ -15,6 +15,7 @@ from dqn_zoo_ext.callbacks.progress import quiet_without_reader
 from dqn_zoo_ext.campaign_options import parse_campaign, plan_of
 from dqn_zoo_ext.command_line import EXIT_SAVED, check_device, command_of, prepare, python_to_type, run_verb
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation.levels import levels_rules
 from dqn_zoo_ext.experiment.campaign.carry_out import Campaign, Means, carry_out
 from dqn_zoo_ext.experiment.campaign.plan import Plan, PlannedRun
 from dqn_zoo_ext.experiment.campaign.tell import tell
@@ -111,6 +112,7 @@ def _report(folder: CampaignFolder, console: Console, scores: bool = False) -> d
         "report": str(folder.report),
         "improvement": [asdict(each) for each in told.improvements],
         "aggregates": {name: asdict(each) for name, each in told.aggregates.items()},
+        "levels_rules": levels_rules(),
     }
 
 

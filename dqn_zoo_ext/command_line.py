@@ -22,7 +22,7 @@ import torch
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.envs.ids import resolve
-from dqn_zoo_ext.errors import TryAgain, UserError, nearest
+from dqn_zoo_ext.errors import TryAgain, UserError, first_line, nearest
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.agents.agent import Agent, Which
@@ -256,7 +256,7 @@ def check_device(name: str) -> str:
 
 def _why_not_there(name: str, error: Exception) -> str:
     """PyTorch's own words, unless they are of its inside, or the name is of no device at all."""
-    words = (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0]
+    words = first_line(error).split(". ")[0]
     try:
         torch.device(name)
     except RuntimeError:

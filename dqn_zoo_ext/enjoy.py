@@ -107,7 +107,7 @@ def _film_instead(options: Namespace, agent: Agent, protocol: Protocol, seed: in
     """What a window would have shown, for who has no display and came to see a shipped agent."""
     path, steps = Path(f"{options.pretrained}.mp4"), options.n_timesteps
     say_as_told(options)(f"there is no display: filming {counted(steps, 'agent step')} of it to {path}")
-    write_film(agent, protocol, seed, check_device(options.device), path, games=steps, max_agent_steps=steps)
+    write_film(agent, protocol, seed, check_device(options.device), path, games=None, max_agent_steps=steps)
     say_as_told(options)(f"the video is in {path}")
     return 0
 

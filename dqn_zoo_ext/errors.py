@@ -19,6 +19,20 @@ class TryAgain(UserError):  # noqa: N818  # it says what to do
     """
 
 
+def first_line(error: BaseException) -> str:
+    """What it says, for a line of ours: the first line that is not empty, or the name of its class if there is none."""
+    return _lines(error)[0]
+
+
+def last_line(error: BaseException) -> str:
+    """The same of the last line: where PyTorch says which weights do not fit, the first is but a heading."""
+    return _lines(error)[-1]
+
+
+def _lines(error: BaseException) -> list[str]:
+    return [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+
+
 def nearest(name: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
     """The tail of an error line: ``; did you mean 'x'?``, or the list of choices when nothing is near.
 

@@ -3,7 +3,8 @@
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -21,17 +22,17 @@ from dqn_zoo_ext.command_line import (
 )
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.schema import MOST_SIDE_BY_SIDE
-from dqn_zoo_ext.envs.ids import EnvId, resolve
+from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.baselines import BASELINES
 from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS, Evaluation
 from dqn_zoo_ext.evaluation.protocols import Protocol
-from dqn_zoo_ext.evaluation.scores import in_context
+from dqn_zoo_ext.evaluation.scores import human_normalised_of, in_context
 from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.experiment.agents.baselines import MeasuredBaseline, baseline_of
 from dqn_zoo_ext.experiment.agents.resumable_evaluation import evaluate_agent
-from dqn_zoo_ext.experiment.build import protocol_of
+from dqn_zoo_ext.experiment.build import played_stickiness, protocol_of
 from dqn_zoo_ext.games_bar import games_bar
 from dqn_zoo_ext.keywords import shown
 from dqn_zoo_ext.report.score_table import Measured, score_table
@@ -54,10 +55,12 @@ protocols: {", ".join(protocols.PROTOCOLS)}
 user's cache folder ($DQN_ZOO_EXT_CACHE); --baselines puts them beside the agent's score.
 An evaluation that is interrupted goes on where it was, to the same scores, when the command is given again.
 With --json the last line is one object: mean, std (over games), result (mean - std), protocol, and episodes, the raw
-score of each game; with baselines it has them under baselines, with the versions and the machine."""
+score of each game; of an agent also its file's SHA-256, and how often actions repeated (null if unknown, or not Atari);
+with baselines it has them under baselines, with the versions and the machine."""
 
 _BOTH = "baselines"
 _MOST_PUBLISHED = 6
+_DIGITS = 12  # of a SHA-256, for people
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     protocol = rules_to_play_by(options, agent)
     episodes, seed = options.episodes or protocol.episodes, seed_or_random(options.seed)
     n_envs = options.n_envs or min(episodes, MOST_ENVS)
+    facts = _facts(agent, protocol)  # before the games: a training that goes on may replace the file
     with games_bar(options, "games") as bar:
         bar.total(episodes)
         evaluation = evaluate_agent(
@@ -84,19 +88,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             on_games=bar.played,
             say=lambda words: print(words, file=sys.stderr) if options.verbose > 0 else None,
         )
-    env = agent.configuration.env
+    configuration = agent.configuration
     if options.verbose > 0:
-        for line in _report(agent, evaluation, protocol) + _context(options, env, evaluation, protocol):
+        for line in _report(agent, facts, evaluation, protocol) + _context(
+            options, configuration, evaluation, protocol
+        ):
             print(line)
         if episodes < protocol.episodes:
             print(_too_few(episodes, protocol))
-    facts: dict[str, object] = {"algo": agent.run.algo, "env": env.gym_id, "agent": str(agent.file)}
     if options.baselines:
-        found = _baselines(options, BASELINES, env, protocol, episodes, seed, agent.configuration)
-        _print_table(options, env, protocol, episodes, seed, [Measured(agent.run.algo, evaluation), *_rows(found)])
+        found = _baselines(options, BASELINES, configuration, protocol, episodes, seed)
+        players = [Measured(agent.run.algo, evaluation), *_rows(found)]
+        _print_table(options, configuration, protocol, episodes, seed, players)
         facts["baselines"] = [each.as_dict() for each in found]
     if options.json:
-        print(json.dumps({**evaluation.as_dict(), **_normalised(env, evaluation, protocol), **facts}))
+        print(json.dumps({**evaluation.as_dict(), **_normalised(configuration, evaluation), **facts}))
     return 0
 
 
@@ -133,15 +139,14 @@ def _measure_baselines(options: Namespace, command: str) -> int:
     for option in ("load_best", "load_checkpoint", "load_last_checkpoint"):
         if getattr(options, option):
             raise UserError(f"--{option.replace('_', '-')} is for trained agents; '{options.algo}' needs none")
-    env = resolve(options.env)
-    configuration = load("dqn", env)
+    configuration = load("dqn", resolve(options.env))
     protocol = protocol_of(configuration) if options.protocol is None else protocols.get(options.protocol)
     episodes, seed = options.episodes or protocol.episodes, seed_or_random(options.seed)
     names = BASELINES if options.algo == _BOTH else (options.algo,)
-    found = _baselines(options, names, env, protocol, episodes, seed)
-    _print_table(options, env, protocol, episodes, seed, _rows(found))
+    found = _baselines(options, names, configuration, protocol, episodes, seed)
+    _print_table(options, configuration, protocol, episodes, seed, _rows(found))
     if options.json:
-        facts = {"env": env.gym_id, "protocol": protocol.name, "command": command}
+        facts = {"env": configuration.env.gym_id, "protocol": protocol.name, "command": command}
         print(json.dumps({**facts, "baselines": [each.as_dict() for each in found], **_circumstances()}))
     return 0
 
@@ -149,13 +154,12 @@ def _measure_baselines(options: Namespace, command: str) -> int:
 def _baselines(
     options: Namespace,
     names: Sequence[str],
-    env: EnvId,
+    configuration: Configuration,
     protocol: Protocol,
     episodes: int,
     seed: int,
-    configuration: Configuration | None = None,
 ) -> list[MeasuredBaseline]:
-    found = []
+    found, env = [], configuration.env
     for name in names:
         with games_bar(options, name, f"measuring {name}, which is kept for the next time") as bar:
             n_envs = options.n_envs
@@ -168,19 +172,40 @@ def _rows(found: Sequence[MeasuredBaseline]) -> list[Measured]:
 
 
 def _print_table(
-    options: Namespace, env: EnvId, protocol: Protocol, episodes: int, seed: int, players: Sequence[Measured]
+    options: Namespace,
+    configuration: Configuration,
+    protocol: Protocol,
+    episodes: int,
+    seed: int,
+    players: Sequence[Measured],
 ) -> None:
     if options.verbose > 0:
+        env, sticky = configuration.env, played_stickiness(configuration, protocol)
         title = f"{env.gym_id}: {counted(episodes, 'game')} each by protocol {protocol.name}, seed {seed}"
         console = Console(width=None if sys.stdout.isatty() else 120)
-        console.print(score_table(title, env.game, players, protocol, env.repeat_action_probability))
+        console.print(score_table(title, env.game, players, protocol, sticky))
         if episodes < protocol.episodes and options.algo in (_BOTH, *BASELINES):  # for an agent it has been said
             console.print(_too_few(episodes, protocol), highlight=False, soft_wrap=True)
 
 
-def _report(agent: Agent, evaluation: Evaluation, protocol: Protocol) -> list[str]:
+def _facts(agent: Agent, protocol: Protocol) -> dict[str, Any]:
+    """Who plays, and what the protocol alone does not say of the games."""
+    return {
+        "algo": agent.run.algo,
+        "env": agent.configuration.env.gym_id,
+        "agent": str(agent.file),
+        "agent_sha256": agent.sha256,
+        "agent_steps": agent.agent_steps,
+        "repeat_action_probability": played_stickiness(agent.configuration, protocol),
+    }
+
+
+def _report(agent: Agent, facts: Mapping[str, Any], evaluation: Evaluation, protocol: Protocol) -> list[str]:
+    agent_steps = facts["agent_steps"]
+    after = "" if agent_steps is None else f", after {agent_steps:,} agent steps"
     lines = [
         f"{agent.file}",
+        f"sha256 {facts['agent_sha256'][:_DIGITS]}{after}",
         f"{counted(len(evaluation.scores), 'game')} by protocol {evaluation.protocol}, seed {evaluation.seed}: "
         f"mean {evaluation.mean:.2f} +/- {evaluation.std:.2f} (mean - std: {evaluation.result:.2f})",
     ]
@@ -195,9 +220,10 @@ def _too_few(episodes: int, protocol: Protocol) -> str:
     )
 
 
-def _context(options: Namespace, env: EnvId, evaluation: Evaluation, protocol: Protocol) -> list[str]:
+def _context(options: Namespace, configuration: Configuration, evaluation: Evaluation, protocol: Protocol) -> list[str]:
     """Published scores beside it; without those if a table with published scores will follow."""
-    context = in_context(env.game, evaluation.mean, protocol, env.repeat_action_probability)
+    sticky = played_stickiness(configuration, protocol)
+    context = in_context(configuration.env.game, evaluation.mean, protocol, sticky)
     if context is None:
         return []
     if options.baselines and not options.all_published:
@@ -205,9 +231,10 @@ def _context(options: Namespace, env: EnvId, evaluation: Evaluation, protocol: P
     return context.lines(None if options.all_published else _MOST_PUBLISHED)
 
 
-def _normalised(env: EnvId, evaluation: Evaluation, protocol: Protocol) -> dict[str, float]:
-    context = in_context(env.game, evaluation.mean, protocol, env.repeat_action_probability)
-    return {} if context is None else {"human_normalised": context.normalised}
+def _normalised(configuration: Configuration, evaluation: Evaluation) -> dict[str, float]:
+    game = configuration.env.game
+    normalised = None if game is None else human_normalised_of(game, evaluation.mean)
+    return {} if normalised is None else {"human_normalised": normalised}
 
 
 def _circumstances() -> dict[str, object]:

@@ -76,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"the whole table: {options.csv}")
     if options.page is not None:
         made = datetime.now(UTC).date()
-        write_board_page(BoardPage(board, _title(env), api.endpoint, made, _pass_mark(env)), options.page)
+        pass_mark = PROTOCOLS["course-unit3"].pass_mark_on(env.game)
+        write_board_page(BoardPage(board, _title(env), api.endpoint, made, pass_mark), options.page)
         say(f"the page: {options.page} (open it in a browser, or put it on a web server)")
     return 0
 
@@ -152,10 +153,6 @@ def _as_csv(board: Leaderboard) -> str:
 
 def _title(env: EnvId) -> str:
     return env.game.replace("_", " ").title() if env.game is not None else env.gym_id
-
-
-def _pass_mark(env: EnvId) -> float | None:
-    return PROTOCOLS["course-unit3"].pass_mark if env.game == "space_invaders" else None
 
 
 if __name__ == "__main__":

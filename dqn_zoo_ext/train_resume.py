@@ -68,8 +68,8 @@ def _refuse_plug_ins_not_typed(named: Sequence[str], typed: Sequence[str]) -> No
     if not {*named} <= {*typed}:
         words = " ".join(shlex.quote(one_line(str(module))) for module in named)
         raise UserError(
-            f"--resume: the run was begun with --gym-packages {words}, and code is run only where you name it; if it is "
-            f"yours, type --gym-packages {words} again"
+            f"--resume: the run was begun with --gym-packages {words}, and code is run only where you name it; if it "
+            f"is yours, type --gym-packages {words} again"
         )
 
 

@@ -45,18 +45,23 @@ class Protocol:
             max_frames_per_game=self.max_frames_per_game,
         )
 
+    def pass_mark_on(self, game: str | None) -> float | None:
+        """The pass mark, on the game that the source asks it of; None on any other."""
+        return self.pass_mark if game == _GAME_OF_THE_PASS_MARK else None
+
     def verdict(self, game: str | None, result: float, games: int, updates: int | None = None) -> str | None:
         """What the source would say to `result` over so many games of `game`; None where it asks for nothing.
 
         Fewer games than the protocol's say nothing: one alone has no deviation to take off its mean. updates: of the
         agent's network, None if unknown; after few of them a pass is luck, for shooting without end passes at times.
         """
-        if self.pass_mark is None or game != _GAME_OF_THE_PASS_MARK:
+        pass_mark = self.pass_mark_on(game)
+        if pass_mark is None:
             return None
-        asked = f"the course asks for mean - std of at least {self.pass_mark:g} over {self.episodes} games"
+        asked = f"the course asks for mean - std of at least {pass_mark:g} over {self.episodes} games"
         if games < self.episodes:
             return f"{asked}, and {games} {'is' if games == 1 else 'are'} too few to tell"
-        if result < self.pass_mark:
+        if result < pass_mark:
             return f"{asked}: not passed"
         if updates is None or updates >= _FEWEST_UPDATES:
             return f"{asked}: passed"

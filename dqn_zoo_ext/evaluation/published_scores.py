@@ -40,10 +40,10 @@ class Source:
         """The source in few words, ``Mnih et al. 2015``."""
         return self.source.split(",")[0]
 
-    def same_rules_as(self, protocol: Protocol, sticky: float = 0.0) -> bool:
+    def same_rules_as(self, protocol: Protocol, sticky: float | None) -> bool:
         """Whether starts, sticky actions and cap are those of `protocol`; its epsilon may be another one.
 
-        sticky: the probability that the environment's id has, for protocols that leave it as it is.
+        sticky: how often actions repeated in the games, for protocols that leave it as in training; None if unknown.
         """
         if self.rules is None:
             return False

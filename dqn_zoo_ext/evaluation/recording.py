@@ -11,19 +11,24 @@ from dqn_zoo_ext.evaluation.screens import Picture, picture_now, pictures_of_ste
 
 
 def record_game(
-    policy: Policy, venv: VecEnv, protocol: Protocol, seed: int, games: int = 1, max_agent_steps: int | None = None
+    policy: Policy,
+    venv: VecEnv,
+    protocol: Protocol,
+    seed: int,
+    games: int | None = 1,
+    max_agent_steps: int | None = None,
 ) -> Iterator[Picture]:
     """Play in the first environment of `venv` by `protocol` and yield its picture after the reset and each agent step,
     or each frame's if it was made with ``render_mode="rgb_array_list"``.
 
-    Ends with the last of `games`, or after max_agent_steps. Yields (H, W, 3) uint8. UserError if the environment was
-    made without a render_mode.
+    Ends with the last of `games` (None: plays on and on), or after max_agent_steps. Yields (H, W, 3) uint8. UserError
+    if the environment was made without a render_mode.
     """
     player = Player(policy, venv, protocol.epsilon, seed)
     yield picture_now(venv)
+    ended = 0
     for _ in itertools.count() if max_agent_steps is None else range(max_agent_steps):
-        over = any(game.env_index == 0 for game in player.step())
-        games -= over
-        yield from pictures_of_step(venv, over and games <= 0)
-        if games <= 0:
+        ended += any(game.env_index == 0 for game in player.step())
+        yield from pictures_of_step(venv, ended == games)
+        if ended == games:
             return

@@ -32,8 +32,9 @@ def human_normalised_of(game: str, score: float) -> float | None:
 class Context:
     """A mean score of an Atari game beside published ones.
 
-    normalised: 0 at `random`, 1 at `human`, which were measured by `levels_rules`. comparable: agents measured by the
-    same starts, sticky actions and cap on a game, ascending by score. others: how many were measured otherwise.
+    normalised: 0 at `random`, 1 at `human`, the published scores that papers since Dueling DQN use (sources.yml has
+    their rules). comparable: agents measured by the same starts, sticky actions and cap on a game, ascending by
+    score. others: those that were measured otherwise.
     """
 
     game: str
@@ -70,10 +71,10 @@ class Context:
         return f"  {said.label:<{width}} {number}  {frames}{said.reported} [{said.source}]"
 
 
-def in_context(game: str | None, score: float, protocol: Protocol, sticky: float = 0.0) -> Context | None:
+def in_context(game: str | None, score: float, protocol: Protocol, sticky: float | None) -> Context | None:
     """`score` beside what is published of `game`; None for a game of which nothing is.
 
-    sticky: the probability that the environment's id has, for protocols that leave it as it is.
+    sticky: as in ``Source.same_rules_as``, which experiment.build.played_stickiness knows of a configuration.
     """
     published = {} if game is None else scores_of(game)
     if game is None or "random" not in published or "human" not in published:
@@ -103,6 +104,6 @@ def _agents(game: str, published: Mapping[str, PublishedScore]) -> list[Publishe
 
 
 def _by_rules(
-    agents: Sequence[PublishedScore], protocol: Protocol, sticky: float, same: bool
+    agents: Sequence[PublishedScore], protocol: Protocol, sticky: float | None, same: bool
 ) -> tuple[PublishedScore, ...]:
     return tuple(each for each in agents if each.source.same_rules_as(protocol, sticky) == same)

@@ -1,7 +1,7 @@
 """From a configuration to the things it names: environments, a model to train, a policy to play with."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,8 +25,10 @@ from dqn_zoo_ext.config.rl_zoo_format import WHAT_THAT_MEANS
 from dqn_zoo_ext.config.schema import ScheduleSpec
 from dqn_zoo_ext.config.shipped_files import shipped
 from dqn_zoo_ext.envs.make import make_vec_env
+from dqn_zoo_ext.envs.preprocessing import Atari
+from dqn_zoo_ext.envs.request import EnvRequest
 from dqn_zoo_ext.envs.rules import AtariRules, EvaluationRules
-from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.errors import UserError, first_line
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.learning.model import Model
@@ -64,6 +66,45 @@ def frames_per_agent_step(configuration: Configuration) -> int:
     if configuration.env.family != "atari":
         return 1
     return int(configuration.hyperparameters.preprocessing_kwargs.get("frame_skip", AtariRules.frame_skip))
+
+
+def atari_rules(
+    configuration: Configuration,
+    evaluation: EvaluationRules | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
+) -> AtariRules | None:
+    """The rules of the game as the environments will have them; None where they are not made by our preprocessing.
+
+    env_kwargs: over those of the configuration. UserError if these do not fit.
+    """
+    parameters = configuration.hyperparameters
+    preprocessing = registry.preprocessings.get(parameters.preprocessing)
+    if configuration.env.game is None or not issubclass(preprocessing, Atari):
+        return None
+    request = EnvRequest(
+        env=configuration.env,
+        n_envs=1,
+        seed=0,
+        frame_stack=parameters.frame_stack,
+        env_kwargs={**parameters.env_kwargs, **(env_kwargs or {})},
+        monitor_path=None,
+        vec_env="dummy",
+        render_mode=None,
+        evaluation=evaluation,
+    )
+    return preprocessing(**parameters.preprocessing_kwargs).for_request(request)
+
+
+def played_stickiness(
+    configuration: Configuration, protocol: Protocol | None = None, env_kwargs: Mapping[str, Any] | None = None
+) -> float | None:
+    """How often the emulator repeats the last action in games by `protocol`; None where that is not known.
+
+    protocol: None for the training's own games. env_kwargs: as in `atari_rules`. Known of Atari's games, played by our
+    preprocessing.
+    """
+    rules = atari_rules(configuration, None if protocol is None else protocol.rules, env_kwargs)
+    return None if rules is None else rules.repeat_action_probability
 
 
 def build_venv(
@@ -144,12 +185,12 @@ def build_model(configuration: Configuration, venv: VecEnv, seed: int, device: s
     except torch.OutOfMemoryError:
         raise
     except (ValueError, AssertionError, RuntimeError, MemoryError) as error:  # a torso that does not fit, say
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         if isinstance(error, AssertionError) and not isinstance(venv.action_space, Discrete):
-            first_line = f"it needs discrete actions, and the environment has {venv.action_space}"
+            reason = f"it needs discrete actions, and the environment has {venv.action_space}"
         where = _where_the_size_stands(configuration) if isinstance(error, TooSmall) else ""
         raise UserError(
-            f"{where}cannot build '{configuration.algo}' for {configuration.env.gym_id}: {first_line}"
+            f"{where}cannot build '{configuration.algo}' for {configuration.env.gym_id}: {reason}"
         ) from error
     return model
 

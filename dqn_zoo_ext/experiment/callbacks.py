@@ -10,7 +10,7 @@ from dqn_zoo_ext import registry
 from dqn_zoo_ext.callbacks import Borrower, Lent, ProtocolEvaluation
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS
-from dqn_zoo_ext.experiment.build import build_venv, protocol_of
+from dqn_zoo_ext.experiment.build import build_venv, played_stickiness, protocol_of
 from dqn_zoo_ext.experiment.filmed_venv import film_set
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.storage.results import EvaluationRecord
@@ -88,4 +88,5 @@ def evaluation_callback(
         evaluations=evaluations,
         on_record=on_record,
         before_step=before_step,
+        sticky=played_stickiness(configuration, protocol, options.eval_env_kwargs),
     )

@@ -15,7 +15,7 @@ from dqn_zoo_ext.callbacks import ProtocolEvaluation
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.envs.replaying import vec_state
-from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.errors import UserError, last_line
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.model import Model
@@ -134,7 +134,7 @@ class LiveRun:
         except UserError:
             raise
         except (ValueError, KeyError, RuntimeError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()
+            reason = last_line(error)
             raise UserError(f"checkpoint {checkpoint.path} does not fit this run: {reason}") from error
         # files last: where anything above is refused, they are as they were
         self._restore_callbacks(state["callbacks"])

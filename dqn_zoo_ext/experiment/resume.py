@@ -10,7 +10,7 @@ import yaml
 
 from dqn_zoo_ext.config.brought import makes_checkpoints
 from dqn_zoo_ext.config.load import Configuration, flatten
-from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.errors import UserError, first_line, nearest
 from dqn_zoo_ext.experiment.argument_kinds import kind_missed
 from dqn_zoo_ext.experiment.live_run import identity
 from dqn_zoo_ext.experiment.options import RunOptions
@@ -45,7 +45,7 @@ def stored_arguments(run: RunFolder) -> dict[str, Any]:
     except RecursionError:
         raise UserError(f"{run.args} is not YAML: nested too deeply") from None
     except _DAMAGE as error:
-        raise UserError(f"{run.args} is not YAML: {one_line(str(error).splitlines()[0])}") from error
+        raise UserError(f"{run.args} is not YAML: {one_line(first_line(error))}") from error
     if not isinstance(arguments, dict):
         raise UserError(f"{run.args} holds no arguments of a run")
     for name, value in {"seed": None, **arguments}.items():

@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from dqn_zoo_ext.callbacks import ExactCheckpoint, Progress, ProtocolEvaluation, Rungs, Stopped
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.envs.replaying.vec_state import agent_steps_to_replay
-from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.errors import UserError, last_line
 from dqn_zoo_ext.experiment.assemble import assemble
 from dqn_zoo_ext.experiment.breakdowns import plain_breakdowns, plain_memory_errors
 from dqn_zoo_ext.experiment.build import frames_per_agent_step
@@ -218,7 +218,9 @@ def _change_length(run: LiveRun) -> None:
     if total < so_far:
         raise UserError(f"--resume: the run has {so_far:,} agent steps already, and cannot end after {total:,}")
     run.model._total_timesteps = total
-    run.model._update_current_progress_remaining(so_far, total)  # the first updates come before the first step is stored
+    run.model._update_current_progress_remaining(
+        so_far, total
+    )  # the first updates come before the first step is stored
 
 
 def _rungs(
@@ -251,7 +253,7 @@ def _continue_from(model: Model, options: RunOptions) -> None:
         model.policy.load_state_dict(weights)
         load_optimizer_state(model.policy, optimizer["state"])
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()
+        reason = last_line(error)
         raise UserError(f"agent file {options.trained_agent} does not fit the configuration: {reason}") from error
     counters = read_counters(options.trained_agent)
     model.num_timesteps, model._n_updates, model._episode_num = (

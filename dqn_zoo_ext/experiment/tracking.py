@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dqn_zoo_ext.config.load import Configuration
-from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.errors import UserError, first_line
 from dqn_zoo_ext.version import VERSION
 
 
@@ -42,7 +42,7 @@ def tracked(configuration: Configuration, seed: int, options: TrackingOptions) -
             sync_tensorboard=True,
         )
     except wandb.Error as error:
-        raise UserError(f"--track: {(str(error).splitlines() or [type(error).__name__])[0]}") from error
+        raise UserError(f"--track: {first_line(error)}") from error
     try:
         yield
     except BaseException:

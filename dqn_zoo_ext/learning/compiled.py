@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from dqn_zoo_ext.errors import first_line
+
 
 class Group(NamedTuple):
     """Weights that are stepped together, and for each its gradient and its running means, of the same shape."""
@@ -30,7 +32,7 @@ def one_pass(group: Group, lr: Tensor, decay: float, eps: float) -> bool:
     try:
         _compiled()(group, lr, decay, eps)
     except Exception as error:  # whatever keeps the compiler from its work: the plain form does the same
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         warnings.warn(f"deepmind_rmsprop stays uncompiled, and slower: {reason}", stacklevel=2)
         return False
     return True

@@ -31,10 +31,12 @@ class Measured:
     note: str = ""
 
 
-def score_table(title: str, game: str | None, players: Sequence[Measured], protocol: Protocol, sticky: float) -> Table:
+def score_table(
+    title: str, game: str | None, players: Sequence[Measured], protocol: Protocol, sticky: float | None
+) -> Table:
     """A row for each player, and one for people where their score is known. Scores are means of raw game scores.
 
-    sticky: the probability that the environment's id has, for protocols that leave it as it is.
+    sticky: as in ``Source.same_rules_as``.
     """
     table = Table(title=title, title_justify="left", caption_justify="left")
     for column in ("player", "mean", "+/- std", "human-normalised", "published"):
@@ -63,6 +65,6 @@ def _normalised(game: str | None, score: float) -> str:
     return _NOTHING if normalised is None else f"{normalised:.1%}"
 
 
-def _cited(each: PublishedScore, protocol: Protocol, sticky: float) -> str:
+def _cited(each: PublishedScore, protocol: Protocol, sticky: float | None) -> str:
     mark = "" if each.source.same_rules_as(protocol, sticky) else f"{_OTHER_RULES} "
     return f"{mark}{each.score:,.10g} ({each.source.cited})"

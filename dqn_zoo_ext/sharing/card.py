@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.yaml_source import to_yaml
 from dqn_zoo_ext.envs.ids import ATARI
+from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.sharing.scores import Score
 from dqn_zoo_ext.storage.results import RunResults
@@ -75,14 +77,15 @@ class Card:
 
     def _scores(self) -> str:
         rows = [
-            f"| {score.protocol} | {score.text} | {score.result:.2f} | {len(score.episodes)} | {score.measured} |"
+            f"| {_measured_by(score)} | {score.text} | {score.result:.2f} | {len(score.episodes)} | {score.measured} |"
             for score in self.scores
         ]
+        rules = rules_of(self.protocol, self.family, self.scores[0].sticky)
         return (
             "## Scores\n\n"
             "| protocol | mean +/- std | mean - std | games | measured |\n| --- | --- | --- | --- | --- |\n"
             + "\n".join(rows)
-            + f"\n\n`{self.protocol.name}`: {rules_of(self.protocol, self.family)} std is over games, as a population. "
+            + f"\n\n`{self.protocol.name}`: {rules} std is over games, as a population. "
             "Each game's score stands in `results.json`.\n"
         )
 
@@ -126,13 +129,27 @@ class Card:
         return f"## Hyperparameters\n\n```yaml\n{self.config.rstrip()}\n```\n"
 
 
-def rules_of(protocol: Protocol, family: str) -> str:
-    """How games of a family of environments are played by a protocol, in a few words."""
+def _measured_by(score: Score) -> str:
+    """The protocol's name, with what it leaves open."""
+    fixed = (
+        score.protocol not in registry.protocols or protocols.get(score.protocol).repeat_action_probability is not None
+    )
+    return score.protocol if fixed or score.sticky is None else f"{score.protocol}, sticky actions {score.sticky:g}"
+
+
+def rules_of(protocol: Protocol, family: str, sticky: float | None) -> str:
+    """How games of a family of environments are played by a protocol, in a few words.
+
+    sticky: how often actions repeated in the games, if that is known; a protocol may leave it as in training.
+    """
     rules = f"epsilon {protocol.epsilon:g}"
     if family != ATARI:
         return f"{rules}."
-    sticky = protocol.repeat_action_probability
-    repeats = "sticky actions as in training" if sticky is None else f"actions repeat with probability {sticky:g}"
+    fixed = protocol.repeat_action_probability
+    probability = sticky if fixed is None else fixed
+    repeats = "sticky actions as in training"
+    if probability is not None:
+        repeats = f"actions repeat with probability {probability:g}{' (as in training)' if fixed is None else ''}"
     return (
         f"{rules}, up to {protocol.noop_max} no-ops at the start of a game, {repeats}, at most "
         f"{protocol.max_frames_per_game:,} frames; a lost life ends no game, and scores are the game's own. "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.errors import UserError, first_line
 from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.exact.manifest import what_is_wrong
 from dqn_zoo_ext.storage.exact.tensor_file import Written, checksum
@@ -60,7 +60,7 @@ def read_manifest(path: Path) -> PackageManifest:
     except UserError:
         raise
     except (ValueError, RecursionError) as error:
-        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).splitlines()[0]
+        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else first_line(error)
         raise UserError(f"{path} is no manifest: {what}") from error
 
 

@@ -17,7 +17,7 @@ from dqn_zoo_ext.sharing.download import MEGABYTE, Wanted
 from dqn_zoo_ext.sharing.manifest import NAME as MANIFEST
 from dqn_zoo_ext.sharing.manifest import PackageManifest, check_files, list_files, read_manifest
 from dqn_zoo_ext.sharing.metrics import NAME as METRICS
-from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
+from dqn_zoo_ext.storage.atomic import plain_os_errors, put_back, replace_folder, write_atomically
 from dqn_zoo_ext.version import VERSION
 
 WEIGHTS = "model.safetensors"
@@ -63,7 +63,12 @@ class Package:
 
 
 def find_package(path: Path, made_from: str) -> Package | None:
-    """The package in this folder, if it is whole and was made from just that; None otherwise."""
+    """The package in this folder, if it is whole and was made from just that; None otherwise.
+
+    One that a killed process was about to replace is put back there before.
+    """
+    with contextlib.suppress(OSError):
+        put_back(path)
     if not (path / MANIFEST).is_file() or not (path / CARD).is_file():
         return None
     try:
@@ -91,9 +96,7 @@ def new_package(path: Path, algo: str, env: str, made_from: str) -> Iterator[Pat
         write_atomically(staging / MANIFEST, manifest.text())
         with plain_os_errors(f"cannot write {path}"):
             staging.chmod(0o755)
-            if path.exists():
-                shutil.rmtree(path)
-            staging.rename(path)
+            replace_folder(staging, path)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

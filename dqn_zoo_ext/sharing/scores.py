@@ -19,7 +19,10 @@ _OF_95_PERCENT = 1.96  # standard deviations of a normal distribution
 
 @dataclass(frozen=True)
 class Score:
-    """An agent's score by one protocol. measured: ``for this package``, or ``in training``."""
+    """An agent's score by one protocol. measured: ``for this package``, or ``in training``.
+
+    sticky: how often actions repeated in the games; None if that is not known, as in older files.
+    """
 
     protocol: str
     mean: float
@@ -27,6 +30,7 @@ class Score:
     episodes: tuple[float, ...]
     measured: str
     seed: int | None = None
+    sticky: float | None = None
 
     @property
     def result(self) -> float:
@@ -45,16 +49,16 @@ class Score:
         return f"{self.mean:.2f} +/- {self.std:.2f}"
 
     @classmethod
-    def now(cls, evaluation: Evaluation) -> "Score":
+    def now(cls, evaluation: Evaluation, sticky: float | None) -> "Score":
         """Of games played for the package."""
-        return cls(
-            evaluation.protocol, evaluation.mean, evaluation.std, evaluation.scores, "for this package", evaluation.seed
-        )
+        protocol, mean, std, scores = evaluation.protocol, evaluation.mean, evaluation.std, evaluation.scores
+        return cls(protocol, mean, std, scores, "for this package", evaluation.seed, sticky)
 
     @classmethod
     def then(cls, record: EvaluationRecord) -> "Score":
         """Of games played during training."""
-        return cls(record.protocol, record.mean, record.std, record.episodes, "in training")
+        sticky = record.repeat_action_probability
+        return cls(record.protocol, record.mean, record.std, record.episodes, "in training", sticky=sticky)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -67,6 +71,7 @@ class Score:
             "episodes": list(self.episodes),
             "seed": self.seed,
             "measured": self.measured,
+            "repeat_action_probability": self.sticky,
         }
 
 
@@ -94,12 +99,15 @@ def read_scores(path: Path) -> tuple[Score, ...]:
     """The scores in a package's results.json that this program has written. UserError if it cannot be read."""
     _, data = read_json(path)
     try:
-        return tuple(
-            Score(each["protocol"], each["mean"], each["std"], tuple(each["episodes"]), each["measured"], each["seed"])
-            for each in data["scores"]
-        )
-    except (KeyError, TypeError) as error:
+        return tuple(_score(each) for each in data["scores"])
+    except (AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{path} is no package's results: {type(error).__name__}: {error}") from error
+
+
+def _score(said: Mapping[str, Any]) -> Score:
+    names = ("protocol", "mean", "std", "measured", "seed")
+    sticky = said.get("repeat_action_probability")
+    return Score(episodes=tuple(said["episodes"]), sticky=sticky, **{name: said[name] for name in names})
 
 
 def read_agent_steps(path: Path) -> int:

@@ -1,9 +1,10 @@
-"""Files that appear whole or not at all, whatever kills the process while they are written."""
+"""Files and folders that appear whole or not at all, whatever kills the process while they are written."""
 
 import contextlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,31 @@ def remove_leftovers(folder: Path) -> None:
         if _TEMPORARY.fullmatch(path.name):
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Put the folder `new` where `path` is, if that is there. Killed before the end, `path` is one of both, whole.
+
+    Between two renames it is neither: ``put_back`` brings the older one back. OSError if it cannot be done.
+    """
+    put_back(path)
+    if path.exists():
+        path.rename(_aside(path))
+    new.rename(path)
+    shutil.rmtree(_aside(path), ignore_errors=True)
+
+
+def put_back(path: Path) -> None:
+    """Bring back the folder, or remove the older one, that a killed ``replace_folder`` has left aside."""
+    if _aside(path).exists():
+        if path.exists():
+            shutil.rmtree(_aside(path))
+        else:
+            _aside(path).rename(path)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old")
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

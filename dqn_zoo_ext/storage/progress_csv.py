@@ -20,7 +20,8 @@ class ProgressCsv(KVWriter):
 
     New keys are appended as columns in alphabetical order, so that equal runs write equal files: Stable-Baselines3
     takes them from a set, in another order in each process. And it can be cut back to an earlier state, so that a
-    resumed run has no line twice. Lines reach the operating system one by one, as a whole.
+    resumed run has no line twice; a file that has lines already is gone on with in that way only. Lines reach the
+    operating system one by one, as a whole.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,10 +31,16 @@ class ProgressCsv(KVWriter):
         write_atomically(path, "") if not path.exists() else None
         with plain_os_errors(f"cannot write {path}"):
             self._file = path.open("a", encoding="utf-8", newline="")
+            self._has_unknown_lines = path.stat().st_size > 0
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
-        """Append one line, without what is no text or number (videos, pictures). UserError if it cannot be written."""
+        """Append one line, without what is no text or number (videos, pictures).
+
+        UserError if it cannot be written, or the file had lines and no state has said how many of them count.
+        """
         del step
+        if self._has_unknown_lines:
+            raise UserError(f"{self._path} has lines of an earlier log already: go on from its state, or move it away")
         wanted = filter_excluded_keys(key_values, key_excluded, "csv")
         given = {key: value for key, value in wanted.items() if isinstance(value, str | int | float | np.generic)}
         with plain_os_errors(f"cannot write {self._path}"):
@@ -52,6 +59,7 @@ class ProgressCsv(KVWriter):
     def load_state(self, state: State) -> None:
         """Cut the file back to what it was then. UserError if it does not go as far."""
         self._rewrite(state["keys"], state["rows"])
+        self._has_unknown_lines = False
 
     def close(self) -> None:
         """Close the file; what could not be written is left."""

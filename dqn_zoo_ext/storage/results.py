@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError
 
-from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.errors import UserError, first_line
 from dqn_zoo_ext.process import usable_cores
 from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
 from dqn_zoo_ext.version import VERSION
@@ -70,7 +70,10 @@ class Machine:
 
 @dataclass(frozen=True)
 class EvaluationRecord:
-    """One evaluation. episodes: each game's raw score. result: mean - std."""
+    """One evaluation. episodes: each game's raw score. result: mean - std.
+
+    repeat_action_probability: how often actions repeated; None where that is not known, as in older files.
+    """
 
     __pydantic_config__ = _STRICT
 
@@ -80,16 +83,17 @@ class EvaluationRecord:
     mean: Finite
     std: NotNegative
     result: Finite
+    repeat_action_probability: Annotated[float, Field(ge=0, le=1)] | None = None
 
     def __post_init__(self) -> None:
         if not isclose(self.result, self.mean - self.std, rel_tol=1e-6, abs_tol=1e-6):
             raise ValueError(f"result must be mean - std = {self.mean - self.std:g}")
 
     @classmethod
-    def at(cls, agent_steps: int, evaluation: Mapping[str, Any]) -> "EvaluationRecord":
-        """From ``Evaluation.as_dict()``, measured after so many agent steps of training."""
+    def at(cls, agent_steps: int, evaluation: Mapping[str, Any], sticky: float | None = None) -> "EvaluationRecord":
+        """From ``Evaluation.as_dict()``, measured after so many agent steps of training. sticky: how actions repeat."""
         measured = {key: evaluation[key] for key in ("protocol", "mean", "std", "result")}
-        return cls(agent_steps, episodes=tuple(evaluation["episodes"]), **measured)
+        return cls(agent_steps, episodes=tuple(evaluation["episodes"]), **measured, repeat_action_probability=sticky)
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ def read_json(path: Path) -> tuple[bytes, Any]:
     try:
         return content, json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{path} is not JSON: {first_line(error)}") from error
 
 
 def read_results(path: Path) -> RunResults:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from dqn_zoo_ext.config.of_run import plain_run_file
 from dqn_zoo_ext.envs.ids import ATARI, resolve_folder
-from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.errors import UserError, first_line
 from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
@@ -101,7 +101,7 @@ def read_evaluations(path: Path) -> Evaluations | None:
     except UserError:
         raise
     except Exception as error:  # numpy lets through whatever a part of it raises: for sizes that no machine has too
-        raise UserError(f"{path} is cut short or damaged: {_first_line(error)}") from error
+        raise UserError(f"{path} is cut short or damaged: {first_line(error)}") from error
     if steps.size == 0:
         return None
     if steps.ndim != 1 or scores.ndim != 2 or len(steps) != len(scores) or scores.shape[1] == 0:
@@ -178,7 +178,3 @@ def _game_of(folder_name: str) -> str | None:
     except UserError:  # of a package that is not installed here: its scores can be drawn all the same
         return None
     return env.game if env.family == ATARI else None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

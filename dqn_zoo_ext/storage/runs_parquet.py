@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.storage.atomic import replacing
+from dqn_zoo_ext.storage.atomic import plain_os_errors, replacing
 from dqn_zoo_ext.storage.campaign_folder import Row
 
 _WHOLE = ("seed", "agent_steps", "updates")
@@ -16,7 +16,7 @@ _TEXT = ("variant", "algo", "env", "changed", "run_folder", "state", "reason", "
 def write_parquet(rows: Sequence[Row], path: Path) -> None:
     """Write it whole or not at all. UserError if it cannot be written, or pandas and pyarrow are not installed."""
     frame = _frame(rows)
-    with replacing(path) as temporary:
+    with replacing(path) as temporary, plain_os_errors(f"cannot write {path}"):
         frame.to_parquet(temporary, engine="pyarrow", index=False)
 
 

@@ -2,11 +2,17 @@
 
 import importlib
 import json
+import multiprocessing
+import resource
+import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from dqn_zoo_ext.errors import UserError
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -109,6 +115,60 @@ def test_random_agents_measures_what_is_missing(
     more = result_of("random_agents", ["--games", "3", *words[2:]], monkeypatch, capsys, tmp_path)["random"]
     assert more["CartPole-v1"]["games"] == 3
     assert more["Acrobot-v1"] == both["Acrobot-v1"]  # nobody has asked for more of those
+
+
+@pytest.mark.parametrize("otherwise", [{"protocol": "rl-zoo"}, {"seed": 7}])
+def test_random_agents_measures_anew_what_was_measured_otherwise(
+    otherwise: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DQN_ZOO_EXT_CACHE", str(tmp_path / "cache"))
+    words = ["--games", "2", "--env", "CartPole-v1"]
+    first = result_of("random_agents", words, monkeypatch, capsys, tmp_path)
+    stale = {**first["random"]["CartPole-v1"], "mean": -1.0, "games": 1000, **otherwise}
+    (tmp_path / "results" / "random_agents.json").write_text(json.dumps({"random": {"CartPole-v1": stale}}))
+    again = result_of("random_agents", words, monkeypatch, capsys, tmp_path)
+    assert again["random"]["CartPole-v1"]["mean"] == first["random"]["CartPole-v1"]["mean"]
+
+
+def test_a_full_disk_leaves_the_rows_that_were_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A real limit on the size of files stands for the full disk."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    write, file = importlib.import_module("random_agents").write, tmp_path / "rows.json"
+    write({"Pong": {"mean": -20.7}}, file)
+    before = file.read_text()
+    limits, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(UserError, match="cannot write"):
+            write({"Pong": {"mean": -20.7, "note": "x" * 1000}}, file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert file.read_text() == before
+
+
+def test_the_answers_of_processes_may_be_larger_than_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the end of a process before reading what it has put waits for ever."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    answers_of = importlib.import_module("scaling").answers_of
+    spawn = multiprocessing.get_context("spawn")
+    answers = spawn.Queue()
+    processes = [spawn.Process(target=answers.put, args=([0.5] * 200_000,), daemon=True) for _ in range(2)]
+    for process in processes:
+        process.start()
+    assert [len(each) for each in answers_of(processes, answers)] == [200_000] * 2
+
+
+def test_a_process_that_fails_ends_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    answers_of = importlib.import_module("scaling").answers_of
+    spawn = multiprocessing.get_context("spawn")
+    failing, waiting = spawn.Process(target=sys.exit, args=(3,)), spawn.Process(target=time.sleep, args=(600,))
+    for process in (failing, waiting):
+        process.start()
+    with pytest.raises(RuntimeError, match="a run failed"):
+        answers_of([failing, waiting], spawn.Queue())
+    assert not waiting.is_alive()
 
 
 def test_precision_learning(

@@ -27,35 +27,50 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def html_of(site: Path) -> list[Path]:
+    """Its pages; there are at least those of the guide."""
+    found = sorted(site.rglob("*.html"))
+    assert len(found) >= len(PAGES) - 1
+    return found
+
+
 def test_every_page_is_in_it(site: Path) -> None:
-    for page in PAGES:
-        if page.is_relative_to(DOCS):
-            assert (site / page.relative_to(DOCS)).with_suffix(".html").is_file(), page
+    of_the_guide = [page for page in PAGES if page.is_relative_to(DOCS)]
+    assert len(of_the_guide) == len(list(DOCS.rglob("*.md"))) == len(PAGES) - 1  # the README is no page of it
+    for page in of_the_guide:
+        assert (site / page.relative_to(DOCS)).with_suffix(".html").is_file(), page
     assert not list(site.rglob("*.py"))
 
 
 def test_nothing_is_fetched_to_show_a_page(site: Path) -> None:
     """A link that one clicks may lead anywhere; what a browser fetches by itself may not."""
-    for page in site.rglob("*.html"):
+    for page in html_of(site):
         text = page.read_text(encoding="utf-8")
-        for tag in re.findall(r"<(?:script|link|img|iframe|source|video)\b[^>]*>", text):
-            for _, target in _OF_ATTRIBUTE.findall(tag):
-                assert not target.startswith(("http:", "https:", "//")), f"{page.name}: {tag}"
-    for sheet in site.rglob("*.css"):
+        tags = re.findall(r"<(?:script|link|img|iframe|source|video)\b[^>]*>", text)
+        targets = [(tag, target) for tag in tags for _, target in _OF_ATTRIBUTE.findall(tag)]
+        assert targets, f"{page.name}: a page of this site has a style and a script at least"
+        for tag, target in targets:
+            assert not target.startswith(("http:", "https:", "//")), f"{page.name}: {tag}"
+    sheets = list(site.rglob("*.css"))
+    assert sheets
+    for sheet in sheets:
         assert not re.search(r"(?:url\(|@import )['\"]?(?:https?:)?//", sheet.read_text(encoding="utf-8")), sheet
 
 
 def test_no_link_leads_nowhere(site: Path) -> None:
-    broken = set()
-    for page in site.rglob("*.html"):
+    broken, followed = set(), 0
+    for page in html_of(site):
         text = page.read_text(encoding="utf-8")
         for _, target in _OF_ATTRIBUTE.findall(
             re.sub(r"<(?:pre|code|script)\b.*?</(?:pre|code|script)>", "", text, flags=re.DOTALL)
         ):
             path = unquote(unescape(target)).partition("#")[0].partition("?")[0]
-            if path and not re.match(r"[a-z]+:|/", path) and not (page.parent / path).exists():
-                broken.add(f"{page.relative_to(site)}: {target}")
+            if path and not re.match(r"[a-z]+:|/", path):
+                followed += 1
+                if not (page.parent / path).exists():
+                    broken.add(f"{page.relative_to(site)}: {target}")
     assert not broken
+    assert followed > len(html_of(site))
 
 
 def test_the_help_of_every_command_is_in_it(site: Path) -> None:

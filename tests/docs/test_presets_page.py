@@ -26,7 +26,11 @@ def test_every_preset_that_a_page_names_is_there() -> None:
 
 
 def test_every_link_to_a_file_is_one() -> None:
-    for target in re.findall(r"\]\((\.\./hyperparams/[^)]+)\)", (DOCS / "presets.md").read_text()):
+    targets = re.findall(r"\]\((\.\./hyperparams/[^)]+)\)", (DOCS / "presets.md").read_text())
+    presets_there = {path.name for path in (DOCS.parent / "hyperparams" / "presets").glob("*.yml")}
+    assert {Path(target).name for target in targets} == {*presets_there, "atari.yml"}
+    assert len(targets) == len(presets_there) + 1
+    for target in targets:
         assert (DOCS / target).is_file()
 
 

@@ -1,5 +1,6 @@
 """docs/results.md is what its program makes of results/, where each run is whole and its command is one of ours."""
 
+import hashlib
 import importlib
 import json
 import re
@@ -142,6 +143,8 @@ def a_run(log_folder: Path, command: str = "python -m dqn_zoo_ext.train --env Po
     """The folder of a short training of Pong, as far as it is read."""
     folder = log_folder / "dqn" / "PongNoFrameskip-v4_3"
     (folder / "PongNoFrameskip-v4").mkdir(parents=True)
+    for network in ("best_model.zip", "PongNoFrameskip-v4.zip"):
+        (folder / network).write_bytes(network.encode())
     (folder / "PongNoFrameskip-v4" / "config.yml").write_text("complete: true\nn_timesteps: 2000\n")
     head = "time/total_timesteps,rollout/ep_rew_mean\n"
     (folder / "progress.csv").write_text(head + "500,\n" + "".join(f"{at},-{at / 100}\n" for at in range(1000, 2000)))
@@ -166,21 +169,23 @@ def a_run(log_folder: Path, command: str = "python -m dqn_zoo_ext.train --env Po
     return folder
 
 
-def printed(agent: Path, as_json: bool) -> str:
-    """What `evaluate` prints of two games: -21 and -19."""
+def printed(agent: Path, as_json: bool, agent_steps: int | None = None, content: bytes | None = None) -> str:
+    """What `evaluate` prints of two games, -21 and -19, with a file of these bytes: by default those of its name."""
     evaluation = Evaluation("rl-zoo", 0, (-21.0, -19.0), (700, 800))
+    sha256 = hashlib.sha256(agent.name.encode() if content is None else content).hexdigest()
+    facts = {"agent": str(agent), "agent_sha256": sha256, "agent_steps": agent_steps, "repeat_action_probability": 0.25}
     if as_json:
-        return f"a warning\n{json.dumps({**evaluation.as_dict(), 'agent': str(agent)})}\n"
+        return f"a warning\n{json.dumps({**evaluation.as_dict(), **facts})}\n"
     env = SimpleNamespace(game="pong")
     told = cast("Agent", SimpleNamespace(file=agent, configuration=SimpleNamespace(env=env), updates=250))
-    return "\n".join(["a warning", *_report(told, evaluation, protocols.get("rl-zoo"))])
+    return "\n".join(["a warning", *_report(told, facts, evaluation, protocols.get("rl-zoo"))])
 
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_run_folder_becomes_a_published_one(as_json: bool, results_folder: ModuleType, tmp_path: Path) -> None:
     run, files = a_run(tmp_path / "logs"), [tmp_path / "best.txt", tmp_path / "last.txt"]
-    for file, agent in zip(files, ("best_model.zip", "PongNoFrameskip-v4.zip"), strict=True):
-        file.write_text(printed(run / agent, as_json))
+    files[0].write_text(printed(run / "best_model.zip", as_json, 1500))
+    files[1].write_text(printed(Path("where/it/was/trained") / "PongNoFrameskip-v4.zip", as_json))
     folder = results_folder.add(run, "1a2b3c4", ["why"], files)
     assert folder == tmp_path / "results" / "pong" / "dqn_seed_7"
     found = results_folder.read(folder)
@@ -189,6 +194,7 @@ def test_a_run_folder_becomes_a_published_one(as_json: bool, results_folder: Mod
         ("best", 1500, 2, -20.0, 1.0),
         ("last", 2000, 2, -20.0, 1.0),
     ]
+    assert [each.repeat_action_probability for each in found.evaluations] == [None, *[0.25 if as_json else None] * 2]
     assert found.run["command"] == "python -m dqn_zoo_ext.train --env Pong --seed 7"
     assert found.run["hours"] == 0.5
     assert found.run["notes"] == ["why"]
@@ -217,19 +223,60 @@ def test_a_game_of_which_nothing_is_published_and_a_run_of_which_little_is_known
     assert "1.5 ±" in results_page.picture("adventure", [short])
 
 
+def test_how_often_actions_stuck_is_what_the_runs_own_configuration_says(
+    results_page: ModuleType, tmp_path: Path
+) -> None:
+    """Not the id, and not the protocol where that leaves it as in training."""
+    pong = next(run for run in results_page.published() if run.run["game"] == "pong")
+    rows, config = importlib.import_module("results_tables"), (pong.folder / "config.yml").read_text()
+    for name, env, env_kwargs, trained in (
+        ("as_it_is", "PongNoFrameskip-v4", "{}", "none"),
+        ("sticky", "PongNoFrameskip-v4", "{repeat_action_probability: 0.25}", "0.25"),
+        ("by_its_id", "ALE/Pong-v5", "{}", "0.25"),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.yml").write_text(config.replace("env_kwargs: {}", f"env_kwargs: {env_kwargs}"))
+        evaluations = [
+            replace(pong.evaluations[0], network="best", protocol="rl-zoo"),
+            replace(pong.evaluations[0], network="last", protocol="nature-2015"),
+        ]
+        run = replace(pong, folder=folder, run={**pong.run, "env": env}, evaluations=tuple(evaluations))
+        cells = [row.split(" | ")[4] for row in rows.rows_of_ours(run, tmp_path)]
+        assert cells == [trained, "none", trained]
+    recorded = replace(run, evaluations=(replace(evaluations[0], repeat_action_probability=0.5),))
+    assert next(rows.rows_of_ours(recorded, tmp_path)).split(" | ")[4] == "0.5"
+    assert rows.rules_of("rl-zoo")[1] == "as in training"
+
+
 def test_what_does_not_belong_together_is_refused(results_folder: ModuleType, tmp_path: Path) -> None:
     run, file = a_run(tmp_path / "logs"), tmp_path / "evaluation.txt"
-    for agent in (run / "rl_model_500_steps.zip", run.with_name("PongNoFrameskip-v4_4") / "best_model.zip"):
-        file.write_text(printed(agent, as_json=False))
-        with pytest.raises(UserError, match=r"neither the run's best nor its last|no agent of"):
+    best, elsewhere = run / "best_model.zip", Path("/elsewhere/dqn/PongNoFrameskip-v4_3/best_model.zip")
+    older = [printed(best, as_json).replace("sha256", "md5") for as_json in (False, True)]
+    for text, complaint in (
+        (printed(run / "rl_model_500_steps.zip", as_json=False), "neither the run's best nor its last"),
+        (
+            printed(elsewhere, as_json=False, content=b"x"),
+            rf"/elsewhere/.*best_model\.zip.* no agent of {run}: best_mod",
+        ),
+        (printed(elsewhere, as_json=True, content=b"x"), f"no agent of {run}"),
+        (
+            printed(best, as_json=False, agent_steps=1000),
+            r"after 1,000 agent steps; .*best_model\.zip is one after 1,500",
+        ),
+        (older[0], "an older `evaluate`'s; measure it again"),
+        (older[1], "an older `evaluate`'s; measure it again"),
+    ):
+        file.write_text(text)
+        with pytest.raises(UserError, match=complaint):
             results_folder.add(run, "1a2b3c4", [], [file])
     for text in ("error: no run\n", '{"baselines": []}\n', "{broken\n"):  # --algo baselines prints no agent's scores
         file.write_text(text)
         with pytest.raises(UserError, match="not what `evaluate` prints"):
             results_folder.add(run, "1a2b3c4", [], [file])
-    elsewhere = a_run(tmp_path / "elsewhere", "python -m dqn_zoo_ext.train --env Pong -conf /home/me/dqn.yml")
+    of_this_machine = a_run(tmp_path / "elsewhere", "python -m dqn_zoo_ext.train --env Pong -conf /home/me/dqn.yml")
     with pytest.raises(UserError, match=r"/home/me/dqn\.yml"):
-        results_folder.add(elsewhere, "1a2b3c4", [], [])
+        results_folder.add(of_this_machine, "1a2b3c4", [], [])
     never = a_run(tmp_path / "never")
     write_results(replace(read_results(never / "results.json"), evaluations=(), best=None), never / "results.json")
     with pytest.raises(UserError, match="no score to tell"):

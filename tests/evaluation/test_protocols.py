@@ -41,6 +41,9 @@ def test_only_the_course_has_a_pass_mark() -> None:
     assert {name: protocol.pass_mark for name, protocol in PROTOCOLS.items() if protocol.pass_mark is not None} == {
         "course-unit3": 200.0
     }
+    course = get("course-unit3")
+    assert [course.pass_mark_on(game) for game in ("space_invaders", "pong", None)] == [200.0, None, None]
+    assert get("nature-2015").pass_mark_on("space_invaders") is None
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,15 @@ def test_a_recording_ends_at_the_steps_asked_for(model: DQN) -> None:
     assert len(list(record_game(model, cart_pole(), GREEDY, seed=3, max_agent_steps=0))) == 1
 
 
+def test_as_many_games_as_there_are_steps_for(model: DQN) -> None:
+    """The last picture of each game is the next one's first."""
+    pictures = list(record_game(model, cart_pole(), GREEDY, seed=3, games=None, max_agent_steps=60))
+    assert len(pictures) == 61
+    assert evaluate(model, cart_pole(), GREEDY, episodes=3, seed=3).lengths_in_agent_steps[0] < 30
+    same = record_game(model, cart_pole(), GREEDY, seed=3, games=60, max_agent_steps=60)
+    assert all((one == other).all() for one, other in zip(pictures, same, strict=True))
+
+
 def test_an_environment_without_pictures_is_one_line(model: DQN) -> None:
     with pytest.raises(UserError, match="make it with render_mode='rgb_array'"):
         next(record_game(model, cart_pole(render_mode=None), GREEDY, seed=0))

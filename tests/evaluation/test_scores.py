@@ -66,8 +66,8 @@ def test_the_papers_own_medians(agent: str) -> None:
 def test_a_game_without_published_scores() -> None:
     assert scores_of("tetris") == {}
     assert human_normalised_of("tetris", 5.0) is None
-    assert in_context("tetris", 5.0, get("nature-2015")) is None
-    assert in_context(None, 5.0, get("greedy")) is None
+    assert in_context("tetris", 5.0, get("nature-2015"), 0.0) is None
+    assert in_context(None, 5.0, get("greedy"), None) is None
 
 
 def test_every_column_and_series_is_explained_and_every_explanation_used() -> None:
@@ -116,10 +116,11 @@ def test_curves_are_chosen_by_algorithm_or_name() -> None:
         ("machado-2018", 0.0, set(), {"dopamine-dqn"}),  # 5 minutes, not 30
         ("rl-zoo", 0.0, {"rainbow"}, {"dopamine-dqn"}),
         ("rl-zoo", 0.25, set(), {"rainbow", "dopamine-dqn"}),  # sticky actions with no-op starts: nobody's
+        ("rl-zoo", None, set(), {"rainbow", "dopamine-dqn"}),  # nobody knows how often they stuck
     ],
 )
 def test_only_scores_by_the_same_rules_are_beside_it(
-    protocol: str, sticky: float, there: set[str], not_there: set[str]
+    protocol: str, sticky: float | None, there: set[str], not_there: set[str]
 ) -> None:
     context = in_context("space_invaders", 550.0, get(protocol), sticky)
     assert context is not None
@@ -132,7 +133,7 @@ def test_only_scores_by_the_same_rules_are_beside_it(
 
 
 def test_the_lines_for_people() -> None:
-    context = in_context("space_invaders", 550.0, get("nature-2015"))
+    context = in_context("space_invaders", 550.0, get("nature-2015"), None)
     assert context is not None
     head, title, dqn, double_dqn = context.lines()
     assert head == "human-normalised: 26.4% (0 % is random play, 148; 100 % a person, 1668.7)"  # 402 / 1520.7

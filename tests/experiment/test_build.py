@@ -1,10 +1,14 @@
-"""A bound on what is built from a configuration of anybody's."""
+"""How often actions stick in the games that are built, and a bound on what is built from anybody's configuration."""
 
 import pytest
 import torch
 from torch import nn
 
-from dqn_zoo_ext.experiment.build import TooLarge, parameters_at_most
+from dqn_zoo_ext.config.load import load
+from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
+from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.evaluation import protocols
+from dqn_zoo_ext.experiment.build import TooLarge, build_venv, parameters_at_most, played_stickiness
 
 
 class Module(nn.Module):
@@ -34,3 +38,36 @@ def test_over_all_modules_and_only_meanwhile() -> None:
         with pytest.raises(TooLarge):
             Module(0, 1)
     Module(1_000, 1_000)
+
+
+@pytest.mark.parametrize(
+    ("env", "override", "protocol", "expected"),
+    [
+        ("PongNoFrameskip-v4", {}, "rl-zoo", 0.0),
+        ("PongNoFrameskip-v4", {"env_kwargs.repeat_action_probability": 0.25}, "rl-zoo", 0.25),
+        ("PongNoFrameskip-v4", {"preprocessing_kwargs.repeat_action_probability": 0.1}, None, 0.1),
+        ("PongNoFrameskip-v4", {"env_kwargs.repeat_action_probability": 0.25}, "nature-2015", 0.0),
+        ("ALE/Pong-v5", {}, "rl-zoo", 0.25),
+        ("ALE/Pong-v5", {"env_kwargs.repeat_action_probability": 0.0}, "rl-zoo", 0.0),
+        ("ALE/Pong-v5", {}, None, 0.25),
+        ("PongNoFrameskip-v4", {}, "machado-2018", 0.25),
+    ],
+)
+def test_how_often_actions_stick_is_what_the_emulators_are_told(
+    env: str, override: dict[str, float], protocol: str | None, expected: float
+) -> None:
+    of, rules = load("dqn", resolve(env), overrides=override), None if protocol is None else protocols.get(protocol)
+    assert played_stickiness(of, rules) == expected
+    venv = build_venv(of, 1, seed=1, evaluation=None if rules is None else rules.rules)
+    try:
+        assert isinstance(venv.unwrapped, AleVecEnv)
+        assert venv.unwrapped.rules.repeat_action_probability == expected
+    finally:
+        venv.close()
+
+
+def test_an_evaluations_own_arguments_count_and_outside_atari_nothing_is_known() -> None:
+    pong, sticky = load("dqn", resolve("Pong")), {"repeat_action_probability": 0.5}
+    assert played_stickiness(pong, protocols.get("rl-zoo"), sticky) == 0.5
+    assert played_stickiness(pong, protocols.get("nature-2015"), sticky) == 0.0
+    assert played_stickiness(load("dqn", resolve("CartPole-v1")), protocols.get("greedy")) is None

@@ -44,7 +44,10 @@ def test_each_is_a_variant_as_its_file_has_it() -> None:
 
 def test_on_other_games_and_with_other_algorithms() -> None:
     games = [resolve("Pong"), resolve("Qbert")]
-    plan = plan_presets(["nature-2015", "double-dqn-2016"], games, [1], Beneath(), name="x")
+    both = ["nature-2015", "double-dqn-2016"]
+    with pytest.raises(UserError, match=r"are evaluated by nature-2015 .* and by double-dqn-tuned"):
+        plan_presets(both, games, [1], Beneath(), name="x")
+    plan = plan_presets(both, games, [1], Beneath(overrides={"eval_protocol": "nature-2015"}), name="x")
     assert [(each.name, each.env) for each in plan.variants] == [
         ("nature-2015", "PongNoFrameskip-v4"),
         ("double-dqn-2016", "PongNoFrameskip-v4"),

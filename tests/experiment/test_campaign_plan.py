@@ -1,5 +1,6 @@
 """Plans of campaigns: which variants there are, in which order, and which layer lies over which."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,19 @@ def test_an_ablation_of_several_environments() -> None:
         (name, env) for env in ("CartPole-v1", "Acrobot-v1") for name in ("whole", "no_double")
     ]
     assert (plan.kind, plan.of, plan.name) == ("ablation", "rainbow", "ablate-rainbow-CartPole-v1-Acrobot-v1")
+
+
+def test_variants_evaluated_by_two_protocols_are_refused() -> None:
+    sticky = params(eval_protocol="machado-2018")
+    with pytest.raises(UserError) as error:
+        plan_comparison(["dqn"], [resolve("Pong")], [1], Beneath(), variants={"plain": params(), "sticky": sticky})
+    assert re.fullmatch(
+        r"variants 'dqn-plain' and 'dqn-sticky' are evaluated by nature-2015 \(hyperparams/families/atari\.yml:\d+\) "
+        r"and by machado-2018 \(file\.yml:5\), and such scores do not compare; give all of them one, with -params "
+        r"eval_protocol:nature-2015 and none in the variants",
+        str(error.value),
+    )
+    # each environment has its own, and fewer games are a worse estimate of the same score
+    envs = [resolve("Pong"), resolve("CartPole-v1")]
+    plan_comparison(["dqn"], envs, [1], Beneath(), variants={"plain": params(), "few": params(eval_episodes=1)})
+    plan_comparison(["dqn", "rainbow"], envs, [1], Beneath(params=sticky))

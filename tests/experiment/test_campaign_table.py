@@ -82,13 +82,43 @@ def test_as_a_file() -> None:
     assert text.splitlines()[:8] == [
         "# ablation of dqn on CartPole-v1, 50,000 agent steps, evaluated by greedy",
         "",
-        "| variant | changed | seeds | final | best | - whole | steps/s |",
+        "| variant | changed | seeds | final | best | - whole | agent steps/s |",
         "| --- | --- | --- | --- | --- | --- | --- |",
         "| whole | - | 3 | 30.0 +/- 26.5 | 40.0 +/- 26.5 | - | 200 |",
         "| less | n_steps:1 | 2/3 | 27.0 +/- 32.5 | 32.5 +/- 38.9 | -8.0 +/- 2.8 | 100 |",
         "| none | policy_kwargs.net_arch:[8] | 0/3 | - | - | - | - |",
         "| other | gamma:0.5 | 1/4 | 1.0 | 2.0 | - | 10 |",
     ]
+
+
+def test_human_normalised_by_other_rules_than_the_levels_is_marked() -> None:
+    pong = "PongNoFrameskip-v4"
+    rows = [
+        Row(**{**vars(finished(protocol, 1, 10, 10, 1, env=pong)), "protocol": protocol, "human_normalised": 0.5})
+        for protocol in ("nature-2015-30min", "machado-2018", "nature-2015", "of-no-known-rules")
+    ]
+    found = of(rows, "nature-2015-30min")
+    assert [each.other_rules for each in found] == [False, True, True, True]
+    text = markdown(found, Heading("comparison", "x", [pong], "nature-2015-30min", frozenset([100])))
+    assert "| nature-2015-30min | 1/3 | 10.0 | 10.0 | 50% | - | 1 |" in text
+    assert "| machado-2018 | 1/3 | 10.0 | 10.0 | ~ 50% | - | 1 |" in text
+    note = "~: random play and people were measured by the rules of nature-2015-30min, these evaluations by others"
+    assert note in text
+    assert note in printed(found, "nature-2015-30min", terminal=False)
+    assert found[1].as_dict()["other_rules"] is True
+    assert note not in markdown(found[:1], Heading("comparison", "x", [pong], "nature-2015-30min", frozenset([100])))
+    sticky = Row(**{**vars(rows[0]), "env": "ALE/Pong-v5", "protocol": "rl-zoo"})
+    same = Row(**{**vars(rows[0]), "protocol": "rl-zoo"})
+    assert [each.other_rules for each in of([same, sticky], "x")] == [False, True]
+
+
+def test_no_difference_between_scores_of_two_protocols() -> None:
+    """Of a campaign of an older version, which did not refuse them."""
+    rows = [finished("whole", 1, 10, 20, 1), Row(**{**vars(finished("less", 1, 4, 5, 1)), "protocol": "dopamine"})]
+    whole, less = of(rows, "whole")
+    assert less.difference is None
+    said = "CartPole-v1 was evaluated by several protocols (whole by greedy, less by dopamine): such scores do not "
+    assert f"{said}compare" in printed([whole, less], "whole", terminal=False)
 
 
 WIDE = [

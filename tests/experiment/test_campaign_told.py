@@ -76,8 +76,8 @@ def test_games_with_published_levels(tmp_path: Path) -> None:
     assert dict(found.page.facts)["agent steps in all"] == "8,000"
     assert dict(found.page.facts)["of training"] == "0:13:20"
     head, first, *_ = card(found, "Scores").table
-    assert list(head) == ["env", "variant", "seeds", "final", "best", "human", "- dqn", "steps/s"]
-    assert list(first) == [PONG, "dqn", "2", "5.0 +/- 7.1", "5.0 +/- 7.1", "62% +/- 18%", "-", "10"]
+    assert list(head) == ["env", "variant", "seeds", "final", "best", "human", "- dqn", "agent steps/s"]
+    assert list(first) == [PONG, "dqn", "2", "5.0 +/- 7.1", "5.0 +/- 7.1", "~ 62% +/- 18%", "-", "10"]
     (better,) = found.improvements
     # Pong: all four pairs won; Boxing: 4 beats none, 5.5 beats 5
     assert better.probability.value == pytest.approx((1 + 1 / 4) / 2)
@@ -160,4 +160,20 @@ def test_networks_that_have_not_learned_are_said(tmp_path: Path) -> None:
 def test_several_protocols_are_said(tmp_path: Path) -> None:
     other = finished("dqn", CART, 2, 1.0)
     found = told(tmp_path, [finished("dqn", CART, 1, 1.0), Row(**{**vars(other), "protocol": "greedy"})])
-    assert any("evaluated by greedy, nature-2015" in note for note in card(found, "Scores").notes)
+    said = f"{CART} was evaluated by several protocols (dqn by greedy and nature-2015): such scores do not compare."
+    assert said in card(found, "Scores").notes
+
+
+def test_scores_of_two_protocols_are_compared_nowhere(tmp_path: Path) -> None:
+    """Of a campaign of an older version: a plan with two is refused now."""
+    ours = [finished("dqn", PONG, 1, 0.0, 0.5), finished("dqn", BOXING, 1, 5.0, 1.25)]
+    theirs = [finished("double_dqn", PONG, 1, 20.0, 1.0), finished("double_dqn", BOXING, 1, 4.0, 1.0)]
+    found = told(tmp_path, [*ours, Row(**{**vars(theirs[0]), "protocol": "machado-2018"}), theirs[1]])
+    (better,) = found.improvements
+    assert (better.games, better.probability.value) == ((BOXING,), 0.0)
+    assert {name: each.games for name, each in found.aggregates.items()} == {"dqn": 1, "double_dqn": 1}
+    assert any(f"{PONG} was evaluated by several protocols" in note for note in card(found, "Scores").notes)
+    over_games = card(found, "Over all games")
+    assert over_games.words == [f"Human-normalised final scores over {BOXING}: 0 is random play, 1 a person."]
+    assert over_games.notes[0].startswith("Evaluated by nature-2015. ")
+    assert over_games.notes[-1].startswith("~: random play and people were measured by the rules of nature-2015-30min")

@@ -127,6 +127,21 @@ def test_a_file_that_has_lost_lines_is_refused(path: Path) -> None:
         ProgressCsv(path).load_state(state)
 
 
+def test_a_file_that_has_lines_is_not_emptied_by_who_does_not_know_them(path: Path) -> None:
+    first = ProgressCsv(path)
+    write(first, a=1)
+    write(first, a=2)
+    state = first.state()
+    first.close()
+    second = ProgressCsv(path)
+    with pytest.raises(UserError, match=r"progress\.csv has lines of an earlier log already: go on from its state"):
+        write(second, a=3)
+    assert [row["a"] for row in rows(path)] == ["1", "2"]
+    second.load_state(state)
+    write(second, a=3)
+    assert [row["a"] for row in rows(path)] == ["1", "2", "3"]
+
+
 def test_a_disk_that_refuses_is_one_line_with_the_files_name() -> None:
     log = ProgressCsv(Path("/dev/full"))  # a device that is always full
     with pytest.raises(UserError, match=r"cannot write /dev/full: No space left on device"):

@@ -22,7 +22,7 @@ EVALUATION = {"mean": 20.0, "std": 10.0, "result": 10.0, "protocol": "greedy", "
 
 @pytest.fixture
 def results() -> RunResults:
-    record = EvaluationRecord.at(1000, EVALUATION)
+    record = EvaluationRecord.at(1000, EVALUATION, 0.25)
     return RunResults(
         versions=Versions.here(),
         machine=Machine.here(),
@@ -59,9 +59,22 @@ def test_the_file_is_plain_json_for_others(results: RunResults, tmp_path: Path) 
         "mean": 20.0,
         "std": 10.0,
         "result": 10.0,
+        "repeat_action_probability": 0.25,
     }
     assert data["final"] is None
     assert len(data["evaluations"]) == 2
+
+
+def test_a_file_from_before_it_was_written_how_often_actions_stick(results: RunResults, tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    write_results(results, file)
+    older = re.sub(r',\s*"repeat_action_probability": 0.25', "", file.read_text())
+    assert "repeat_action" not in older
+    file.write_text(older)
+    best = read_results(file).best
+    assert best is not None
+    assert best.repeat_action_probability is None
+    assert best.mean == 20.0
 
 
 def test_versions_and_machine_are_those_of_this_process() -> None:

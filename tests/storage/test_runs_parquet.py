@@ -1,5 +1,7 @@
 """The rows as a Parquet file: read back by pandas, with types; without the extra one line says which."""
 
+import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -33,3 +35,23 @@ def test_without_the_extra(module: str, tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(UserError, match=r"pip install 'dqn_zoo_ext\[parquet\]'"):
         write_parquet([FINISHED], tmp_path / "runs.parquet")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path: Path) -> None:
+    """A real limit on the size of files stands for the full disk."""
+    path = tmp_path / "runs.parquet"
+    write_parquet([FINISHED], path)
+    old = path.read_bytes()
+    limits, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(UserError) as caught:
+            write_parquet([BEGUN, FINISHED, FAILED], path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"cannot write {path}: ")
+    assert line.endswith("File too large")
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,7 +1,9 @@
 """`plot` and the baselines of `evaluate` on what `train` left."""
 
+import hashlib
 import json
 import re
+import shutil
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -159,6 +161,40 @@ def test_an_atari_score_is_put_in_context(logs: Path, capsys: pytest.CaptureFixt
     assert found["human_normalised"] == pytest.approx((found["mean"] + 20.7) / 35.3)
     assert "(0 % is random play, -20.7; 100 % a person, 14.6)" in out
     assert "DQN        " in out
+
+
+def test_a_score_of_sticky_games_is_not_beside_those_of_others(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By rl-zoo, which leaves stickiness as in training: there it was in env_kwargs, while the id has none."""
+    where, words = tmp_path / "dqn" / "PongNoFrameskip-v4_1", "--algo dqn --env Pong --episodes 1 --protocol rl-zoo"
+    shutil.copytree(logs / "dqn" / "PongNoFrameskip-v4_1", where)
+    config = where / "PongNoFrameskip-v4" / "config.yml"
+    told = config.read_text()
+    for env_kwargs, sticky in (("{}", 0.0), ("{repeat_action_probability: 0.25}", 0.25)):
+        config.write_text(told.replace("env_kwargs: {}", f"env_kwargs: {env_kwargs}"))
+        assert evaluate([*words.split(), "-f", str(tmp_path), "--json", "--baselines", "--all-published"]) == 0
+        out = capsys.readouterr().out
+        found = json.loads(out.splitlines()[-1])
+        assert found["repeat_action_probability"] == sticky
+        assert ("published, by the same starts" in out) == (sticky == 0)
+        assert ("no published score was measured by these rules" in out) == (sticky > 0)
+        (human,) = re.findall(r"│ human .*100% │ (~ )?14\.6 ", out)
+        assert bool(human) == (sticky > 0)
+
+
+def test_who_was_measured_is_told_by_the_file_and_its_agent_steps(
+    logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent = logs / "double_dqn" / "CartPole-v1_1" / "CartPole-v1.zip"
+    sha256 = hashlib.sha256(agent.read_bytes()).hexdigest()
+    words = f"--algo double_dqn --env CartPole-v1 -f {logs} --episodes 1 --json"
+    assert evaluate(words.split()) == 0
+    first, second, *_, last = capsys.readouterr().out.splitlines()
+    assert (first, second) == (str(agent), f"sha256 {sha256[:12]}, after 2,500 agent steps")
+    found = json.loads(last)
+    assert (found["agent_sha256"], found["agent_steps"]) == (sha256, 2500)
+    assert found["repeat_action_probability"] is None
 
 
 def test_an_agents_option_is_refused_for_a_baseline(capsys: pytest.CaptureFixture[str]) -> None:

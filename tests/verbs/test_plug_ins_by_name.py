@@ -37,7 +37,7 @@ def test_a_resume_asks_for_the_module_again(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import pathlib\npathlib.Path('read').touch()\n")
     assert called(TRAIN.split(), tmp_path).returncode == 0
     (tmp_path / "read").unlink()
-    resume = "train --resume logs/dqn/CartPole-v1_1 -n 80 --allow-change n_timesteps".split()
+    resume = ["train", "--resume", "logs/dqn/CartPole-v1_1", "-n", "80", "--allow-change", "n_timesteps"]
     refused = called(resume, tmp_path)
     assert (refused.returncode, refused.stderr) == (
         2,

@@ -1,5 +1,6 @@
 """`report` on what `train` left."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -46,6 +47,30 @@ def test_runs_that_differ_in_the_seed_become_one_curve_and_a_line_of_a_table(log
     assert "double_dqn (2 seeds), evaluations" in html
     assert "interquartile mean" in html
     assert html.count('<section class="card run">') == 2
+
+
+def test_published_scores_are_those_by_the_rules_that_the_evaluation_was_played_by(logs: Path, tmp_path: Path) -> None:
+    """By rl-zoo, which leaves stickiness as in training; an older record does not say it, and its config.yml does."""
+    run = tmp_path / PONG
+    shutil.copytree(logs / PONG, run)
+    config, results = run / "PongNoFrameskip-v4" / "config.yml", run / "results.json"
+    told = json.loads(results.read_text())
+    for key in ("best", "final"):
+        assert told[key].pop("repeat_action_probability") == 0
+        told[key]["protocol"] = "rl-zoo"
+    as_it_was = config.read_text()
+    for env_kwargs, recorded, beside in (
+        ("{}", {}, True),
+        ("{repeat_action_probability: 0.25}", {}, False),
+        ("{}", {"repeat_action_probability": 0.25}, False),
+    ):
+        config.write_text(as_it_was.replace("env_kwargs: {}", f"env_kwargs: {env_kwargs}"))
+        both = {key: {**told[key], **recorded} for key in ("best", "final")}
+        results.write_text(json.dumps({**told, **both}))
+        assert report([str(run), "-o", str(tmp_path / "page.html"), "--film-steps", "0"]) == 0
+        html = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert ("M frames, " in html) == beside
+        assert "<td>random</td>" in html
 
 
 def test_one_run_given_twice_is_one_run(logs: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """A trained agent from a run folder, ready to play. Nothing in its files is executed."""
 
+import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +16,14 @@ from dqn_zoo_ext.config.of_run import load_of_run
 from dqn_zoo_ext.envs.ids import EnvId, resolve_folder
 from dqn_zoo_ext.envs.rewards import Sign, steps_of
 from dqn_zoo_ext.envs.rules import AtariRules
-from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.errors import UserError, first_line, last_line
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.watch import Learned
 from dqn_zoo_ext.experiment.build import build_policy, build_venv, parameters_at_most
 from dqn_zoo_ext.experiment.filmed_venv import film_mode, film_scale, pictures_per_second
 from dqn_zoo_ext.keywords import one_line
-from dqn_zoo_ext.storage.agent_file import read_counters, read_policy_weights
+from dqn_zoo_ext.storage.agent_file import Counters, read_counters, read_policy_weights
+from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.exact.checkpoints import read_weights
 from dqn_zoo_ext.storage.plain_weights import SUFFIX, read_plain_weights, with_target
 from dqn_zoo_ext.storage.run_folder import RunFolder
@@ -67,12 +70,23 @@ class Agent:
     @property
     def updates(self) -> int | None:
         """How many its network had; None where the file does not say it."""
-        if self.file.is_dir() or self.file.suffix == SUFFIX:
-            return None
-        try:
-            return read_counters(self.file).n_updates
-        except UserError:  # another program's file can be played without
-            return None
+        counters = self._counters()
+        return None if counters is None else counters.n_updates
+
+    @property
+    def agent_steps(self) -> int | None:
+        """After how many of them it was saved; None where the file does not say it."""
+        counters = self._counters()
+        return None if counters is None else counters.num_timesteps
+
+    @property
+    def sha256(self) -> str:
+        """Of the file; of a checkpoint's folder that of the names and the SHA-256 of all files in it."""
+        with plain_os_errors(f"cannot read {self.file}"):
+            if self.file.is_dir():
+                names = [(part.name, _sha256(part)) for part in sorted(self.file.iterdir())]
+                return hashlib.sha256(json.dumps(names).encode()).hexdigest()
+            return _sha256(self.file)
 
     def pictures_per_second(self, venv: VecEnv) -> float:
         """The pace at which the pictures of `venv` show the game as people play it."""
@@ -116,16 +130,24 @@ class Agent:
             with parameters_at_most(most):  # a stranger's config.yml could be made to fill the memory
                 policy = build_policy(self.configuration, venv.observation_space, venv.action_space, device)
         except (RuntimeError, ValueError, AssertionError, MemoryError) as error:  # as build_model's: TooLarge is one
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = first_line(error)
             raise UserError(f"agent file {self.file} does not fit its config.yml: {reason}") from error
         try:
             policy.load_state_dict(weights)
         except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
+            reason = last_line(error)
             raise UserError(f"agent file {self.file} does not fit its config.yml: {reason}") from error
         if not all(torch.isfinite(weight).all() for weight in policy.state_dict().values()):
             raise UserError(f"agent file {self.file}: some weights are not finite numbers")
         return policy
+
+    def _counters(self) -> Counters | None:
+        if self.file.is_dir() or self.file.suffix == SUFFIX:
+            return None
+        try:
+            return read_counters(self.file)
+        except UserError:  # another program's file can be played without
+            return None
 
     def _weights(self) -> dict[str, torch.Tensor]:
         if self.file.is_dir():
@@ -139,6 +161,11 @@ def check_zip(agent: Agent) -> None:
     """UserError unless its file is one that can be shared."""
     if agent.file.is_dir():
         raise UserError(f"{agent.file} is a checkpoint for exact resume, no agent's zip: share the final or best one")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _numbers_stored(weights: Iterable[torch.Tensor]) -> int:

@@ -26,9 +26,12 @@ _NO_PICTURE: Picture = np.zeros((0, 0, 3), dtype=np.uint8)
 
 
 def write_film(
-    agent: Agent, protocol: Protocol, seed: int, device: str, path: Path, games: int, max_agent_steps: int
+    agent: Agent, protocol: Protocol, seed: int, device: str, path: Path, games: int | None, max_agent_steps: int
 ) -> None:
-    """The agent's first `games` by `protocol`, or fewer after max_agent_steps, as an mp4. UserError as in write_mp4."""
+    """The agent's first `games` by `protocol`, or fewer (None: what there is) after max_agent_steps, as an mp4.
+
+    UserError as in write_mp4.
+    """
     draw_without_display()
     venv = agent.venv(protocol, 1, seed, render_mode=agent.film_mode)
     try:

@@ -14,6 +14,7 @@ from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS, evaluate
 from dqn_zoo_ext.experiment.agents.agent import Agent, check_zip
 from dqn_zoo_ext.experiment.agents.curve import draw_curve
 from dqn_zoo_ext.experiment.agents.filming import write_film
+from dqn_zoo_ext.experiment.build import played_stickiness
 from dqn_zoo_ext.sharing import package as names
 from dqn_zoo_ext.sharing.card import Card
 from dqn_zoo_ext.sharing.metrics import NAME as METRICS
@@ -112,7 +113,8 @@ def _measure(agent: Agent, name: str, options: PackOptions, say: Callable[[str],
     say(f"playing {counted(episodes, 'game')} by protocol {name}")
     venv = agent.venv(protocol, options.n_envs or min(episodes, MOST_ENVS), options.seed)
     try:
-        return Score.now(evaluate(agent.policy(venv, options.device), venv, protocol, episodes, options.seed))
+        evaluation = evaluate(agent.policy(venv, options.device), venv, protocol, episodes, options.seed)
+        return Score.now(evaluation, played_stickiness(agent.configuration, protocol))
     finally:
         venv.close()
 

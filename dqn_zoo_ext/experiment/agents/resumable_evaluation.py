@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
-from pathlib import Path
 
 import torch
 from stable_baselines3.common.utils import get_device
@@ -86,7 +85,7 @@ def _go_on(under_way: EvaluationUnderWay, place: StateFolder) -> bool:
 def _key(agent: Agent, protocol: Protocol, episodes: int, seed: int, n_envs: int, device: str) -> str:
     """A name made of all that the scores depend on."""
     facts = {
-        "agent": _checksum(agent.file),
+        "agent": agent.sha256,
         "configuration": agent.configuration.as_plain_data(),
         "env": agent.configuration.env.gym_id,
         "protocol": asdict(protocol),
@@ -97,11 +96,3 @@ def _key(agent: Agent, protocol: Protocol, episodes: int, seed: int, n_envs: int
         "versions": [torch.__version__, *(metadata.version(name) for name in ("ale-py", "gymnasium"))],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def _checksum(file: Path) -> str:
-    """SHA-256 of the agent: of a zip, or of all files of a checkpoint's folder."""
-    digest = hashlib.sha256()
-    for part in sorted(file.iterdir()) if file.is_dir() else [file]:
-        digest.update(part.name.encode() + b"\0" + hashlib.sha256(part.read_bytes()).digest())
-    return digest.hexdigest()

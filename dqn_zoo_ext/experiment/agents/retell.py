@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.config.of_run import load_of_run
 from dqn_zoo_ext.envs.ids import resolve_folder
 from dqn_zoo_ext.errors import UserError
@@ -14,7 +15,7 @@ from dqn_zoo_ext.evaluation.published_scores import PublishedScore, curves_of, s
 from dqn_zoo_ext.evaluation.scores import human_normalised_of, in_context
 from dqn_zoo_ext.experiment.agents.agent import Agent, Which
 from dqn_zoo_ext.experiment.agents.filming import film_game
-from dqn_zoo_ext.experiment.build import protocol_of
+from dqn_zoo_ext.experiment.build import played_stickiness, protocol_of
 from dqn_zoo_ext.experiment.doctor import diagnose
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.report.chart import Chart, Level, notes_of
@@ -134,18 +135,17 @@ def _section(history: RunHistory, how: HowToTell) -> RunSection:
     results = read_results(run.results) if run.results.is_file() else None
     spent = {} if results is None else results.seconds_spent
     total = sum(spent.values())
+    configuration, no_film = _configuration(run)
     known = RunSection(
         title=f"{run.algo}, run {run.path.name}",
         subtitle=str(run.path),
         facts=_facts(history, results),
-        scores=_scores(history, results),
+        scores=_scores(history, results, configuration),
         shares=[(name, seconds / total) for name, seconds in spent.items() if seconds > 0],
         command="" if results is None else results.command,
     )
-    try:
-        configuration = load_of_run(run.algo, resolve_folder(run.env), run.config, run.args)
-    except UserError as error:  # RL-Zoo's run of an algorithm that is none of ours
-        return replace(known, no_film=str(error))
+    if configuration is None:
+        return replace(known, no_film=no_film)
     diagnosis = diagnose(configuration, RunOptions(log_folder=run.path, seed=how.seed), measure=False)
 
     def brief(words: str) -> str:  # the section says where the run lies
@@ -167,6 +167,14 @@ def _section(history: RunHistory, how: HowToTell) -> RunSection:
         return replace(known, no_film=str(error))
 
 
+def _configuration(run: RunFolder) -> tuple[Configuration | None, str]:
+    """The run's, or why there is none: it is RL-Zoo's, of an algorithm that is none of ours."""
+    try:
+        return load_of_run(run.algo, resolve_folder(run.env), run.config, run.args), ""
+    except UserError as error:
+        return None, str(error)
+
+
 def _facts(history: RunHistory, results: RunResults | None) -> list[tuple[str, str]]:
     if results is None:  # RL-Zoo's run
         return [] if history.games is None else [("training games", f"{len(history.games.scores):,}")]
@@ -182,7 +190,7 @@ def _facts(history: RunHistory, results: RunResults | None) -> list[tuple[str, s
     ]
 
 
-def _scores(history: RunHistory, results: RunResults | None) -> list[Row]:
+def _scores(history: RunHistory, results: RunResults | None, configuration: Configuration | None) -> list[Row]:
     if results is None:
         return []
     rows = []
@@ -196,10 +204,10 @@ def _scores(history: RunHistory, results: RunResults | None) -> list[Row]:
         rows.append(_measured(history.game, "the best network", results.best, chosen))
     if results.final is not None:
         rows.append(_measured(history.game, "the last network", results.final, "after the training"))
-    protocol = results.final or results.best
-    if protocol is None or history.game is None:
+    record = results.final or results.best
+    if record is None or history.game is None:
         return rows
-    return [*rows, *_published(history.game, protocol, resolve_folder(history.env).repeat_action_probability)]
+    return [*rows, *_published(history.game, record, configuration)]
 
 
 def _measured(game: str | None, name: str, record: EvaluationRecord, note: str) -> Row:
@@ -208,9 +216,12 @@ def _measured(game: str | None, name: str, record: EvaluationRecord, note: str) 
     return Row(name, f"{record.mean:,.1f} ± {record.std:,.1f}", _normalised(game, record.mean), said, ours=True)
 
 
-def _published(game: str | None, record: EvaluationRecord, sticky: float) -> list[Row]:
+def _published(game: str | None, record: EvaluationRecord, configuration: Configuration | None) -> list[Row]:
     """Random play and people, and those agents nearest in score that were measured by the same rules."""
-    context = in_context(game, record.mean, protocols.get(record.protocol), sticky)
+    protocol, sticky = protocols.get(record.protocol), record.repeat_action_probability
+    if sticky is None and configuration is not None:  # an older record
+        sticky = played_stickiness(configuration, protocol)
+    context = in_context(game, record.mean, protocol, sticky)
     if context is None:
         return []
     near = sorted(context.comparable, key=lambda each: abs(each.score - record.mean))[:_NEAREST]

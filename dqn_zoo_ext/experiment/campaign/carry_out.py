@@ -14,14 +14,13 @@ from dqn_zoo_ext.callbacks.progress import quiet_without_reader
 from dqn_zoo_ext.experiment.campaign.begin import check, refuse_another, write_plan
 from dqn_zoo_ext.experiment.campaign.plan import Plan, PlannedRun
 from dqn_zoo_ext.experiment.campaign.row import row_after
+from dqn_zoo_ext.experiment.campaign.run_folders import RunFolders
 from dqn_zoo_ext.experiment.campaign.table import Heading, Summary, in_order, markdown, summaries
 from dqn_zoo_ext.experiment.jobs.job import Job, Launcher, Outcome
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.rehearse import doctors_lines
 from dqn_zoo_ext.experiment.signals import StopRequest, stop_requests
 from dqn_zoo_ext.storage.campaign_folder import CAMPAIGNS, CampaignFolder, Row, RunKey, nothing_begun
-from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
-from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.storage.run_lock import locked
 from dqn_zoo_ext.words import counted
 
@@ -142,7 +141,7 @@ class _Work:
     def _begin(self, run: PlannedRun, which: str, left: int, pool: ThreadPoolExecutor) -> None:
         configuration = run.variant.configuration
         options = self.options_of(run, self.folder.variant(run.variant.name, configuration.env.folder_name))
-        folder = self._folder_of(run, options)
+        folder = RunFolders(self.folder, self._say).of(run, options, self.rows.get(run.row().key))
         self._keep(replace(run.row(), run_folder=str(folder.path)))
         self._say(f"{which}: {self._name(run)}{self._time_left(left)}")
         job = Job(
@@ -170,17 +169,6 @@ class _Work:
         if not seconds:
             return ""
         return f", about {timedelta(seconds=round(fmean(seconds) * -(-runs // self.means.n_jobs)))} left"
-
-    def _folder_of(self, run: PlannedRun, options: RunOptions) -> RunFolder:
-        """That of a run which was stopped or killed, if it can go on, or a new one."""
-        before = self.rows.get(run.row().key)
-        if before is not None and before.state in ("begun", "stopped") and before.run_folder:
-            path = options.log_folder.joinpath(*Path(before.run_folder).parts[-2:])
-            found = RunFolder(path, run.variant.configuration.algo, run.variant.configuration.env.folder_name)
-            if found.config.is_file() and CheckpointFolder(found.checkpoint_folder).is_there():
-                return found
-        configuration = run.variant.configuration
-        return RunFolder.claim(options.log_folder, configuration.algo, configuration.env.folder_name)
 
     def _keep(self, row: Row) -> None:
         self.rows[row.key] = row

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dqn_zoo_ext.config.load import Configuration
+from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.campaign_folder import Row
 
 
@@ -25,6 +26,16 @@ class Variant:
     def env(self) -> str:
         """The environment's id."""
         return self.configuration.env.gym_id
+
+    @property
+    def protocol(self) -> str:
+        """What its evaluations are played by."""
+        return self.configuration.hyperparameters.eval_protocol
+
+    @property
+    def says_protocol(self) -> str:
+        """Where that stands."""
+        return str(self.configuration.sources["eval_protocol"])
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,19 @@ class Plan:
     variants: tuple[Variant, ...]
     seeds: tuple[int, ...]
     numbered: bool = True
+
+    def __post_init__(self) -> None:
+        """UserError if two variants would be evaluated on one environment by different protocols."""
+        first: dict[str, Variant] = {}
+        for variant in self.variants:
+            other = first.setdefault(variant.env, variant)
+            was, now = other.protocol, variant.protocol
+            if was != now:
+                raise UserError(
+                    f"variants '{self.shown(other)}' and '{self.shown(variant)}' are evaluated by {was} "
+                    f"({other.says_protocol}) and by {now} ({variant.says_protocol}), and such scores do not compare; "
+                    f"give all of them one, with -params eval_protocol:{was} and none in the variants"
+                )
 
     @property
     def envs(self) -> tuple[str, ...]:

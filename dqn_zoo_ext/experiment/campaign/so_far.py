@@ -42,6 +42,11 @@ class SoFar:
         return list(dict.fromkeys(env for _, env in self.order))
 
     @property
+    def finished(self) -> list[Row]:
+        """The runs that have."""
+        return [row for row in self.rows if row.state == "finished"]
+
+    @property
     def planned(self) -> int:
         """How many runs it comes to."""
         runs = {(name, env, seed) for name, env in self.order for seed in self.manifest.seeds}
@@ -59,12 +64,17 @@ class SoFar:
         return summaries(self.rows, self.order, self.heading.reference, self.manifest.seeds)
 
     def scores(self, column: str) -> dict[str, dict[str, dict[int, float]]]:
-        """A column of the runs that have finished, by variant, environment and seed."""
+        """A column of the runs that have finished, by variant, environment and seed.
+
+        An environment with evaluations by several protocols is one for each: scores of one alone compare.
+        """
         found: dict[str, dict[str, dict[int, float]]] = {name: {} for name in self.variants}
-        for row in self.rows:
+        protocols = {env: {row.protocol for row in self.finished if row.env == env} for env in self.envs}
+        for row in self.finished:
             value = getattr(row, column)
-            if row.state == "finished" and value is not None:
-                found[row.variant].setdefault(row.env, {})[row.seed] = float(value)
+            if value is not None:
+                game = row.env if len(protocols[row.env]) == 1 else f"{row.env} by {row.protocol}"
+                found[row.variant].setdefault(game, {})[row.seed] = float(value)
         return found
 
     def histories(self, env: str) -> tuple[dict[str, list[RunHistory]], list[str]]:

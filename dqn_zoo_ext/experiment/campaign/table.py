@@ -5,12 +5,15 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any
 
+from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation.levels import OTHER_RULES, other_rules_note, same_rules_as_levels
 from dqn_zoo_ext.storage.campaign_folder import Row
 
 NOTHING = "-"
-_ENV, _CHANGED, _HUMAN, _DIFFERENCE = "env", "changed", "human", "difference"
-_COLUMNS = (_ENV, "variant", _CHANGED, "seeds", "final", "best", _HUMAN, _DIFFERENCE, "steps/s")
-_TOO_WIDE, _TOO_WIDE_OF_SEVERAL = (_ENV, _CHANGED), (_ENV, _CHANGED, "best", "steps/s")
+_ENV, _CHANGED, _HUMAN, _DIFFERENCE, _SPEED = "env", "changed", "human", "difference", "agent steps/s"
+_COLUMNS = (_ENV, "variant", _CHANGED, "seeds", "final", "best", _HUMAN, _DIFFERENCE, _SPEED)
+_TOO_WIDE, _TOO_WIDE_OF_SEVERAL = (_ENV, _CHANGED), (_ENV, _CHANGED, "best", _SPEED)
 """What a terminal has no room for, the second beside several environments; table.md has it."""
 
 
@@ -43,8 +46,9 @@ class Summary:
 
     updates: the most that one of them made; None if unknown.
 
-    difference: of the final evaluations to those of the reference, as a mean over the seeds that both have.
-    human_normalised: of the final evaluations, 1 at a person's score; None where none is published.
+    difference: of the final evaluations to those of the reference, as a mean over the seeds that both have, evaluated
+    by one protocol. human_normalised: of the final evaluations, 1 at a person's score; None where none is published.
+    other_rules: whether one of them was measured by other rules than that score.
     """
 
     variant: str
@@ -59,6 +63,7 @@ class Summary:
     difference: Spread | None
     agent_steps_per_second: float | None
     updates: int | None
+    other_rules: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -103,8 +108,9 @@ def summaries(
 def _summary(name: str, env: str, rows: Sequence[Row], reference: str, seeds: Collection[int]) -> Summary:
     begun = [row for row in rows if (row.variant, row.env) == (name, env)]
     done = [row for row in begun if row.state == "finished"]
-    finals, of_reference = (finals_of(each, env, rows) for each in (name, reference))
-    differences = [final - of_reference[seed] for seed, final in finals.items() if seed in of_reference]
+    finals, of_reference = (_finals_of(each, env, rows) for each in (name, reference))
+    differences = [final - of_reference[key] for key, final in finals.items() if key in of_reference]
+    normalised = [row for row in done if row.human_normalised is not None]
     speeds = [row.agent_steps_per_second for row in done if row.agent_steps_per_second is not None]
     return Summary(
         variant=name,
@@ -116,19 +122,27 @@ def _summary(name: str, env: str, rows: Sequence[Row], reference: str, seeds: Co
         final=Spread.of(list(finals.values())),
         best=Spread.of([row.best_mean for row in done if row.best_mean is not None]),
         human_normalised=Spread.of([row.human_normalised for row in done if row.human_normalised is not None]),
+        other_rules=not all(same_rules_as_levels(row.protocol, _sticky(env)) for row in normalised),
         difference=None if name == reference else Spread.of(differences),
         agent_steps_per_second=fmean(speeds) if speeds else None,
         updates=max((row.updates for row in done if row.updates is not None), default=None),
     )
 
 
-def finals_of(name: str, env: str, rows: Iterable[Row]) -> dict[int, float]:
-    """The final evaluations of a variant on an environment, by seed."""
+def _finals_of(name: str, env: str, rows: Iterable[Row]) -> dict[tuple[int, str], float]:
+    """The final evaluations of a variant on an environment, by seed and protocol."""
     return {
-        row.seed: row.final_mean
+        (row.seed, row.protocol): row.final_mean
         for row in rows
         if (row.variant, row.env, row.state) == (name, env, "finished") and row.final_mean is not None
     }
+
+
+def _sticky(env: str) -> float:
+    try:
+        return resolve(env).repeat_action_probability
+    except UserError:  # of a package that is not installed here
+        return 0.0
 
 
 def for_terminal(found: Sequence[Summary], reference: str) -> tuple[list[str], dict[str, list[list[str]]]]:
@@ -143,12 +157,33 @@ def for_terminal(found: Sequence[Summary], reference: str) -> tuple[list[str], d
 
 
 def notes_under(found: Sequence[Summary]) -> list[str]:
-    """Lines for under the printed table: what each variant changes, and which have not learned."""
+    """Lines for under the printed table: what each variant changes, and what must be said of the numbers."""
     changed = dict.fromkeys((each.variant, each.changed) for each in found if each.changed)
-    return [*(f"{name}: {words}" for name, words in changed), *not_learned(found)]
+    return [*(f"{name}: {words}" for name, words in changed), *remarks(found)]
 
 
-def not_learned(found: Sequence[Summary]) -> list[str]:
+def remarks(found: Sequence[Summary]) -> list[str]:
+    """What must be said wherever these numbers are shown."""
+    return [*_evaluated_otherwise(found), *other_rules(found), *_not_learned(found)]
+
+
+def other_rules(found: Sequence[Summary]) -> list[str]:
+    """What the mark at a human-normalised score means, if there is one."""
+    return [other_rules_note()] if any(each.other_rules for each in found) else []
+
+
+def _evaluated_otherwise(found: Sequence[Summary]) -> list[str]:
+    """A line for each environment whose runs were evaluated by several protocols, as of an older version."""
+    lines = []
+    for env in dict.fromkeys(each.env for each in found):
+        of = [(each.variant, each.protocols) for each in found if each.env == env and each.protocols]
+        if len({protocol for _, protocols in of for protocol in protocols}) > 1:
+            by = ", ".join(f"{name} by {' and '.join(protocols)}" for name, protocols in of)
+            lines.append(f"{env} was evaluated by several protocols ({by}): such scores do not compare")
+    return lines
+
+
+def _not_learned(found: Sequence[Summary]) -> list[str]:
     """A line for each environment on which a variant's runs made no update."""
     names: dict[str, list[str]] = {}
     for each in found:
@@ -172,10 +207,10 @@ def markdown(found: Sequence[Summary], heading: Heading) -> str:
     return (
         f"# {heading.title(found)}\n\n{body}\n\n"
         "final, best: the evaluation of the last agent and the best evaluation of a run; mean +/- standard deviation\n"
-        "(of the sample) over the seeds that have finished. steps/s: agent steps in a second.\n"
+        "(of the sample) over the seeds that have finished. agent steps/s: of training, their mean.\n"
         f"{human if _HUMAN in head else ''}"
         f"- {heading.reference}: the difference of the final evaluations, over the seeds that both have.\n"
-        f"{''.join(f'{line}{chr(10)}' for line in not_learned(found))}"
+        f"{''.join(f'{line}{chr(10)}' for line in remarks(found))}"
     )
 
 
@@ -209,7 +244,7 @@ def _cells(each: Summary) -> dict[str, str]:
         "seeds": f"{each.seeds}/{each.planned}" if each.seeds < each.planned else str(each.seeds),
         "final": str(each.final or NOTHING),
         "best": str(each.best or NOTHING),
-        _HUMAN: NOTHING if human is None else human.percent,
+        _HUMAN: NOTHING if human is None else f"{f'{OTHER_RULES} ' if each.other_rules else ''}{human.percent}",
         _DIFFERENCE: difference,
-        "steps/s": NOTHING if speed is None else f"{speed:,.0f}",
+        _SPEED: NOTHING if speed is None else f"{speed:,.0f}",
     }

@@ -11,7 +11,7 @@ from dqn_zoo_ext.evaluation.across_games import Improvement, aggregates, games_o
 from dqn_zoo_ext.evaluation.aggregates import FEWEST_RUNS, Aggregates
 from dqn_zoo_ext.evaluation.published_scores import scores_of
 from dqn_zoo_ext.experiment.campaign.so_far import SoFar
-from dqn_zoo_ext.experiment.campaign.table import Heading, Summary, not_learned, table_of
+from dqn_zoo_ext.experiment.campaign.table import Heading, Summary, other_rules, remarks, table_of
 from dqn_zoo_ext.experiment.campaign.tell_runs import failures_cards, runs_card, variants_card
 from dqn_zoo_ext.experiment.campaign.terminal import pair_of
 from dqn_zoo_ext.report.cards import Card, CardsPage
@@ -71,7 +71,7 @@ def _computed(campaign: SoFar) -> tuple[list[Improvement], dict[str, Aggregates]
 
 def _facts(campaign: SoFar) -> list[tuple[str, str]]:
     rows = campaign.rows
-    finished = sum(row.state == "finished" for row in rows)
+    finished = len(campaign.finished)
     every = sorted(campaign.heading.agent_steps)
     lengths = every if len(every) < 2 else [every[0], every[-1]]
     return [
@@ -88,12 +88,6 @@ def _facts(campaign: SoFar) -> list[tuple[str, str]]:
 def _scores_card(campaign: SoFar) -> Card:
     reference, found = campaign.heading.reference, campaign.summaries()
     human = any(each.human_normalised is not None for each in found)
-    several = [
-        f"{each.variant} on {each.env} was evaluated by {', '.join(each.protocols)}: scores of several protocols are "
-        "not to be compared."
-        for each in found
-        if len(each.protocols) > 1
-    ]
     return Card(
         "Scores",
         table=table_of(found, reference),
@@ -102,8 +96,7 @@ def _scores_card(campaign: SoFar) -> Card:
             "standard deviation (of the sample) over the seeds that have finished.",
             *(["human: the final evaluation, 0 % at random play and 100 % at a person's score."] if human else []),
             f"- {reference}: the difference of the final evaluations, over the seeds that both have.",
-            *several,
-            *(f"{line}." for line in not_learned(found)),
+            *(f"{line}." for line in remarks(found)),
         ],
     )
 
@@ -150,7 +143,8 @@ def _aggregates_card(campaign: SoFar, found: Mapping[str, Aggregates], missing: 
         (name, f"{each.runs} x {each.games}", *(str(named[metric][name]) for metric in _METRICS))
         for name, each in found.items()
     ]
-    protocols = sorted({row.protocol for row in campaign.rows if row.state == "finished" and row.env in games})
+    envs = [env for env in campaign.envs if any(game == env or game.startswith(f"{env} by ") for game in games)]
+    protocols = sorted({row.protocol for row in campaign.finished if row.env in envs})
     mixed = "; several protocols, so take care" if len(protocols) > 1 else ""
     return Card(
         title,
@@ -162,6 +156,7 @@ def _aggregates_card(campaign: SoFar, found: Mapping[str, Aggregates], missing: 
             f"below {FEWEST_RUNS} runs.",
             "IQM: the mean of the middle half of all runs. Optimality gap: how much of a person's score is missing on "
             "average; less is better.",
+            *(f"{line}." for line in other_rules([each for each in campaign.summaries() if each.env in envs])),
         ],
     )
 

@@ -1,16 +1,12 @@
 """How the evaluations during training differ from the training: the rules of the game, the spaces, epsilon."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.load import Configuration
-from dqn_zoo_ext.envs.preprocessing import Atari
-from dqn_zoo_ext.envs.request import EnvRequest
-from dqn_zoo_ext.envs.rules import AtariRules, EvaluationRules
+from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.build import build_venv, protocol_of
+from dqn_zoo_ext.experiment.build import atari_rules, build_venv, protocol_of
 from dqn_zoo_ext.experiment.options import RunOptions
 
 
@@ -33,33 +29,6 @@ class Comparison:
     def of(self, what: str) -> Difference | None:
         """The difference with this name."""
         return next((each for each in self.differences if each.what == what), None)
-
-
-def atari_rules(
-    configuration: Configuration,
-    evaluation: EvaluationRules | None = None,
-    env_kwargs: Mapping[str, Any] | None = None,
-) -> AtariRules | None:
-    """The rules of the game as the environments will have them; None where they are not made by our preprocessing.
-
-    env_kwargs: over those of the configuration. UserError if these do not fit.
-    """
-    parameters = configuration.hyperparameters
-    preprocessing = registry.preprocessings.get(parameters.preprocessing)
-    if configuration.env.game is None or not issubclass(preprocessing, Atari):
-        return None
-    request = EnvRequest(
-        env=configuration.env,
-        n_envs=1,
-        seed=0,
-        frame_stack=parameters.frame_stack,
-        env_kwargs={**parameters.env_kwargs, **(env_kwargs or {})},
-        monitor_path=None,
-        vec_env="dummy",
-        render_mode=None,
-        evaluation=evaluation,
-    )
-    return preprocessing(**parameters.preprocessing_kwargs).for_request(request)
 
 
 def compare(configuration: Configuration, options: RunOptions, last_epsilon: float) -> Comparison:

@@ -8,8 +8,8 @@ from stable_baselines3.common.utils import get_device
 
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.build import protocol_of
-from dqn_zoo_ext.experiment.doctor.comparison import Comparison, Difference, atari_rules, compare
+from dqn_zoo_ext.experiment.build import atari_rules, protocol_of
+from dqn_zoo_ext.experiment.doctor.comparison import Comparison, Difference, compare
 from dqn_zoo_ext.experiment.doctor.findings import Finding, where
 from dqn_zoo_ext.experiment.doctor.forecast import Forecast, forecast
 from dqn_zoo_ext.experiment.doctor.learning_rules import USUAL_FRAMES, frame_finding, learning_findings

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.load import Configuration
-from dqn_zoo_ext.experiment.build import protocol_of
-from dqn_zoo_ext.experiment.doctor.comparison import Comparison, atari_rules
+from dqn_zoo_ext.experiment.build import atari_rules, protocol_of
+from dqn_zoo_ext.experiment.doctor.comparison import Comparison
 from dqn_zoo_ext.experiment.doctor.findings import Finding, Level, can_have, flags, where
 from dqn_zoo_ext.experiment.doctor.forecast import Forecast, evaluation_interval
 from dqn_zoo_ext.experiment.doctor.resources import Memory

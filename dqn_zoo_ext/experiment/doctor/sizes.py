@@ -11,8 +11,7 @@ from stable_baselines3.common.preprocessing import get_action_dim, get_obs_shape
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.brought import makes_checkpoints
 from dqn_zoo_ext.config.load import Configuration
-from dqn_zoo_ext.experiment.build import build_venv
-from dqn_zoo_ext.experiment.doctor.comparison import atari_rules
+from dqn_zoo_ext.experiment.build import atari_rules, build_venv
 from dqn_zoo_ext.experiment.doctor.forecast import Forecast
 from dqn_zoo_ext.experiment.options import RunOptions, default_save_freq
 from dqn_zoo_ext.learning.replay import FrameRing

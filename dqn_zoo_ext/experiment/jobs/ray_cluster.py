@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.errors import UserError, first_line
 from dqn_zoo_ext.experiment.jobs.job import GoOn, Job, Outcome, carry_out, reason_of
 
 _MOST_AT_ONCE = 1_000
@@ -49,8 +49,7 @@ class RayCluster:
                 _demand_an_answer(address)
                 ray.init(address=address, log_to_driver=False, configure_logging=False)
             except (OSError, ValueError, RuntimeError) as error:
-                first_line = str(error).splitlines()[0]
-                raise UserError(f"--ray: no cluster at '{address}': {first_line}") from error
+                raise UserError(f"--ray: no cluster at '{address}': {first_line(error)}") from error
         self._task = ray.remote(
             num_cpus=share.cpus,
             num_gpus=share.gpus,

@@ -1,4 +1,4 @@
-"""Whether the best trial is more than luck: trained again with fresh seeds, beside what the search began from."""
+"""Whether the best trial may be more than luck: trained again with fresh seeds, beside what the search began from."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
+import numpy as np
+
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.evaluation.aggregates import FEWEST_RUNS, mean_share_of_pairs_won, probability_of_improvement
 from dqn_zoo_ext.experiment.jobs.job import Job, Launcher, Outcome
 from dqn_zoo_ext.experiment.search.problem import Problem
 from dqn_zoo_ext.experiment.search.trial_runs import Failed, Stopped
@@ -13,7 +17,7 @@ from dqn_zoo_ext.experiment.signals import StopRequest
 from dqn_zoo_ext.words import counted
 
 UNTUNED = "untuned"
-_SAYS_LITTLE = "one run each: another seed may well turn the order round"
+_SAYS_LITTLE = f"fewer than {FEWEST_RUNS} runs each prove nothing: other seeds may well turn the order round"
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 
@@ -25,22 +29,25 @@ class Confirmation:
     best: tuple[float, ...]
     untuned: tuple[float, ...]
 
-    @property
-    def is_better(self) -> bool:
-        """Whether the best trial's values did better than what was there before."""
-        return fmean(self.best) > fmean(self.untuned)
-
     def lines(self) -> list[str]:
-        """For people."""
-        better = "better" if self.is_better else "no better"
+        """For people: which mean is higher, of how many runs, and how much that says."""
+        higher = "higher" if fmean(self.best) > fmean(self.untuned) else "no higher"
         *others, last = map(str, self.seeds)
         seeds = f"seeds {', '.join(others)} and {last}" if others else f"seed {last}"
-        how = f"mean +/- standard deviation of {len(self.seeds)} runs each" if others else _SAYS_LITTLE
         return [
-            f"{better} with fresh {seeds} ({_spread(self.best)} beside {_spread(self.untuned)} without the search's "
-            "values)",
-            how,
+            f"with fresh {seeds} the mean is {higher} ({_spread(self.best)} beside {_spread(self.untuned)} without the "
+            "search's values)",
+            f"{'mean +/- standard deviation of ' if others else ''}{counted(len(self.seeds), 'run')} each; probability "
+            f"of improvement {self._improvement()}",
+            *([_SAYS_LITTLE] if len(self.seeds) < FEWEST_RUNS else []),
         ]
+
+    def _improvement(self) -> str:
+        ours, theirs = (np.array([scores], dtype=np.float64).T for scores in (self.best, self.untuned))
+        try:
+            return str(probability_of_improvement(ours, theirs))
+        except UserError:  # without rliable, an extra, there is no interval
+            return f"{mean_share_of_pairs_won(ours, theirs):.3f}"
 
 
 def fresh_seeds(problem: Problem, number: int) -> tuple[int, ...]:

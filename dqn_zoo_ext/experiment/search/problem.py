@@ -1,7 +1,7 @@
 """What a search looks for: an algorithm's values, by the scores of its runs on some games with some seeds."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -10,15 +10,18 @@ from typing import Any
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.evaluation.levels import levels_rules, same_rules_as_levels
 from dqn_zoo_ext.evaluation.scores import human_normalised_of
 from dqn_zoo_ext.experiment.jobs.job import Job, Outcome
 from dqn_zoo_ext.experiment.options import RunOptions
-from dqn_zoo_ext.experiment.search.space import Load
-from dqn_zoo_ext.experiment.search.study import Direction
+from dqn_zoo_ext.experiment.search.space import Load, without
+from dqn_zoo_ext.experiment.search.study import FIXED, Direction
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.results import EvaluationRecord
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
+_SAID_APART = ("n_timesteps", "eval_protocol", "eval_episodes", "eval_freq")
+"""Hyperparameters of which `Problem.measured` has what the trials really have; they are evaluated at their rungs."""
 OBJECTIVES: dict[str, Direction] = {"score": "maximize", "speed": "maximize", "memory": "minimize"}
 """score: of the last evaluation. speed: agent steps a second. memory: bytes, at the most, of one run."""
 
@@ -72,8 +75,11 @@ class Problem:
         """Of each game, with `values` laid over them. UserError if they make none."""
         return [load({**self.overrides, **values}) for load in self.loads]
 
-    def measured(self) -> dict[str, Any]:
-        """What a trial's value is a value of, as plain data."""
+    def measured(self, searched: Collection[str]) -> dict[str, Any]:
+        """What a trial's value is a value of, as plain data. searched: the keys that trials draw values for.
+
+        fixed: of each game, by its dotted key, every other hyperparameter that a trial is trained with.
+        """
         parameters = self.configurations({})[0].hyperparameters
         return {
             "algo": self.algo,
@@ -82,7 +88,27 @@ class Problem:
             "eval_protocol": parameters.eval_protocol,
             "eval_episodes": self.options.eval_episodes or parameters.eval_episodes,
             "seeds": list(self.seeds),
+            FIXED: {
+                each.env.gym_id: without(each.flat(), [*searched, *_SAID_APART]) for each in self.configurations({})
+            },
         }
+
+    def where(self) -> dict[str, dict[str, str]]:
+        """Where each hyperparameter of each game stands."""
+        return {
+            each.env.gym_id: {key: str(source) for key, source in each.sources.items()}
+            for each in self.configurations({})
+        }
+
+    def remarks(self) -> list[str]:
+        """What must be said of the scores: by what human-normalised ones are."""
+        if not self.is_normalised:
+            return []
+        own = [each.hyperparameters.eval_protocol for each in self.configurations({})]
+        stickiness = [env.repeat_action_probability for env in self.envs]
+        same = all(map(same_rules_as_levels, own, stickiness))
+        others = "" if same else f"; the evaluations are by {' and '.join(dict.fromkeys(own))}, which are other rules"
+        return [f"scores are human-normalised: 0 is random play, 1 a person, by the rules of {levels_rules()}{others}"]
 
     def jobs(self, values: Mapping[str, object], log_folder: Path, seeds: Sequence[int] = ()) -> list[Job]:
         """The runs of a trial, in folders of `log_folder` that are there already or have been made.

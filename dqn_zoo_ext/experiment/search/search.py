@@ -59,11 +59,12 @@ def search(
     spaces = [search_space(load, problem.overrides) for load in problem.loads]  # the same; each game allows its ends
     rungs = _rungs(problem, how)
     looked_at = [(each.env.gym_id, rehearse(each, problem.options)) for each in configurations]
-    folder, study = _opened(problem, how, claim, spaces[0], rungs)
+    older: list[str] = []
+    folder, study = _opened(problem, how, claim, spaces[0], rungs, older.append)
     names = tuple(configuration.env.folder_name for configuration in configurations)
     telling = _Telling(study, problem, how, TrialsReport(folder.path, names), console)
     warned = [*doctors_lines(looked_at), *never_copied(spaces[0], configurations)]
-    for line in [f"study '{folder.name}', {folder.path}", *warned]:
+    for line in [f"study '{folder.name}', {folder.path}", *older, *problem.remarks(), *warned]:
         telling.say(line)
     storage = how.study.storage or folder.database
     with plain_storage_errors(storage, folder.name), stop_requests() as stop:
@@ -78,7 +79,12 @@ def search(
 
 
 def _opened(
-    problem: Problem, how: SearchOptions, claim: Callable[[], StudyFolder], space: Space, rungs: tuple[int, ...]
+    problem: Problem,
+    how: SearchOptions,
+    claim: Callable[[], StudyFolder],
+    space: Space,
+    rungs: tuple[int, ...],
+    say: Callable[[str], None],
 ) -> tuple[StudyFolder, optuna.Study]:
     """The study that is named, or else a new one whose name is free both beside other studies and in the storage."""
     with ExitStack() as taken:  # names that the storage has a study of: claimed until a free one is found
@@ -88,12 +94,14 @@ def _opened(
                 study = open_study(
                     replace(how.study, storage=how.study.storage or folder.database, name=folder.name),
                     space,
-                    problem.measured(),
+                    problem.measured(space),
                     rungs=rungs,
                     seed=problem.options.seed,
                     directions=problem.directions,
                     several_workers=how.n_jobs > 1,
                     new=how.study.name is None,
+                    where=problem.where(),
+                    say=say,
                 )
             except DuplicatedStudyError:
                 taken.callback(folder.discard)
@@ -174,7 +182,8 @@ class _Telling:
         self.report.write_table(self._study)
         best = best_of(self._study)
         if best is not None:
-            remarks = [] if confirmation is None else confirmation.lines()
+            told = ["Not trained again with fresh seeds."] if confirmation is None else confirmation.lines()
+            remarks = [*self._problem.remarks(), *told]
             self.report.write_winner(self._study, best, self._problem.algo, remarks)
 
     def say(self, line: str) -> None:

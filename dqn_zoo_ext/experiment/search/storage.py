@@ -12,7 +12,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBSto
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.errors import UserError, first_line
 from dqn_zoo_ext.experiment.search.journal import Journal
 from dqn_zoo_ext.storage.database_url import FORMS, PSYCOPG, is_journal, parsed, without_password
 
@@ -83,8 +83,8 @@ def file_of(storage: str) -> Path | None:
 def _reason(error: BaseException, storage: str | None) -> str:
     if isinstance(error, StorageInternalError) and error.__cause__ is not None:  # Optuna's own words say less
         error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    reason = lines[0].partition(") ")[2] if lines[0].startswith(("(psycopg", "(sqlite3")) else lines[0]
+    reason = first_line(error)
+    reason = reason.partition(") ")[2] if reason.startswith(("(psycopg", "(sqlite3")) else reason
     return _masked(reason, storage)
 
 

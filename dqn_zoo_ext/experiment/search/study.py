@@ -1,7 +1,8 @@
 """Optuna's studies: made or gone on with, and read."""
 
+import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import optuna
@@ -21,6 +22,9 @@ from dqn_zoo_ext.report.study_attributes import RUNGS
 MEASURED = "measured"
 """A study's user attribute: what its values are values of."""
 
+FIXED = "fixed"
+"""Beneath `MEASURED`: the hyperparameters that are not searched for, of each game by dotted key."""
+
 Direction = Literal["maximize", "minimize"]
 
 _OBJECTIVES = "objectives"
@@ -38,13 +42,16 @@ def open_study(
     directions: Sequence[Direction] = ("maximize",),
     several_workers: bool = False,
     new: bool = False,
+    where: Mapping[str, Mapping[str, str]] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> optuna.Study:
     """The study to search with: the one of that name if it is there already.
 
     measured: what its values are values of, as plain data. rungs: where its trials report. directions: of each of the
     options' objectives. several_workers: see ``sampler_of``. new: it must not be there already; DuplicatedStudyError if
-    it is. UserError if the storage cannot be opened, if sampler or pruner cannot be had, or if the study measured
-    something else, at other rungs, or had another kind of space.
+    it is. where: each fixed hyperparameter stands, for messages. say: is told what cannot be compared, of a study that
+    an older version made. UserError if the storage cannot be opened, if sampler or pruner cannot be had, or if the
+    study measured something else, at other rungs, or had another kind of space.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=ExperimentalWarning)  # the versions of Optuna that we allow are tested
@@ -67,6 +74,7 @@ def open_study(
         raise cannot_open(options.storage, error) from None
     try:
         _demand_the_same(study, space, {**measured, _OBJECTIVES: list(options.objectives)}, rungs, directions)
+        _demand_the_same_fixed(study, measured.get(FIXED, {}), where or {}, say)
     except LOST as error:
         raise cannot_open(options.storage, error) from None
     return study
@@ -131,7 +139,7 @@ def _demand_the_same(
         return
     found = {**before, "directions": [direction.name.lower() for direction in study.directions]}
     for key, value in {**measured, "directions": list(directions)}.items():
-        if found.get(key) != value:
+        if key != FIXED and found.get(key) != value:
             raise UserError(
                 f"--study-name: the values of study '{study.study_name}' are for {key} {_said(found.get(key))}, not "
                 f"{_said(value)}, and do not compare; choose another name"
@@ -149,6 +157,37 @@ def _demand_the_same(
                 raise UserError(
                     f"--study-name: study '{study.study_name}' searched {key} otherwise ({old}); choose another name"
                 ) from error
+
+
+def _demand_the_same_fixed(
+    study: optuna.Study,
+    fixed: Mapping[str, Mapping[str, Any]],
+    where: Mapping[str, Mapping[str, str]],
+    say: Callable[[str], None],
+) -> None:
+    """UserError, naming the first that differs, unless what is not searched for is as it was."""
+    before = study.user_attrs[MEASURED].get(FIXED)
+    here = json.loads(json.dumps(fixed))  # as it is stored
+    if before is None:
+        study.set_user_attr(MEASURED, {**study.user_attrs[MEASURED], FIXED: here})
+        if fixed:
+            say(
+                f"study '{study.study_name}' is of an older version, which did not note the hyperparameters that are "
+                "not searched for: they are taken to have been as they are now"
+            )
+        return
+    for env in here:
+        there = before.get(env, {})
+        for key in sorted({*there, *here[env]}):
+            pair = there.get(key, Ellipsis), here[env].get(key, Ellipsis)
+            if pair[0] == pair[1] or {} in pair:  # of an empty mapping, the keys that the other one has are named
+                continue
+            was, now = (str(of[key]) if key in of else "not set or searched for" for of in (there, here[env]))
+            place = where.get(env, {}).get(key)
+            raise UserError(
+                f"--study-name: the values of study '{study.study_name}' are for {key} {was} on {env}, not {now}"
+                f"{f' ({place})' if place else ''}, and do not compare; choose another name"
+            )
 
 
 def _said(value: Any) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from dqn_zoo_ext.errors import first_line
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
 from dqn_zoo_ext.learning.policies import QNetwork
 from dqn_zoo_ext.learning.replay import Draw, FrameRing
@@ -151,7 +152,7 @@ class CapturedUpdates:
         try:
             return self._capture(self._work, self._ring.generators)
         except RuntimeError as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = first_line(error)
             warnings.warn(f"updates are not captured as one graph, and slower: {reason}", stacklevel=2)
             return OneByOne(self._work)
 

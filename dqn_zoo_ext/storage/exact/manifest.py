@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from dqn_zoo_ext.errors import first_line
 from dqn_zoo_ext.storage.exact.tensor_file import Written, checksum
 from dqn_zoo_ext.storage.results import Count, Versions
 
@@ -56,7 +57,7 @@ def read_manifest(path: Path) -> Manifest:
     try:
         data = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{NAME} is damaged: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{NAME} is damaged: {first_line(error)}") from error
     version = data.get("format_version") if isinstance(data, dict) else None
     if type(version) is int and version != FORMAT_VERSION:
         raise ValueError(f"{NAME} has format_version {version}, and this program reads {FORMAT_VERSION}")

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,8 +47,8 @@ def test_trials_winner_and_lines(place: Place, capsys: pytest.CaptureFixture[str
 
     head, plain = (path / "winner.yml").read_text(), place.winner()
     assert head.startswith(f"# Trial {best['number']} of study 'dqn-CartPole-v1_1', score ")
-    assert re.search(r"^# (no )?better with fresh seed 2 \([\d.]+ beside [\d.]+ without the sea", head, re.MULTILINE)
-    assert "\n# one run each: another seed may well turn the order round\n" in head
+    assert re.search(r"^# with fresh seed 2 the mean is (no )?higher \([\d.]+ beside [\d.]+ wit", head, re.MULTILINE)
+    assert "\n# fewer than 3 runs each prove nothing: other seeds may well turn the order round\n" in head
     assert "\n# n_timesteps is the trials' length: add -n for a longer run.\n" in head
     assert plain["learning_rate"] == float(best["params_learning_rate"])
     assert plain["exploration"]["end"] == float(best["params_exploration.end"])
@@ -341,12 +342,29 @@ def test_a_study_of_something_else_is_left_alone(place: Place) -> None:
 
 
 def test_what_is_said_of_the_winner_does_not_claim_more_than_its_runs() -> None:
-    one = Confirmation((2,), (19.6,), (12.0,)).lines()
-    assert one[0] == "better with fresh seed 2 (19.60 beside 12.00 without the search's values)"
-    assert one[1] == "one run each: another seed may well turn the order round"
-    two = Confirmation((2, 3), (8.0, 10.0), (11.0, 9.0)).lines()
-    assert (
-        two[0] == "no better with fresh seeds 2 and 3 (9.00 +/- 1.41 beside 10.00 +/- 1.41 without the search's values)"
+    few = "fewer than 3 runs each prove nothing: other seeds may well turn the order round"
+    assert Confirmation((2,), (19.6,), (12.0,)).lines() == [
+        "with fresh seed 2 the mean is higher (19.60 beside 12.00 without the search's values)",
+        "1 run each; probability of improvement 1.000",
+        few,
+    ]
+    assert Confirmation((2, 3), (8.0, 10.0), (11.0, 9.0)).lines() == [
+        "with fresh seeds 2 and 3 the mean is no higher (9.00 +/- 1.41 beside 10.00 +/- 1.41 without the search's "
+        "values)",
+        "mean +/- standard deviation of 2 runs each; probability of improvement 0.250",
+        few,
+    ]
+    three = Confirmation((2, 3, 4), (1, 2, 6), (0, 1, 3)).lines()
+    assert three[0].startswith("with fresh seeds 2, 3 and 4 the mean is higher (")
+    # of nine pairs 1 wins one and ties one, 2 wins two, 6 wins three; so there is an interval
+    assert re.fullmatch(
+        r"mean \+/- standard deviation of 3 runs each; probability of improvement 0\.722 \[0\.\d+, 1\.000\]", three[1]
     )
-    assert two[1] == "mean +/- standard deviation of 2 runs each"
-    assert "fresh seeds 2, 3 and 4 (" in Confirmation((2, 3, 4), (1, 1, 1), (0, 0, 0)).lines()[0]
+    assert len(three) == 2
+    assert not any(re.search(r"\bbetter\b", line) for line in three)
+
+
+def test_without_rliable_there_is_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rliable", None)
+    lines = Confirmation((2, 3, 4), (1, 2, 6), (0, 1, 3)).lines()
+    assert lines[1] == "mean +/- standard deviation of 3 runs each; probability of improvement 0.722"
