@@ -180,10 +180,10 @@ def search_and_tell(
     problem, how = replace(problem, threads=side.threads), replace(how, n_jobs=side.jobs)
     threads = counted(side.threads, "thread")
     at_once = f"{side.jobs} at a time, {threads} each" if side.jobs > 1 else threads
-    _say(console, f"searching: {options.algo} on {', '.join(env.gym_id for env in envs)}, {at_once}")
+    heading = f"searching: {options.algo} on {', '.join(env.gym_id for env in envs)}, {at_once}"
     name = how.study.name or "-".join([options.algo, *(env.folder_name for env in envs)])
     claim = partial(StudyFolder.claim, run_options.log_folder, name, numbered=how.study.name is None)
-    searched = search(problem, how, claim, launch, console)
+    searched = search(problem, how, claim, launch, console, heading)
     for line in _summary(searched, options, envs):
         _say(console, line)
     if searched.stopped:

@@ -15,6 +15,7 @@ from dqn_zoo_ext.command_line import (
     whole_number,
 )
 from dqn_zoo_ext.config.overrides import parse_params
+from dqn_zoo_ext.config.yaml_source import Source, located
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seeds = _seeds(options)
     overrides: dict[str, object] = dict(parse_params(options.hyperparams))
     if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
-        overrides["n_timesteps"] = options.n_timesteps
+        overrides["n_timesteps"] = located(options.n_timesteps, Source("-n"))
     if options.protocol is not None:
         overrides["eval_protocol"] = options.protocol
     how = SearchOptions(

@@ -15,16 +15,20 @@ def parse_params(words: Iterable[str], option: str = COMMAND_LINE.file) -> dict[
     option: what a message calls the place that the words stand in.
     """
     result: dict[str, str] = {}
+    before = ""
     for word in words:
         key, colon, value = word.partition(":")
         key = key.strip()
         if not colon or not key:
-            raise UserError(f"{option}: '{one_line(word)}' is not of the form key:value, e.g. learning_rate:1e-4")
+            joined = f"; without the space it is {one_line(before + word)}" if before.endswith(":") else ""
+            example = joined or ", e.g. learning_rate:1e-4"
+            raise UserError(f"{option}: '{one_line(word)}' is not of the form key:value{example}")
         if not plain_name(key):
             raise UserError(f"{option}: a key must be a plain name, got {ascii(key)[:100]}")
         if key in result:
             raise UserError(f"{option}: '{key}' is given twice")
         result[key] = value
+        before = word
     return result
 
 

@@ -152,8 +152,12 @@ def _newest(
         checkpoint, wrong = checkpoints.newest(REPLAY not in allowed)
     if checkpoint is None:
         raise no_checkpoint(folder.path, wrong, checkpoints)
-    state = checkpoint.state()
-    return checkpoint, state, refuse_changes(state["run"], configuration, options, allowed), wrong
+    state, so_far = checkpoint.state(), checkpoint.agent_steps
+    changes = refuse_changes(state["run"], configuration, options, allowed)
+    total = state["run"]["first_step"] + configuration.hyperparameters.n_timesteps
+    if "n_timesteps" in changes and total < so_far:
+        raise UserError(f"--resume: the run has {so_far:,} agent steps already, and cannot end after {total:,}")
+    return checkpoint, state, changes, wrong
 
 
 def _bring_back(
@@ -214,13 +218,10 @@ def _progress(options: RunOptions, console: Console) -> Progress:
 
 
 def _change_length(run: LiveRun) -> None:
-    total, so_far = run.first_step + run.configuration.hyperparameters.n_timesteps, run.model.num_timesteps
-    if total < so_far:
-        raise UserError(f"--resume: the run has {so_far:,} agent steps already, and cannot end after {total:,}")
+    total = run.first_step + run.configuration.hyperparameters.n_timesteps
     run.model._total_timesteps = total
-    run.model._update_current_progress_remaining(
-        so_far, total
-    )  # the first updates come before the first step is stored
+    # the next updates may come before the next step is stored
+    run.model._update_current_progress_remaining(run.model.num_timesteps, total)
 
 
 def _rungs(

@@ -297,6 +297,10 @@ def test_in_the_section_of_the_algorithm(tmp_path: Path) -> None:
         (["gamma"], "-params: 'gamma' is not of the form key:value, e.g. learning_rate:1e-4"),
         (["gam\nma"], "-params: 'gam ma' is not of the form key:value, e.g. learning_rate:1e-4"),
         (["gam\nma:1"], "-params: a key must be a plain name, got 'gam\\nma'"),
+        (
+            ["gamma:", "0.5"],
+            "-params: '0.5' is not of the form key:value; without the space it is gamma:0.5",
+        ),
         ([":3"], "-params: ':3' is not of the form key:value, e.g. learning_rate:1e-4"),
         (["gamma:0.9", "gamma:0.8"], "-params: 'gamma' is given twice"),
         (["gamma:high"], "-params: gamma: must be a number, not 'high'"),

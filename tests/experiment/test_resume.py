@@ -110,6 +110,18 @@ def test_an_option_that_was_not_given_is_called_so(run: Path, capsys: pytest.Cap
     assert "n_eval_envs was not given and is 2" in line
 
 
+def test_an_end_that_has_passed_is_refused_before_anything_is_played_again(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        run_verb(train, ["--resume", str(run), "-n", "150", "--allow-change", "n_timesteps"])
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.err == "error: --resume: the run has 200 agent steps already, and cannot end after 150\n"
+    assert captured.out == ""
+
+
 def test_what_is_allowed_must_exist(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = refused(["--resume", str(run), "--allow-change", "learning_rat"], capsys)
     assert line == "--allow-change: there is no 'learning_rat'; did you mean 'learning_rate'?"

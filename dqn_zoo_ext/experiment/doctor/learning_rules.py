@@ -67,12 +67,13 @@ def _learns(case: _Case) -> Iterator[Finding]:
     if run.updates == 0:
         starts_too_late = run.learning_begins >= run.last_step
         change = flags(learning_starts=run.agent_steps // 10) if starts_too_late else flags(train_freq=4)
+        behind = f", {run.first_step:,} of both behind the agent that it goes on from" if run.first_step else ""
         yield Finding(
             stop_unless_trial(run.agent_steps),
             "never_learns",
             "a run must be longer than its learning_starts and its train_freq",
             f"learning starts after {run.learning_begins:,} agent steps, a round of updates needs "
-            f"{parameters.train_freq:,} more, and the run ends after {run.last_step:,}",
+            f"{parameters.train_freq:,} more, and the run ends after {run.last_step:,}{behind}",
             where(case.configuration, "learning_starts" if starts_too_late else "train_freq", "n_timesteps"),
             f"a longer run (-n), or {change}",
         )

@@ -47,13 +47,18 @@ class Searched:
 
 
 def search(
-    problem: Problem, how: SearchOptions, claim: Callable[[], StudyFolder], launch: Launcher, console: Console
+    problem: Problem,
+    how: SearchOptions,
+    claim: Callable[[], StudyFolder],
+    launch: Launcher,
+    console: Console,
+    heading: str,
 ) -> Searched:
     """Look through the space of the problem for its best values, and go on with what is there already.
 
-    claim: makes the study's folder or finds it, once nothing is in the way of a trial. The report is written anew after
-    each trial. The best trial is trained again with fresh seeds before it is called the winner. UserError for what the
-    user can mend, before the first trial; later, if the study's storage is lost.
+    claim: makes the study's folder or finds it, once nothing is in the way of a trial. heading: said then. The report
+    is written anew after each trial. The best trial is trained again with fresh seeds before it is called the winner.
+    UserError for what the user can mend, before the first trial; later, if the study's storage is lost.
     """
     configurations = problem.configurations({})
     spaces = [search_space(load, problem.overrides) for load in problem.loads]  # the same; each game allows its ends
@@ -64,7 +69,7 @@ def search(
     names = tuple(configuration.env.folder_name for configuration in configurations)
     telling = _Telling(study, problem, how, TrialsReport(folder.path, names), console)
     warned = [*doctors_lines(looked_at), *never_copied(spaces[0], configurations)]
-    for line in [f"study '{folder.name}', {folder.path}", *older, *problem.remarks(), *warned]:
+    for line in [heading, f"study '{folder.name}', {folder.path}", *older, *problem.remarks(), *warned]:
         telling.say(line)
     storage = how.study.storage or folder.database
     with plain_storage_errors(storage, folder.name), stop_requests() as stop:
