@@ -5,13 +5,20 @@ from pathlib import Path
 
 from dqn_zoo_ext.config.yaml_source import Located, read_mapping
 
+_FOLDER = "hyperparams"
 PRESETS = "presets"
 """The folder of those that say a whole training each."""
 
 
 def shipped(name: str) -> tuple[Path, str]:
-    """A file of the package's hyperparams folder, e.g. ``atari/pong.yml``, and how messages show it."""
-    return Path(str(importlib.resources.files("dqn_zoo_ext"))) / "hyperparams" / name, f"hyperparams/{name}"
+    """A file of the package's hyperparams folder, e.g. ``atari/pong.yml``, and how messages show it.
+
+    They show ``hyperparams/atari/pong.yml``; or all of the path, where the folder that one is in has other hyperparams,
+    as a checkout beside an installed package.
+    """
+    folder, here = Path(str(importlib.resources.files("dqn_zoo_ext"))) / _FOLDER, Path(_FOLDER)
+    theirs = here.is_dir() and not here.samefile(folder)
+    return folder / name, f"{folder if theirs else _FOLDER}/{name}"
 
 
 def shown_as(path: Path) -> str:

@@ -150,7 +150,7 @@ def _whose_preprocessing(configuration: Configuration) -> str:
     family, files = shipped(RL_ZOO_FAMILY)[1], [each.file for each in configuration.sources.values() if each.line]
     if configuration.env.family != "atari" or configuration.sources["preprocessing"].file != family:
         return ""
-    conf = next((file for file in files if not file.startswith("hyperparams/")), "the -conf file")
+    conf = next((file for file in files if not file.startswith(shipped("")[1])), "the -conf file")
     return f"; {conf} has a block named after a game, {WHAT_THAT_MEANS}"
 
 

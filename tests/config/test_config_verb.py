@@ -113,3 +113,19 @@ def test_as_a_program_from_another_folder(tmp_path: Path) -> None:
         done.stderr
         == "error: mine.yml:2: unknown key 'lerning_rate' for algorithm 'dqn'; did you mean 'learning_rate'?\n"
     )
+
+
+def test_beside_other_hyperparams_files_are_shown_by_their_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a checkout, the console script of an installed package reads that package's files."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["--env", "Pong"]) == 0
+    short = capsys.readouterr().out
+    (tmp_path / "hyperparams").mkdir()
+    assert main(["--env", "Pong"]) == 0
+    whole = capsys.readouterr().out
+    folder = Path(dqn_zoo_ext.__path__[0]) / "hyperparams"
+    assert " hyperparams/families/atari.yml:" in short
+    assert " hyperparams/families/atari.yml:" not in whole
+    assert f" {folder}/families/atari.yml:" in " ".join(whole.split())

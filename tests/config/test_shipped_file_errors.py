@@ -23,6 +23,7 @@ def test_a_mistake_in_a_shipped_file_names_it_from_the_hyperparams_folder(
     (tmp_path / "hyperparams" / "families").mkdir(parents=True)
     (tmp_path / "hyperparams" / "families" / "atari.yml").write_text("gamma: 1\nlearning_start: 3\n")
     monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as caught:
         load("dqn", PONG)
     assert str(caught.value) == (
@@ -36,6 +37,7 @@ def with_a_shipped_file(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
     shutil.copytree(shipped("")[0], folder / "hyperparams")
     (folder / "hyperparams" / name).write_text(text)
     monkeypatch.setattr("importlib.resources.files", lambda _: folder)
+    monkeypatch.chdir(folder)
 
 
 @pytest.mark.parametrize(
@@ -82,5 +84,6 @@ def test_a_family_that_leaves_a_value_out(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "hyperparams" / "families").mkdir(parents=True)
     (tmp_path / "hyperparams" / "families" / "atari.yml").write_text("n_timesteps: 5\n")
     monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="no value for 'n_envs', neither in a file nor on the command line"):
         load("dqn", PONG)

@@ -92,6 +92,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     shutil.copytree(SHIPPED, root / "hyperparams")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("importlib.resources.files", lambda _: root)
+        patch.chdir(root)
         yield Bench(root)
 
 

@@ -8,7 +8,7 @@ either it comes out or a file above speaks of the same thing.
 import ast
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.config.merge import KEYWORDS_OF
 from dqn_zoo_ext.config.rl_zoo_format import SPELLINGS
 from dqn_zoo_ext.config.schema import HYPERPARAMETERS, Hyperparameters
-from dqn_zoo_ext.envs.ids import EnvId
+from dqn_zoo_ext.envs.ids import FAMILIES, EnvId
 
 Leaf = tuple[Any, int]
 """A YAML node, or a value that no node holds; and its line, counted from 1."""
@@ -64,13 +64,13 @@ def entries(node: Any) -> dict[str, tuple[Any, int]]:
 def layers_beneath(algo: str, env: EnvId, conf: Path | None, root: Path) -> list[Layer]:
     """All layers of a configuration, lowest first, in the order that ``config.load`` states."""
 
-    def ours(name: str) -> list[Layer]:
+    def ours(name: str, section: str = algo, not_for: Collection[str] = ()) -> list[Layer]:
         path = root / "hyperparams" / name
-        return _flat_and_section(f"hyperparams/{name}", text_of(path) if path.exists() else "{}", algo)
+        return _flat_and_section(f"hyperparams/{name}", text_of(path) if path.exists() else "{}", section, not_for)
 
     beneath = [
         *ours(f"families/{env.family}.yml"),
-        *ours(f"algorithms/{algo}.yml"),
+        *ours(f"algorithms/{algo}.yml", env.family, (*FAMILIES, "rl_zoo")),
         *ours(f"{env.family}/{env.config_name}.yml"),
     ]
     if conf is None:
@@ -94,11 +94,12 @@ def is_rl_zoo(document: Mapping[str, tuple[Any, int]]) -> bool:
     return bool(document) and mappings and not ours & set(document)
 
 
-def _flat_and_section(file: str, text: str, algo: str) -> list[Layer]:
-    document = compose(text)
-    flat = {key: value for key, value in document.items() if key not in (*BLOCKS, *registry.algorithms.names())}
-    section = entries(document[algo][0]) if algo in document else {}
-    return [Layer(file, leaves(flat)), Layer(file, leaves(section))]
+def _flat_and_section(file: str, text: str, section: str, not_for: Collection[str] = ()) -> list[Layer]:
+    """What a file says to all, and in its `section`. not_for: other names that sections of it may have."""
+    document, names = compose(text), (*BLOCKS, *registry.algorithms.names(), *not_for)
+    flat = {key: value for key, value in document.items() if key not in names}
+    special = entries(document[section][0]) if section in document else {}
+    return [Layer(file, leaves(flat)), Layer(file, leaves(special))]
 
 
 def _rl_zoo_layers(env: EnvId, conf: Path, root: Path) -> list[Layer]:

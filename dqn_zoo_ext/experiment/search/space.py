@@ -51,7 +51,8 @@ def search_space(load: Load, overrides: Mapping[str, object]) -> Space:
             f"{blame}: all that it names is given with -params"
             if configuration.search
             else f"{blame}: there is none; write one into a file for -conf, e.g. "
-            "search: {learning_rate: {type: float, low: 1e-5, high: 1e-3, log: true}}"
+            "search: {learning_rate: {type: float, low: 1e-5, high: 1e-3, log: true}}, or into the algorithm's own "
+            "file, where search: {inherit: dqn} will do"
         )
     blames = {key: f"{configuration.search_sources[key]}: {blame}: {key}" for key in entries}
     space = {key: _distribution(entry, blames[key]) for key, entry in entries.items()}
