@@ -65,7 +65,7 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             known = [name for action in self._actions for name in action.option_strings]
             name = unknown[0].split("=")[0]
-            self.error(f"unknown option '{unknown[0]}'{_NOT_OURS.get(name) or nearest(name, known)}")
+            self.error(f"unknown option '{unknown[0]}'{_NOT_OURS.get(name) or nearest(name, known, 0.75)}")
         for name, value in vars(options).items():
             self._refuse_what_is_no_text(name, value)
         if getattr(options, "pretrained", None) is not None:
@@ -208,6 +208,10 @@ def find_agent(options: argparse.Namespace) -> Agent:
     if getattr(options, "pretrained", None) is not None:
         return _pretrained_agent(options)
     which = Which(options.load_best, options.load_checkpoint, options.load_last_checkpoint)
+    chosen = [name for name, value in vars(which).items() if value is not None and value is not False]
+    if len(chosen) > 1:
+        options_typed = " and ".join(f"--{name.replace('_', '-')}" for name in chosen)
+        raise UserError(f"{options_typed} are different agents of a run; choose one")
     return Agent.find(options.folder, options.algo, resolve(options.env), options.exp_id, which)
 
 

@@ -1,14 +1,16 @@
 """``python -m dqn_zoo_ext.enjoy``: watch a trained agent play."""
 
 import contextlib
+import itertools
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from dqn_zoo_ext.command_line import (
     Parser,
     check_device,
     find_agent,
+    key_values,
     prepare,
     rules_to_play_by,
     run_verb,
@@ -21,6 +23,7 @@ from dqn_zoo_ext.evaluation.play import Player
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.experiment.agents.filming import write_film
+from dqn_zoo_ext.games_bar import games_bar
 from dqn_zoo_ext.report.window import Window, check_display, has_display
 from dqn_zoo_ext.words import counted
 
@@ -39,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, play, print each game's score."""
     options = _parser().parse(arguments)
     prepare(options)
-    agent = find_agent(options)
+    env_kwargs = key_values(options.env_kwargs, "--env-kwargs")
+    agent = find_agent(options).with_env_kwargs(env_kwargs, "--env-kwargs")
     protocol = rules_to_play_by(options, agent)
     seed = seed_or_random(options.seed)
     if options.pretrained is not None and not options.no_render and not has_display():
@@ -56,8 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.no_render:
             window = Window(str(agent.configuration.env.gym_id), agent.pictures_per_second(venv))
             opened.callback(window.close)
+        turns = opened.enter_context(contextlib.closing(_turns(options)))
         opened.enter_context(contextlib.suppress(KeyboardInterrupt))
-        for _ in range(options.n_timesteps):
+        for _ in turns:
             games = player.step()
             steps += 1
             so_far = 0.0 if any(game.env_index == 0 for game in games) else so_far + float(player.came.rewards[0])
@@ -75,6 +80,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         mean = f"mean score {sum(scores) / len(scores):.2f}" if scores else f"score so far {so_far:g} in {played}"
         print(f"{counted(len(scores), 'game')} ended, {mean}")
     return 0
+
+
+def _turns(options: Namespace) -> Generator[None]:
+    """As many as there are agent steps to play; with ``--progress`` a bar of them."""
+    if not options.progress:
+        yield from itertools.repeat(None, options.n_timesteps)
+        return
+    with games_bar(options, "agent steps") as bar:
+        bar.total(options.n_timesteps)
+        for played in range(1, options.n_timesteps + 1):
+            yield
+            bar.played(played)
 
 
 def _parser() -> Parser:
@@ -100,6 +117,10 @@ def _parser() -> Parser:
     parser.add_argument("--deterministic", action="store_true", help="the agent's own choices only: epsilon 0")
     parser.add_argument("--stochastic", action="store_true", help="as the protocol says, which is the default")
     parser.add_argument("--seed", type=whole_number(), default=0, help="default: 0; -1: a random one")
+    parser.add_argument(
+        "--env-kwargs", nargs="+", default=[], metavar="KEY:VALUE", help="over those that it was trained with"
+    )
+    parser.add_argument("-P", "--progress", action="store_true", help="a bar of the agent steps played")
     return parser
 
 

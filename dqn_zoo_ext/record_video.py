@@ -40,8 +40,10 @@ examples:
   python -m dqn_zoo_ext.record_video --pretrained SpaceInvaders
   python -m dqn_zoo_ext.record_video --algo dqn --env CartPole-v1 -f runs -o videos --beside-random
 
-The video is written to the run's folder as replay.mp4, or into the folder given with -o; that of a
-shipped agent (--pretrained) to the current folder as GAME.mp4."""
+The video is written to the run's folder as replay.mp4, or where -o says, as that file or into that folder;
+that of a shipped agent (--pretrained) to the current folder as GAME.mp4."""
+
+_WHERE = "a folder to write it into, or a name that ends in .mp4, or in .gif for both (default: the run's folder)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser("record_video", _DESCRIPTION, _EXAMPLES)
     parser.add_agent_options()
     parser.add_pretrained_option()
-    parser.add_argument("-o", "--output-folder", type=Path, help="where to write it (default: the run's folder)")
+    parser.add_argument("-o", "--output-folder", type=Path, help=_WHERE)
     parser.add_argument(
         "-n", "--n-timesteps", type=whole_number(1), metavar="STEPS", help="stop after so many agent steps"
     )
@@ -76,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     agent = find_agent(options)
     protocol = rules_to_play_by(options, agent)
     path = _output(options, agent)
+    as_gif = options.gif or _is_film(options.output_folder, ".gif")
     seed = seed_or_random(options.seed)
     mode = "rgb_array" if options.view == "network" else agent.film_mode
     scale = options.scale or (agent.film_scale if options.view != "attention" else 1)
@@ -92,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_mp4(pictures, path, fps=agent.pictures_per_second(venv), scale=scale)
     if options.verbose > 0:
         print(f"{agent.file}, {protocol.name}, epsilon {protocol.epsilon:g}: video in {path}")
-    if options.gif:
+    if as_gif:
         write_gif(path, path.with_suffix(".gif"))
         if options.verbose > 0:
             print(f"the same as an animation: {path.with_suffix('.gif')}")
@@ -109,14 +112,20 @@ def _film(
 
 
 def _output(options: argparse.Namespace, agent: Agent) -> Path:
-    folder: Path | None = options.output_folder
-    if folder is None:
+    given: Path | None = options.output_folder
+    if given is None:
         return agent.run.video if options.pretrained is None else Path(f"{options.pretrained}.mp4")
+    is_file = _is_film(given, ".mp4", ".gif")
+    folder = given.parent if is_file else given
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write to folder {str(folder)!r}: {error.strerror}") from error
-    return folder / f"{agent.run.algo}-{agent.run.env}.mp4"
+    return given.with_suffix(".mp4") if is_file else folder / f"{agent.run.algo}-{agent.run.env}.mp4"
+
+
+def _is_film(path: Path | None, *suffixes: str) -> bool:
+    return path is not None and path.suffix.lower() in suffixes and not path.is_dir()
 
 
 if __name__ == "__main__":

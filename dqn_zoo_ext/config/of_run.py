@@ -5,7 +5,7 @@ function. Here its ordered dictionaries and tuples are read as mappings and list
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import MISSING, Field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import yaml
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.layers import COMPLETE
 from dqn_zoo_ext.config.load import Configuration, load, load_from
+from dqn_zoo_ext.config.schema import Hyperparameters
 from dqn_zoo_ext.config.yaml_source import Located, Reading, Source, read_mapping
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.errors import UserError
@@ -35,7 +36,7 @@ def load_of_run(algo: str, env: EnvId, config: Path, args: Path | None = None) -
     """
     document = read_run_file(config)
     if COMPLETE in document:
-        return load(algo, env, conf_file=config)
+        return _load_ours(algo, env, config, document)
     if algo not in STOCK:
         raise UserError(
             f"{config}: written by RL-Zoo, of whose algorithms {' and '.join(STOCK)} can be read here, not '{algo}'"
@@ -50,6 +51,23 @@ def load_of_run(algo: str, env: EnvId, config: Path, args: Path | None = None) -
     # as a file that RL-Zoo trains from: it has a block for each environment
     block = {env.gym_id: Located(document, Source(str(config)))}
     return load_from(STOCK[algo], env, block, str(config))
+
+
+def _load_ours(algo: str, env: EnvId, config: Path, document: Mapping[str, Located]) -> Configuration:
+    try:
+        return load(algo, env, conf_file=config)
+    except UserError as error:
+        required = [each.name for each in fields(Hyperparameters) if _has_no_default(each)]
+        missing = next((name for name in required if name not in document), None)
+        if missing is None:
+            raise
+        raise UserError(
+            f"{config} is cut short or damaged: a run writes every value into it, and there is none for '{missing}'"
+        ) from error
+
+
+def _has_no_default(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def read_run_file(path: Path) -> dict[str, Located]:

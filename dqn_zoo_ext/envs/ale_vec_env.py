@@ -100,7 +100,7 @@ class AleVecEnv(VecEnv):
             "reseed_after": reseed_after,
             **_plain(self.rules),
         }
-        self._log = GameLog(monitor_path, game)
+        self._log = GameLog(monitor_path, game, shared=n_envs > 1)
         self._seed_of_next_reset: int | None = None
         self._is_reset = False
         self._is_stepping = False
@@ -293,7 +293,7 @@ class AleVecEnv(VecEnv):
         return shown
 
     def _finish_game(self, i: int) -> dict[str, float]:
-        episode = self._log.finish(float(self._scores[i]), int(self._agent_steps[i]))
+        episode = self._log.finish(float(self._scores[i]), int(self._agent_steps[i]), i)
         self._scores[i] = 0
         self._agent_steps[i] = 0
         return episode

@@ -14,6 +14,8 @@ from stable_baselines3.common.monitor import Monitor, ResultsWriter
 
 from dqn_zoo_ext.errors import UserError
 
+_ENV = "env"
+
 
 class GameLog:
     """Makes the ``episode`` entry of an info, and writes it to a csv file if there is one.
@@ -21,10 +23,13 @@ class GameLog:
     path: a file whose name ends in ``monitor.csv``; a file that exists is continued, with its clock, so that a resumed
         run keeps one history. None: no file.
     env_id: goes into the file's header.
+    shared: the file holds the games of several environments; its column ``env`` says of which one each game is. A file
+        that was begun without the column, by an earlier version, goes on without.
     """
 
-    def __init__(self, path: Path | None, env_id: str) -> None:
+    def __init__(self, path: Path | None, env_id: str, shared: bool = False) -> None:
         self._clock_began = time.time()
+        self._names_env = shared
         self._writer: ResultsWriter | None = None
         if path is None:
             return
@@ -33,18 +38,23 @@ class GameLog:
         new = not path.exists()
         if not new:
             self._clock_began = _clock_of(path)
+            self._names_env = shared and _has_column(path, _ENV)
         header: dict[str, float | str] = {"t_start": self._clock_began, "env_id": env_id}
         try:
-            self._writer = ResultsWriter(str(path), header=header, override_existing=new)
+            columns = (_ENV,) if self._names_env else ()
+            self._writer = ResultsWriter(str(path), header=header, extra_keys=columns, override_existing=new)
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror}") from error
 
-    def finish(self, score: float, agent_steps: int) -> dict[str, float]:
-        """Note a finished game. Returns Monitor's entry: r the raw score, l agent steps, t seconds since the start."""
+    def finish(self, score: float, agent_steps: int, env: int = 0) -> dict[str, float]:
+        """Note a finished game. Returns Monitor's entry: r the raw score, l agent steps, t seconds since the start.
+
+        env: the number of its environment, for a shared file.
+        """
         game = {"r": round(score, 6), "l": agent_steps, "t": round(time.time() - self._clock_began, 6)}
         if self._writer is not None:
             try:
-                self._writer.write_row(game)
+                self._writer.write_row({**game, _ENV: env} if self._names_env else game)
             except OSError as error:
                 raise UserError(f"cannot write {self._writer.file_handler.name}: {error.strerror}") from error
         return game
@@ -134,3 +144,9 @@ def _clock_of(path: Path) -> float:
             return float(json.loads(lines.readline().removeprefix("#"))["t_start"])
     except (ValueError, KeyError, TypeError):
         raise UserError(f"'{path}' is not a monitor file: its first line holds no t_start") from None
+
+
+def _has_column(path: Path, name: str) -> bool:
+    with path.open() as lines:
+        next(lines)
+        return name in next(lines, "").rstrip().split(",")

@@ -17,7 +17,7 @@ from dqn_zoo_ext.errors import UserError
 def load_plug_ins(modules: Sequence[str]) -> None:
     """Register our own, those of installed packages, and those of `modules`, which are imported by name.
 
-    UserError if one of them cannot be imported, or takes a name that there is already.
+    UserError if one of them cannot be imported, is not Python, or takes a name that there is already.
     """
     registry.load_plugins()
     here = str(Path.cwd())
@@ -28,6 +28,9 @@ def load_plug_ins(modules: Sequence[str]) -> None:
             importlib.import_module(module)
         except ImportError as error:
             raise UserError(f"--gym-packages: cannot import '{module}': {error}") from error
+        except SyntaxError as error:
+            where = f"{Path(error.filename or module).name}:{error.lineno or 1}"
+            raise UserError(f"--gym-packages: {where}: {type(error).__name__}: {error.msg}") from error
         except registry.NameTaken as error:
             raise UserError(f"--gym-packages: {module}: {error}") from error
     dqn_zoo_ext.algorithms.join_rl_zoo()

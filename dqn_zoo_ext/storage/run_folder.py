@@ -141,9 +141,21 @@ class RunFolder:
             wanted = self.final_model
         if wanted.exists():
             return wanted
-        names = sorted(file.name for file in self.path.glob("*.zip") if not file.name.startswith("."))
-        tail = f"; there are {_listed(names)}" if names else "; there is no agent in it"
-        raise UserError(f"no agent '{wanted.name}' in {str(self.path)!r}{tail}")
+        there = self._agents_there()
+        listed = f"{'is' if len(there) == 1 else 'are'} {_listed(there)}" if there else "is no agent in it"
+        raise UserError(f"no agent '{wanted.name}' in {str(self.path)!r}; there {listed}")
+
+    def _agents_there(self) -> list[str]:
+        """Each agent's file with the option that takes it; what other zips there are without."""
+        options = {self.final_model: "without an option", self.best_model: "--load-best"}
+        zips = {steps: self.checkpoint(steps) for steps in self.checkpoints()}
+        states = CheckpointFolder(self.checkpoint_folder).unchecked()
+        options |= {file: f"--load-checkpoint {steps}" for steps, file in sorted((states | zips).items())}
+        others = {*self.path.glob("*.zip")} - {*options}
+        return [
+            *(f"{file.relative_to(self.path)} ({option})" for file, option in options.items() if file.exists()),
+            *sorted(file.name for file in others if not file.name.startswith(".")),
+        ]
 
     def _checkpoint_file(self, agent_steps: int | None) -> Path:
         """The checkpoint at so many agent steps, None for the last one; a zip where there is one."""

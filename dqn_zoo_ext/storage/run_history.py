@@ -25,8 +25,10 @@ _FRAMES_PER_AGENT_STEP = 4  # of Atari, unless a configuration says otherwise
 class TrainingGames:
     """Games in the order in which they ended, all arrays (n,).
 
-    scores: raw. agent_steps: of all environments together when the game ended, games under way left out.
-    seconds: since the run began.
+    scores: raw. agent_steps: of all environments together when the game ended, counted from where the run began: they
+    step together, so a game that was the first of one of 8 ended after 8 times its own steps. Of a file with the games
+    of several environments that does not say whose each was (of an earlier version), the fewest that can have been:
+    games under way are left out but for the longest so far. seconds: since the run began.
     """
 
     scores: Numbers
@@ -74,7 +76,7 @@ def read_history(folder: Path) -> RunHistory:
     game = _game_of(run.env)
     frame_skip = _frame_skip(settings) if game is not None else 1
     evaluations = read_evaluations(run.evaluations) if run.evaluations.is_file() else None
-    games = read_games(run.path)
+    games = read_games(run.path, _n_envs(settings) if ours else 1)
     if games is not None and game is not None and not ours:
         # RL-Zoo's Monitor lies below the frame skip and counts emulator frames
         games = TrainingGames(games.scores, games.agent_steps / frame_skip, games.seconds)
@@ -113,27 +115,45 @@ def read_evaluations(path: Path) -> Evaluations | None:
     return Evaluations(steps, scores)
 
 
-def read_games(folder: Path) -> TrainingGames | None:
-    """The games in all ``N.monitor.csv`` of a run, by the time at which they ended; None if there are none.
+def read_games(folder: Path, n_envs: int = 1) -> TrainingGames | None:
+    """The games in all ``N.monitor.csv`` of a run, in the order in which they ended; None if there are none.
 
-    UserError with the line for whatever is no game, except a last line that is still being written.
+    n_envs: how many environments a single file is of; of several files each is of one. UserError with the line for
+    whatever is no game, except a last line that is still being written.
     """
     parts = [_read_monitor(path) for path in sorted(folder.glob("*.monitor.csv"))]
     if not any(len(games) for _, games in parts):
         return None
+    if len(parts) > 1:
+        n_envs = len(parts)
     began = min(began for began, _ in parts)
-    games = np.concatenate([part + np.array([0.0, 0.0, start - began]) for start, part in parts])
-    games = games[np.argsort(games[:, 2], kind="stable")]
-    return TrainingGames(games[:, 0], np.cumsum(games[:, 1]), games[:, 2])
+    games = np.concatenate([_ended(part, n_envs, start - began, alone=len(parts) > 1) for start, part in parts])
+    games = games[np.lexsort((games[:, 2], games[:, 1]))]
+    return TrainingGames(*games.T)
+
+
+def _ended(part: Numbers, n_envs: int, later: float, alone: bool) -> Numbers:
+    """(n, 3) score, agent steps of all environments at the end, seconds, of (n, 4) rows. alone: all of one."""
+    scores, lengths, seconds, envs = part.T
+    together = np.cumsum(lengths)
+    if alone:
+        agent_steps = n_envs * together
+    elif np.isnan(envs).any():
+        agent_steps = np.maximum(together, n_envs * np.maximum.accumulate(lengths)) if len(part) else together
+    else:
+        agent_steps = np.empty(len(part))
+        for env in np.unique(envs):
+            agent_steps[envs == env] = n_envs * np.cumsum(lengths[envs == env])
+    return np.stack([scores, agent_steps, seconds + later], axis=1)
 
 
 def _read_monitor(path: Path) -> tuple[float, Numbers]:
-    """When the file's clock began, and (n, 3): score, length, seconds."""
+    """When the file's clock began, and (n, 4): score, length, seconds, number of the environment or not a number."""
     lines = _text_of(path).splitlines(keepends=True)
     try:
         began = float(json.loads(lines[0].removeprefix("#"))["t_start"])
         columns = next(csv.reader(lines[1:2]))
-        places = [columns.index(name) for name in ("r", "l", "t")]
+        places = [columns.index(name) for name in ("r", "l", "t", *(["env"] if "env" in columns else []))]
     except (ValueError, KeyError, TypeError, IndexError, StopIteration):
         raise UserError(f"{path} is no monitor file: it must begin with a line of JSON and 'r,l,t'") from None
     games = []
@@ -148,8 +168,8 @@ def _read_monitor(path: Path) -> tuple[float, Numbers]:
                 break  # the run is being written, or was killed
             given = f"{line.strip()!r:.60}"
             raise UserError(f"{path}:{number}: a game is a score, a length and a time, not {given}") from None
-        games.append(game)
-    return began, np.array(games, dtype=np.float64).reshape(-1, 3)
+        games.append([*game, np.nan][:4])
+    return began, np.array(games, dtype=np.float64).reshape(-1, 4)
 
 
 def _text_of(path: Path) -> str:
@@ -170,6 +190,11 @@ def _frame_skip(settings: dict[str, Any]) -> int:
     given = settings.get("preprocessing_kwargs")
     skip = given.get("frame_skip") if isinstance(given, dict) else None
     return skip if isinstance(skip, int) and skip > 0 else _FRAMES_PER_AGENT_STEP
+
+
+def _n_envs(settings: dict[str, Any]) -> int:
+    given = settings.get("n_envs")
+    return given if isinstance(given, int) and given > 0 else 1
 
 
 def _game_of(folder_name: str) -> str | None:

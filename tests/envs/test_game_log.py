@@ -38,6 +38,18 @@ def test_a_log_that_exists_is_continued_with_its_clock(tmp_path: Path) -> None:
     assert resumed[3].startswith("2.5,20,36")
 
 
+def test_a_shared_file_says_whose_each_game_was_unless_it_was_begun_without(tmp_path: Path) -> None:
+    path, older = tmp_path / "0.monitor.csv", tmp_path / "older" / "0.monitor.csv"
+    GameLog(older, "pong").close()
+    for file in (path, older):
+        for env in (3, 1):
+            log = GameLog(file, "pong", shared=True)
+            assert log.finish(1.5, 10, env).keys() == {"r", "l", "t"}
+            log.close()
+    assert [line.split(",")[3:] for line in path.read_text().splitlines()[1:]] == [["env"], ["3"], ["1"]]
+    assert [len(line.split(",")) for line in older.read_text().splitlines()[1:]] == [3, 3, 3]
+
+
 @pytest.mark.parametrize("content", ["", "r,l,t\n", "#[1]\n", "#{}\n"])
 def test_a_file_that_is_no_log_is_refused_and_left_alone(content: str, tmp_path: Path) -> None:
     path = tmp_path / "0.monitor.csv"

@@ -91,5 +91,6 @@ def _progress(run: Path) -> list[list[str]]:
 
 
 def _games(run: Path) -> list[str]:
-    """Score and length of every game, without the clock in the last column."""
-    return [line.rpartition(",")[0] for line in (run / "0.monitor.csv").read_text().splitlines()[1:]]
+    """Score, length and environment of every game, without the clock."""
+    rows = [line.split(",") for line in (run / "0.monitor.csv").read_text().splitlines()[1:]]
+    return [",".join([*row[:2], *row[3:]]) for row in rows]

@@ -143,9 +143,19 @@ def test_an_absent_agent_is_answered_with_the_agents_there(tmp_path: Path) -> No
     with pytest.raises(UserError, match=r"no agent 'rl_model_\*_steps\.zip'"):
         run.model_file(load_last_checkpoint=True)
     touch(run.checkpoint(500))
+    with pytest.raises(UserError, match=r"; there is rl_model_500_steps\.zip \(--load-checkpoint 500\)$"):
+        run.model_file()
     touch(run.final_model)
-    with pytest.raises(UserError, match=r"'best_model\.zip' .*; there are Pong\.zip, rl_model_500_steps\.zip$"):
+    touch(run.path / "other.zip")
+    with pytest.raises(UserError) as caught:
         run.model_file(load_best=True)
+    assert str(caught.value).endswith(
+        "; there are Pong.zip (without an option), rl_model_500_steps.zip (--load-checkpoint 500), other.zip"
+    )
+    touch(run.best_model)
+    run.final_model.unlink()
+    with pytest.raises(UserError, match=r"no agent 'Pong\.zip' .*; there are best_model\.zip \(--load-best\), rl_mod"):
+        run.model_file()
 
 
 def test_a_file_in_the_way_of_the_log_folder_is_one_line(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_rl_zoos_folder_counts_frames_and_has_a_file_for_each_environment(tmp_pa
     assert history.protocol is None
     assert history.games is not None
     assert history.games.scores.tolist() == [-21, -20, -19]
-    assert history.games.agent_steps.tolist() == [800, 1800, 2800]
+    assert history.games.agent_steps.tolist() == [1600, 2000, 3600]  # of both, when 800, 1000, 1800 were of one
     assert history.games.seconds.tolist() == [3, 5, 9]
 
 
@@ -173,6 +173,48 @@ def test_a_pickle_in_an_npz_is_not_opened(tmp_path: Path) -> None:
     np.savez(path, timesteps=np.array([{}], dtype=object), results=np.array([[1.0]]))
     with pytest.raises(UserError, match="cut short or damaged: Object arrays cannot be loaded"):
         read_evaluations(path)
+
+
+def test_where_games_of_one_file_end_of_which_it_says_whose_they_were(tmp_path: Path) -> None:
+    run = make_run(tmp_path, config=f"{OURS}n_envs: 2\n")
+    path = write_games(run, "1,30,1,1\n2,50,2,0\n3,10,3,0\n4,40,4,1")
+    path.write_text(path.read_text().replace("r,l,t\n", "r,l,t,env\n"))
+    games = read_history(run).games
+    assert games is not None
+    assert games.agent_steps.tolist() == [60, 100, 120, 140]
+    assert games.scores.tolist() == [1, 2, 3, 4]
+
+
+def test_where_it_does_not_say_it_the_longest_game_tells_how_many_there_were_at_least(tmp_path: Path) -> None:
+    run = make_run(tmp_path, config=f"{OURS}n_envs: 8\n")
+    write_games(run, "1,290,1\n2,300,2\n" + "3,300,3\n" * 7)
+    games = read_history(run).games
+    assert games is not None
+    assert games.agent_steps.tolist() == [2320, *[2400] * 7, 2690]
+
+
+@pytest.mark.parametrize("n_files", [1, 3])
+def test_as_games_that_were_simulated_step_by_step(tmp_path: Path, n_files: int) -> None:
+    rng, n_envs, steps = np.random.default_rng(0), 3, 500
+    run = make_run(tmp_path, config=f"{OURS}n_envs: {n_envs}\n")
+    rows: list[list[str]] = [[] for _ in range(n_files)]
+    lengths = [0] * n_envs
+    expected: list[int] = []
+    for step in range(1, steps + 1):
+        for env in range(n_envs):
+            lengths[env] += 1
+            if rng.random() < 0.1:
+                rows[env % n_files].append(f"{len(expected)},{lengths[env]},{step + env / 10},{env}\n")
+                expected.append(n_envs * step)
+                lengths[env] = 0
+    for rank, its in enumerate(rows):
+        path = write_games(run, "".join(its), rank)
+        path.write_text(path.read_text().replace("r,l,t\n", "r,l,t,env\n"))
+    games = read_history(run).games
+    assert games is not None
+    assert len(expected) > 100
+    assert games.agent_steps.tolist() == expected
+    assert games.scores.tolist() == [*range(len(expected))]
 
 
 def test_a_folder_that_is_no_run_and_a_run_that_played_nothing(tmp_path: Path) -> None:

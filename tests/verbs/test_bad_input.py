@@ -1,6 +1,7 @@
 """A user's mistakes: each is one line and exit code 2, and leaves nothing half-written."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -253,6 +254,34 @@ def test_a_run_that_is_not_there(verb: Verb, logs: Path, tmp_path: Path, capsys:
     assert "there is no such folder" in complaint(verb, f"--algo dqn --env Pong -f {tmp_path}/none", capsys)
     assert "no agent 'rl_model_7_steps.zip'" in complaint(verb, f"--env Pong -f {logs} --load-checkpoint 7", capsys)
     assert "unknown evaluation protocol" in complaint(verb, f"--env Pong -f {logs} --protocol natur-2015", capsys)
+
+
+@pytest.mark.parametrize("verb", [evaluate, enjoy, record_video])
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("--load-best --load-last-checkpoint", "--load-best and --load-last-checkpoint"),
+        ("--load-checkpoint 0 --load-best", "--load-best and --load-checkpoint"),
+    ],
+)
+def test_two_agents_asked_for_at_once(
+    verb: Verb, words: str, named: str, logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = complaint(verb, f"--env Pong -f {logs} {words}", capsys)
+    assert line == f"{named} are different agents of a run; choose one"
+
+
+@pytest.mark.parametrize("verb", [evaluate, enjoy, record_video])
+@pytest.mark.parametrize("kept", [16, 40, 60, 200])
+def test_a_configuration_of_ours_that_was_cut(
+    verb: Verb, kept: int, logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(logs / "double_dqn", tmp_path / "double_dqn")
+    config = tmp_path / "double_dqn" / "CartPole-v1_1" / "CartPole-v1" / "config.yml"
+    config.write_bytes(config.read_bytes()[:kept])
+    line = complaint(verb, f"--algo double_dqn --env CartPole-v1 -f {tmp_path}", capsys)
+    cut = "is cut short or damaged: a run writes every value into it, and there is none for '"
+    assert re.match(rf"{config}( {cut}|:\d+: not valid YAML: )", line)
 
 
 @pytest.mark.parametrize("verb", [evaluate, enjoy, record_video])

@@ -61,6 +61,21 @@ def test_enjoy_without_a_window(logs: Path, capsys: pytest.CaptureFixture[str]) 
     assert "games ended, mean score " in lines[-1]
 
 
+def test_enjoy_with_other_env_kwargs_and_a_bar(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*CART_POLE, "-f", str(logs), "--no-render", "-n", "600", "--seed", "2"]
+
+    def said(*more: str) -> str:
+        assert enjoy([*words, *more]) == 0
+        return capsys.readouterr().out
+
+    assert said("--env-kwargs", "sutton_barto_reward:true") != said()
+    assert said("-P") == said()
+    with pytest.raises(UserError, match=r"^--env-kwargs: env_kwargs\.render_mode: 'human' is refused: "):
+        said("--env-kwargs", "render_mode:human")
+    with pytest.raises(UserError, match=r"does not take env_kwargs \{'no_such': 1\}"):
+        said("--env-kwargs", "no_such:1")
+
+
 def test_enjoy_for_less_than_a_game(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert enjoy([*CART_POLE, "-f", str(logs), "--no-render", "-n", "5"]) == 0
     assert capsys.readouterr().out == "0 games ended, score so far 5 in 5 agent steps\n"
@@ -165,6 +180,20 @@ def test_record_video_as_an_animation_too(logs: Path, tmp_path: Path, capsys: py
     facts = next(reader)
     assert (facts["codec"], facts["size"], facts["fps"]) == ("gif,", (320, 420), 20.0)
     assert len(list(reader)) == pytest.approx(30 * 4 / 3, abs=2)  # 121 frames, a third of them
+
+
+@pytest.mark.parametrize(("name", "written"), [("x.mp4", {"x.mp4"}), ("x.gif", {"x.mp4", "x.gif"})])
+def test_record_video_to_a_file_of_a_name(name: str, written: set[str], logs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "no" / "such"
+    assert record_video([*CART_POLE, "-f", str(logs), "-o", str(folder / name), "-n", "10"]) == 0
+    assert {path.name for path in folder.iterdir() if path.is_file()} == {path.name for path in folder.iterdir()}
+    assert {path.name for path in folder.iterdir()} == written
+
+
+def test_record_video_into_a_folder_with_the_name_of_a_film(logs: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.mp4").mkdir()
+    assert record_video([*CART_POLE, "-f", str(logs), "-o", str(tmp_path / "x.mp4"), "-n", "10"]) == 0
+    assert [path.name for path in (tmp_path / "x.mp4").iterdir()] == ["double_dqn-CartPole-v1.mp4"]
 
 
 def test_record_video_with_one_agent_step_has_every_frame_of_it(logs: Path, tmp_path: Path) -> None:

@@ -23,6 +23,16 @@ def test_a_module_in_this_folder_is_found(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.strip()) == (2, "error: --gym-packages: cannot import 'mine': mine is read")
 
 
+def test_a_module_that_is_no_python_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("x = 1\ndef f(:\n")
+    done = called(["config", *WORDS, "mine"], tmp_path)
+    assert (done.returncode, done.stderr) == (2, "error: --gym-packages: mine.py:2: SyntaxError: invalid syntax\n")
+    (tmp_path / "mine.py").write_text("def f():\nreturn 1\n")
+    done = called(["config", *WORDS, "mine"], tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --gym-packages: mine.py:2: IndentationError: expected an indented block")
+
+
 def test_a_name_that_is_taken_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "clash.py").write_text(
         "from dqn_zoo_ext.registry import losses\nlosses.add('huber', lambda td_error: td_error)\n"

@@ -2,18 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from gymnasium.spaces import Discrete
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 
+from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.config.of_run import load_of_run
+from dqn_zoo_ext.config.yaml_source import Source
 from dqn_zoo_ext.envs.ids import EnvId, resolve_folder
+from dqn_zoo_ext.envs.request import checked_env_kwargs
 from dqn_zoo_ext.envs.rewards import Sign, steps_of
 from dqn_zoo_ext.envs.rules import AtariRules
 from dqn_zoo_ext.errors import UserError, first_line, last_line
@@ -21,7 +25,7 @@ from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.watch import Learned
 from dqn_zoo_ext.experiment.build import build_policy, build_venv, parameters_at_most
 from dqn_zoo_ext.experiment.filmed_venv import film_mode, film_scale, pictures_per_second
-from dqn_zoo_ext.keywords import one_line
+from dqn_zoo_ext.keywords import Place, one_line
 from dqn_zoo_ext.storage.agent_file import Counters, read_counters, read_policy_weights
 from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.exact.checkpoints import read_weights
@@ -66,6 +70,17 @@ class Agent:
         if not run.config.is_file():
             raise UserError(f"no config.yml in {str(run.config_folder)!r}: the agent's settings are unknown")
         return cls(load_of_run(run.algo, env, run.config, run.args), run, file)
+
+    def with_env_kwargs(self, given: Mapping[str, Any], option: str) -> "Agent":
+        """The same in environments made with `given`, which `option` says, over what it was trained with.
+
+        UserError for what may not be said.
+        """
+        parameters = self.configuration.hyperparameters
+        place = Place("env_kwargs", lambda _: Source(option))
+        checked = checked_env_kwargs(registry.preprocessings.get(parameters.preprocessing), given, place)
+        changed = replace(parameters, env_kwargs={**parameters.env_kwargs, **checked})
+        return replace(self, configuration=replace(self.configuration, hyperparameters=changed))
 
     @property
     def updates(self) -> int | None:
