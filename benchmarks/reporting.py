@@ -14,7 +14,7 @@ import dqn_zoo_ext  # isort: skip  # noqa: F401  # before PyTorch, as in the com
 import torch
 from stable_baselines3.common.utils import get_device
 
-from dqn_zoo_ext.command_line import check_device, whole_number
+from dqn_zoo_ext.cli.values import check_device, whole_number
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.atomic import write_atomically
 from dqn_zoo_ext.storage.results import Machine

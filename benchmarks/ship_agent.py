@@ -9,7 +9,10 @@ Run: python benchmarks/ship_agent.py --algo dqn --env SpaceInvaders -f logs --ex
 import sys
 from pathlib import Path
 
-from dqn_zoo_ext.command_line import Parser, check_device, find_agent, prepare, run_verb, say_as_told, whole_number
+from dqn_zoo_ext.cli.agents import find_agent
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.values import check_device, whole_number
+from dqn_zoo_ext.cli.verb import prepare, run_verb, say_as_told
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.evaluate import MOST_ENVS
 from dqn_zoo_ext.experiment.agents.pretrained import run_of_shippable, ship

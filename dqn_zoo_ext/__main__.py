@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"error: unknown verb '{given[0]}'{nearest(given[0], VERBS)}", file=sys.stderr)
         sys.exit(2)
     module = f"dqn_zoo_ext.{given[0]}" + (".__main__" if given[0] in _FOLDERS else "")
-    from dqn_zoo_ext.command_line import run_verb
+    from dqn_zoo_ext.cli.verb import run_verb
 
     run_verb(importlib.import_module(module).main, given[1:])
 

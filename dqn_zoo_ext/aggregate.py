@@ -10,7 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from dqn_zoo_ext.command_line import Parser, prepare, run_verb, whole_number
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.values import whole_number
+from dqn_zoo_ext.cli.verb import prepare, run_verb
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.aggregates import (
     FEWEST_RUNS,

@@ -12,8 +12,11 @@ from typing import Any
 from rich.console import Console
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
-from dqn_zoo_ext.campaign_options import parse_campaign, plan_of
-from dqn_zoo_ext.command_line import EXIT_SAVED, check_device, command_of, prepare, python_to_type, run_verb
+from dqn_zoo_ext.cli.campaign_options import parse_campaign, plan_of
+from dqn_zoo_ext.cli.sharing_options import launcher_of
+from dqn_zoo_ext.cli.train_options import make_parser, run_options_of
+from dqn_zoo_ext.cli.values import check_device
+from dqn_zoo_ext.cli.verb import EXIT_SAVED, command_of, prepare, python_to_type, run_verb
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.levels import levels_rules
 from dqn_zoo_ext.experiment.campaign.carry_out import Campaign, Means, carry_out
@@ -22,10 +25,8 @@ from dqn_zoo_ext.experiment.campaign.tell import tell
 from dqn_zoo_ext.experiment.campaign.terminal import print_improvements, print_scores
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.report.cards import write_cards
-from dqn_zoo_ext.sharing_options import launcher_of
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder
 from dqn_zoo_ext.storage.runs_parquet import write_parquet
-from dqn_zoo_ext.train_options import make_parser, run_options_of
 
 EXIT_FAILED_RUNS = 1
 

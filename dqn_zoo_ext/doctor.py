@@ -6,21 +6,22 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
-from dqn_zoo_ext.command_line import Parser, command_of, prepare, run_verb
-from dqn_zoo_ext.config.load import load
-from dqn_zoo_ext.envs.ids import resolve
-from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.experiment.doctor import diagnose, print_report, refuse
-from dqn_zoo_ext.experiment.rehearse import rehearse
-from dqn_zoo_ext.experiment.tracking import wandb_or_error
-from dqn_zoo_ext.preset_options import faithful_to
-from dqn_zoo_ext.train_options import (
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.preset_options import faithful_to
+from dqn_zoo_ext.cli.train_options import (
     add_tracking_options,
     add_training_options,
     overrides_of,
     parse_training,
     run_options_of,
 )
+from dqn_zoo_ext.cli.verb import command_of, prepare, run_verb
+from dqn_zoo_ext.config.load import load
+from dqn_zoo_ext.envs.ids import resolve
+from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.experiment.doctor import diagnose, print_report, refuse
+from dqn_zoo_ext.experiment.rehearse import rehearse
+from dqn_zoo_ext.experiment.tracking import wandb_or_error
 
 _DESCRIPTION = """\
 Look at a training before it starts: what it will do, what it needs, how long it will take, and what would silently go

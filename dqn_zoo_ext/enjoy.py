@@ -6,24 +6,16 @@ from argparse import Namespace
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-from dqn_zoo_ext.command_line import (
-    Parser,
-    check_device,
-    find_agent,
-    key_values,
-    prepare,
-    rules_to_play_by,
-    run_verb,
-    say_as_told,
-    seed_or_random,
-    whole_number,
-)
+from dqn_zoo_ext.cli.agents import find_agent, rules_to_play_by
+from dqn_zoo_ext.cli.games_bar import games_bar
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.values import check_device, key_values, seed_or_random, whole_number
+from dqn_zoo_ext.cli.verb import prepare, run_verb, say_as_told
 from dqn_zoo_ext.config.schema import MOST_SIDE_BY_SIDE
 from dqn_zoo_ext.evaluation.play import Player
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.experiment.agents.filming import write_film
-from dqn_zoo_ext.games_bar import games_bar
 from dqn_zoo_ext.report.window import Window, check_display, has_display
 from dqn_zoo_ext.words import counted
 

@@ -9,17 +9,11 @@ from typing import Any
 from rich.console import Console
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.command_line import (
-    Parser,
-    check_device,
-    command_of,
-    find_agent,
-    prepare,
-    rules_to_play_by,
-    run_verb,
-    seed_or_random,
-    whole_number,
-)
+from dqn_zoo_ext.cli.agents import find_agent, rules_to_play_by
+from dqn_zoo_ext.cli.games_bar import games_bar
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.values import check_device, seed_or_random, whole_number
+from dqn_zoo_ext.cli.verb import command_of, prepare, run_verb
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.schema import MOST_SIDE_BY_SIDE
 from dqn_zoo_ext.envs.ids import resolve
@@ -33,7 +27,6 @@ from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.experiment.agents.baselines import MeasuredBaseline, baseline_of
 from dqn_zoo_ext.experiment.agents.resumable_evaluation import evaluate_agent
 from dqn_zoo_ext.experiment.build import played_stickiness, protocol_of
-from dqn_zoo_ext.games_bar import games_bar
 from dqn_zoo_ext.keywords import shown
 from dqn_zoo_ext.report.score_table import Measured, score_table
 from dqn_zoo_ext.storage.results import Machine, Versions

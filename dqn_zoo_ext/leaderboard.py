@@ -13,7 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
-from dqn_zoo_ext.command_line import Parser, prepare, run_verb, whole_number
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.values import whole_number
+from dqn_zoo_ext.cli.verb import prepare, run_verb
 from dqn_zoo_ext.envs.ids import EnvId, resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import PROTOCOLS

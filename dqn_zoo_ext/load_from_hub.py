@@ -5,7 +5,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from dqn_zoo_ext.command_line import Parser, prepare, python_to_type, run_verb, say_as_told
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.verb import prepare, python_to_type, run_verb, say_as_told
 from dqn_zoo_ext.envs.ids import EnvId, resolve
 from dqn_zoo_ext.experiment.agents.fetch import Fetched, fetch
 from dqn_zoo_ext.sharing.account import repo_id_of

@@ -6,7 +6,10 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from dqn_zoo_ext.command_line import Parser, prepare, run_verb, whole_number
+from dqn_zoo_ext.cli.games_bar import games_bar
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.values import whole_number
+from dqn_zoo_ext.cli.verb import prepare, run_verb
 from dqn_zoo_ext.envs.ids import resolve_folder
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.evaluation import protocols
@@ -14,7 +17,6 @@ from dqn_zoo_ext.evaluation.baselines import BASELINES
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.published_scores import PublishedCurve, curves_of, scores_of, sources
 from dqn_zoo_ext.experiment.agents.baselines import baseline_of
-from dqn_zoo_ext.games_bar import games_bar
 from dqn_zoo_ext.report.chart import ENDINGS, Level, check_ending, draw, write_picture
 from dqn_zoo_ext.report.curves import AXES, BANDS
 from dqn_zoo_ext.report.learning_curves import STYLES, What, learning_chart, same_game

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
-from dqn_zoo_ext.command_line import Parser, python_to_type, run_verb
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.verb import python_to_type, run_verb
 from dqn_zoo_ext.config.load import flatten
 from dqn_zoo_ext.config.presets import Preset, find_preset
 from dqn_zoo_ext.config.shipped_files import PRESETS, preset_files, shipped

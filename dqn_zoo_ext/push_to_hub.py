@@ -3,16 +3,10 @@
 from argparse import Namespace
 from collections.abc import Sequence
 
-from dqn_zoo_ext.command_line import (
-    Parser,
-    check_device,
-    find_agent,
-    prepare,
-    run_verb,
-    say_as_told,
-    seed_or_random,
-    whole_number,
-)
+from dqn_zoo_ext.cli.agents import find_agent
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.values import check_device, seed_or_random, whole_number
+from dqn_zoo_ext.cli.verb import prepare, run_verb, say_as_told
 from dqn_zoo_ext.config.schema import MOST_SIDE_BY_SIDE
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols

@@ -9,16 +9,10 @@ from pathlib import Path
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 
-from dqn_zoo_ext.command_line import (
-    Parser,
-    check_device,
-    find_agent,
-    prepare,
-    rules_to_play_by,
-    run_verb,
-    seed_or_random,
-    whole_number,
-)
+from dqn_zoo_ext.cli.agents import find_agent, rules_to_play_by
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.values import check_device, seed_or_random, whole_number
+from dqn_zoo_ext.cli.verb import prepare, run_verb
 from dqn_zoo_ext.envs.screens.stacking import stacking_of
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation.protocols import Protocol

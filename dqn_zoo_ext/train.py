@@ -10,13 +10,11 @@ from functools import partial
 from rich.console import Console
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
-from dqn_zoo_ext.command_line import (
-    EXIT_SAVED,
-    command_of,
-    prepare,
-    python_to_type,
-    run_verb,
-)
+from dqn_zoo_ext.cli.preset_options import faithful_to
+from dqn_zoo_ext.cli.search_options import FIRST_SEED, search_and_tell, storage_of, study_options_of
+from dqn_zoo_ext.cli.train_options import make_parser, overrides_of, parse_training, run_options_of
+from dqn_zoo_ext.cli.train_resume import AUTO, begin_anew, run_to_resume
+from dqn_zoo_ext.cli.verb import EXIT_SAVED, command_of, prepare, python_to_type, run_verb
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
@@ -25,12 +23,8 @@ from dqn_zoo_ext.experiment.resume import Changed, resume_words
 from dqn_zoo_ext.experiment.run import Finished, resume, train
 from dqn_zoo_ext.experiment.search.options import SearchOptions
 from dqn_zoo_ext.experiment.tracking import TrackingOptions, tracked
-from dqn_zoo_ext.preset_options import faithful_to
-from dqn_zoo_ext.search_options import FIRST_SEED, search_and_tell, storage_of, study_options_of
 from dqn_zoo_ext.storage.results import RunResults
 from dqn_zoo_ext.storage.run_folder import RunFolder
-from dqn_zoo_ext.train_options import make_parser, overrides_of, parse_training, run_options_of
-from dqn_zoo_ext.train_resume import AUTO, begin_anew, run_to_resume
 from dqn_zoo_ext.words import counted
 
 _SECONDS_TO_WAIT = 60.0  # a job that was requeued may start while the one before it still saves

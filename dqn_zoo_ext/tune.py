@@ -6,23 +6,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dqn_zoo_ext.command_line import (
-    Parser,
-    check_device,
-    command_of,
-    prepare,
-    run_verb,
-    whole_number,
-)
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.preset_options import add_preset_options, parse_with_preset
+from dqn_zoo_ext.cli.search_options import FIRST_SEED, add_study_options, search_and_tell, study_options_of
+from dqn_zoo_ext.cli.sharing_options import add_sharing_options
+from dqn_zoo_ext.cli.values import check_device, whole_number
+from dqn_zoo_ext.cli.verb import command_of, prepare, run_verb
 from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.config.yaml_source import Source, located
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.search.options import SearchOptions
-from dqn_zoo_ext.preset_options import add_preset_options, parse_with_preset
-from dqn_zoo_ext.search_options import FIRST_SEED, add_study_options, search_and_tell, study_options_of
-from dqn_zoo_ext.sharing_options import add_sharing_options
 
 _DESCRIPTION = """\
 Search for better hyperparameters of an algorithm: an Optuna study whose trials are trainings. What is searched for

@@ -4,12 +4,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from dqn_zoo_ext.command_line import Parser, prepare, run_verb, whole_number
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.preset_options import add_preset_options, faithful_to, parse_with_preset
+from dqn_zoo_ext.cli.values import whole_number
+from dqn_zoo_ext.cli.verb import prepare, run_verb
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.keywords import one_line
-from dqn_zoo_ext.preset_options import add_preset_options, faithful_to, parse_with_preset
 
 _DESCRIPTION = """\
 Print the configuration that a training run would have, and the file and line that each value comes from."""

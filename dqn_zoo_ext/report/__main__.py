@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from dqn_zoo_ext.command_line import Parser, check_device, prepare, run_verb, seed_or_random, whole_number
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.values import check_device, seed_or_random, whole_number
+from dqn_zoo_ext.cli.verb import prepare, run_verb
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.experiment.agents.retell import HowToTell, retell

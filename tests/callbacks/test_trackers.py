@@ -15,7 +15,7 @@ from stable_baselines3.common.logger import Logger
 
 from dqn_zoo_ext.callbacks import Mlflow, Trackio, WeightsAndBiases
 from dqn_zoo_ext.callbacks.trackers.tracker import Numbers, Tracker
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.train import main as train
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import dqn_zoo_ext
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.config.__main__ import main
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.config.shipped_files import shipped

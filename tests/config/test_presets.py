@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import COURSE as DQN_YML
 
+from dqn_zoo_ext.cli.train_options import make_parser, parse_training
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.config.presets import find_preset
 from dqn_zoo_ext.config.shipped_files import preset_files
@@ -16,7 +17,6 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.results import read_results
 from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.train import main as train
-from dqn_zoo_ext.train_options import make_parser, parse_training
 
 COURSE = "course-unit3"
 INVADERS = "SpaceInvadersNoFrameskip-v4"

@@ -13,7 +13,7 @@ from guide_commands import DOCS, PAGES, ROOT, Command, commands_in, run
 import dqn_zoo_ext.algorithms  # noqa: F401  # they register themselves
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.__main__ import VERBS
-from dqn_zoo_ext.command_line import Parser
+from dqn_zoo_ext.cli.parser import Parser
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.config.presets import find_preset

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from dqn_zoo_ext.cli.train_options import make_parser
 from dqn_zoo_ext.experiment.argument_kinds import kind_missed
-from dqn_zoo_ext.train_options import make_parser
 
 OPTIONS = [action for action in make_parser()._actions if action.dest not in ("help", "truncate_last_trajectory")]
 

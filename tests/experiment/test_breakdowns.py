@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.doctor import main as doctor
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.breakdowns import plain_memory_errors

@@ -12,7 +12,7 @@ import dqn_zoo_ext.evaluation.protocols
 import dqn_zoo_ext.learning  # noqa: F401  # importing them registers what the files name
 from dqn_zoo_ext.campaign import _run_options
 from dqn_zoo_ext.campaign import main as campaign
-from dqn_zoo_ext.campaign_options import parse_campaign, plan_of
+from dqn_zoo_ext.cli.campaign_options import parse_campaign, plan_of
 from dqn_zoo_ext.experiment.campaign.plan import PlannedRun
 from dqn_zoo_ext.experiment.campaign.run_folders import RunFolders
 from dqn_zoo_ext.storage.agent_file import read_policy_weights

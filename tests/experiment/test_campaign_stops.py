@@ -10,6 +10,7 @@ import dqn_zoo_ext.algorithms
 import dqn_zoo_ext.envs
 import dqn_zoo_ext.evaluation.protocols
 import dqn_zoo_ext.learning  # noqa: F401  # importing the four registers what the files name
+from dqn_zoo_ext.cli.train_options import make_parser, run_options_of
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.experiment.campaign.carry_out import Means, _outcome, _Work
@@ -18,7 +19,6 @@ from dqn_zoo_ext.experiment.jobs.job import GoOn, Job, Outcome
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.signals import StopRequest
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Row
-from dqn_zoo_ext.train_options import make_parser, run_options_of
 
 
 class Nowhere:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.storage.agent_file import read_optimizer_state
 from dqn_zoo_ext.train import main as train
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dqn_zoo_ext import train_options
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli import train_options
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.storage.agent_file import read_optimizer_state
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.exact.manifest import read_manifest

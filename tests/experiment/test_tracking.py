@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import dqn_zoo_ext
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.doctor import main as doctor
 from dqn_zoo_ext.train import main as train
 

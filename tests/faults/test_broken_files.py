@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from short_runs import CART_POLE, SPACE_INVADERS, differences, the_run
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.exact.manifest import read_manifest
 from dqn_zoo_ext.train import main as train

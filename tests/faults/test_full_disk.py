@@ -13,7 +13,7 @@ import bad_disk
 import pytest
 from short_runs import CART_POLE, differences, the_run
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.experiment import options
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.train import main as train

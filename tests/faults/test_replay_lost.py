@@ -7,7 +7,7 @@ import at_step  # noqa: F401  # registers the callback
 import pytest
 from short_runs import CART_POLE, differences, the_run
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.results import read_results
 from dqn_zoo_ext.train import main as train

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from short_runs import CART_POLE, differences, finish, start, the_run
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.run_lock import locked
 from dqn_zoo_ext.train import main as train

@@ -26,7 +26,7 @@ from yaml_mutations import mutated
 from yaml_subjects import SHIPPED, SUBJECTS, Subject
 from yaml_twin import LINE_BREAK, compose, disagreements, entries, is_rl_zoo, layers_beneath, says, text_of
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.config.__main__ import main
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.yaml_source import to_yaml

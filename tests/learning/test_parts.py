@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from dqn_zoo_ext.algorithms import BTR, DQN, IQN, QRDQN, DataEfficientRainbow, Rainbow
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.config.__main__ import main as config
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve

@@ -12,7 +12,7 @@ import torch
 from hub_server import READ_ONLY, TOKEN, Fault, Hub
 from pushing import CARTPOLE, load, package_of, push, q_values
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.errors import TryAgain, UserError
 from dqn_zoo_ext.sharing import patience as sharing_patience
 

@@ -11,7 +11,7 @@ import yaml
 from board_cards import GAME, HOSTILE, SCRIPT, Cards, card, fill, readme
 from hub_server import Fault, Hub
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.errors import TryAgain, UserError
 from dqn_zoo_ext.leaderboard import main as leaderboard
 from dqn_zoo_ext.sharing import listing as listing_module

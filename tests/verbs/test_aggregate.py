@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dqn_zoo_ext.aggregate import main as aggregate
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.experiment.comparable import last_evaluation, names_of_games
 from dqn_zoo_ext.report.profiles import profiles_chart
 from dqn_zoo_ext.storage.results import Machine, RunResults, Versions, write_results

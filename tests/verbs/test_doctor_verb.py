@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.doctor import main as doctor
 from dqn_zoo_ext.experiment.doctor import diagnosis
 from dqn_zoo_ext.experiment.doctor.resources import Memory

@@ -8,7 +8,7 @@ import torch
 from complaints import Verb, complaint
 
 from dqn_zoo_ext.campaign import main as campaign
-from dqn_zoo_ext.command_line import check_device
+from dqn_zoo_ext.cli.values import check_device
 from dqn_zoo_ext.config.__main__ import main as config
 from dqn_zoo_ext.doctor import main as doctor
 from dqn_zoo_ext.enjoy import main as enjoy

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.enjoy import main as enjoy
 from dqn_zoo_ext.evaluate import main as evaluate
 from dqn_zoo_ext.record_video import main as record_video

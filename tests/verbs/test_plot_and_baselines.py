@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.games_bar import games_bar
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.evaluate import main as evaluate
-from dqn_zoo_ext.games_bar import games_bar
 from dqn_zoo_ext.plot import main as plot
 from dqn_zoo_ext.storage.user_cache import CACHE_VARIABLE
 
@@ -206,7 +206,7 @@ def test_an_agents_option_is_refused_for_a_baseline(capsys: pytest.CaptureFixtur
 def test_without_a_terminal_it_says_now_and_then_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("dqn_zoo_ext.games_bar._SECONDS_BETWEEN_LINES", 0.02)
+    monkeypatch.setattr("dqn_zoo_ext.cli.games_bar._SECONDS_BETWEEN_LINES", 0.02)
     with games_bar(Namespace(verbose=1), "random", "measuring random") as bar:
         bar.total(30)
         bar.game()

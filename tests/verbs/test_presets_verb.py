@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.config.__main__ import main as config
 from dqn_zoo_ext.config.presets import find_preset
 from dqn_zoo_ext.config.shipped_files import preset_files

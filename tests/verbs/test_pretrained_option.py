@@ -6,7 +6,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.enjoy import main as enjoy
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluate import main as evaluate

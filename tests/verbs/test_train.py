@@ -16,7 +16,7 @@ from stable_baselines3.common.monitor import load_results
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from dqn_zoo_ext.algorithms import DQN
-from dqn_zoo_ext.command_line import python_to_type
+from dqn_zoo_ext.cli.verb import python_to_type
 from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights
 from dqn_zoo_ext.storage.results import read_results
 from dqn_zoo_ext.train import main as train

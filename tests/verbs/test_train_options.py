@@ -5,8 +5,8 @@ import argparse
 import pytest
 import rl_zoo3.train
 
+from dqn_zoo_ext.cli.train_options import make_parser, run_options_of
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.train_options import make_parser, run_options_of
 
 OTHER_DEFAULTS = {
     "algo",  # dqn

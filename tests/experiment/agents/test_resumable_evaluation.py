@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from stable_baselines3.common.evaluation import evaluate_policy
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.envs.replaying.replayable_env import ReplayableEnv
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate

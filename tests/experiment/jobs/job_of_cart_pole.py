@@ -8,12 +8,12 @@ from pathlib import Path
 from stable_baselines3.common.callbacks import BaseCallback
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.cli.train_options import make_parser, run_options_of
 from dqn_zoo_ext.config.load import load
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.experiment.jobs.job import Job
 from dqn_zoo_ext.experiment.plug_ins import load_plug_ins
 from dqn_zoo_ext.storage.run_folder import RunFolder
-from dqn_zoo_ext.train_options import make_parser, run_options_of
 
 PARAMS = {
     "learning_starts": 50,

@@ -14,7 +14,7 @@ import yaml
 from optuna.trial import TrialState
 from small_searches import RANDOM, SMALL, Place
 
-from dqn_zoo_ext.command_line import run_verb
+from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.search.confirm import Confirmation
 from dqn_zoo_ext.storage.agent_file import read_policy_weights

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-import dqn_zoo_ext.command_line  # noqa: F401  # registers what a configuration names
+import dqn_zoo_ext.cli.verb  # noqa: F401  # registers what a configuration names
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.yaml_source import to_yaml

@@ -4,7 +4,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dqn_zoo_ext.command_line import Parser, whole_number
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.values import whole_number
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.jobs.share import SideBySide, side_by_side

@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from dqn_zoo_ext.cli.train_options import make_parser
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.resume import (
@@ -17,7 +18,6 @@ from dqn_zoo_ext.experiment.resume import (
 from dqn_zoo_ext.keywords import one_line
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.run_folder import RunFolder
-from dqn_zoo_ext.train_options import make_parser
 
 AUTO = "auto"
 _PLUG_INS = "gym_packages"

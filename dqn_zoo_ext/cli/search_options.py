@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from dqn_zoo_ext.callbacks.progress import quiet_without_reader
-from dqn_zoo_ext.command_line import EXIT_SAVED, Parser, python_to_type, whole_number
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.preset_options import faithful_to
+from dqn_zoo_ext.cli.sharing_options import add_sharing_options, launcher_of
+from dqn_zoo_ext.cli.values import whole_number
+from dqn_zoo_ext.cli.verb import EXIT_SAVED, python_to_type
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.yaml_source import Located
 from dqn_zoo_ext.envs.ids import EnvId
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.search.options import PRUNERS, SAMPLERS, SearchOptions, StudyOptions
-from dqn_zoo_ext.preset_options import faithful_to
-from dqn_zoo_ext.sharing_options import add_sharing_options, launcher_of
 from dqn_zoo_ext.storage.study_folder import STUDIES, StudyFolder
 from dqn_zoo_ext.words import counted
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.command_line import Parser, whole_number
+from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.sharing_options import add_sharing_options
+from dqn_zoo_ext.cli.values import whole_number
 from dqn_zoo_ext.config.campaign_file import SEEDS, CampaignFile, distinct_envs, read_campaign_file
 from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.config.presets import find_preset
@@ -15,7 +17,6 @@ from dqn_zoo_ext.experiment.campaign.beneath import Beneath
 from dqn_zoo_ext.experiment.campaign.comparison import plan_comparison
 from dqn_zoo_ext.experiment.campaign.of_presets import plan_presets
 from dqn_zoo_ext.experiment.campaign.plan import Plan
-from dqn_zoo_ext.sharing_options import add_sharing_options
 
 _DESCRIPTION = """\
 Compare algorithms: each of them, with each of some overrides, on each game, with several seeds; or an algorithm with

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace, _ArgumentGroup
 from collections.abc import Mapping, Sequence
 
-from dqn_zoo_ext.command_line import Parser
+from dqn_zoo_ext.cli.parser import Parser
 from dqn_zoo_ext.config.presets import find_preset
 from dqn_zoo_ext.config.shipped_files import preset_files
 from dqn_zoo_ext.config.yaml_source import Located
