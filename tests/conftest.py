@@ -5,6 +5,7 @@ import importlib.util
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,17 @@ SpaceInvadersNoFrameskip-v4:
   optimize_memory_usage: True
   replay_buffer_kwargs: "dict(handle_timeout_termination=False)"
 """
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> Iterator[None]:
+    """A command that was told --num-threads leaves PyTorch with as many, and others' sums would round otherwise."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    if torch.get_num_threads() != before:
+        torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
