@@ -166,7 +166,10 @@ def check_blocks(configuration: Configuration, laid: Laid) -> None:
         return
     for name, block in (("search", configuration.search), ("game", configuration.game)):
         for key, (node, _) in (entries(document[name][0]) if name in document else {}).items():
-            assert key == "inherit" or says(node, block[key]), (name, key)
+            if name == "search" and says(node, None):  # takes an inherited entry away
+                assert key not in block
+            else:
+                assert key == "inherit" or says(node, block[key]), (name, key)
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
