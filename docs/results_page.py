@@ -105,7 +105,7 @@ def _run(run: Published) -> Iterator[str]:
     machine = said["machine"]
     where = machine["gpu"] or machine["cpu"]
     yield f"**{run.name}**: {_length(said)}, {said['updates']:,} updates, {_duration(said['hours'])} on"
-    yield f"{where} with {machine['cores']} cores, {said['started'][:10]}, commit {said['commit']}."
+    yield f"{where} with {counted(machine['cores'], 'core')}, {said['started'][:10]}, commit {said['commit']}."
     if said["notes"]:
         yield " ".join(f"{note[0].upper()}{note[1:]}." for note in said["notes"])
     yield f"[All of it](../{run.folder.relative_to(ROOT)}).\n"

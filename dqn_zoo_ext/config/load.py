@@ -133,6 +133,15 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return result
 
 
+def first_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """The first key in which two of `flatten` differ; of an empty mapping, the keys that the other one has count."""
+    for key in sorted({*one, *other}):
+        pair = one.get(key, Ellipsis), other.get(key, Ellipsis)
+        if pair[0] != pair[1] and {} not in pair:
+            return key
+    return None
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}

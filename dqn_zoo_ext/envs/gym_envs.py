@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 from dqn_zoo_ext.envs.game_log import GameLog, GameMonitor
 from dqn_zoo_ext.envs.replaying.replayable_env import ReplayableEnv
 from dqn_zoo_ext.envs.request import EnvRequest
-from dqn_zoo_ext.errors import UserError, nearest
+from dqn_zoo_ext.errors import UserError, first_line, nearest
 from dqn_zoo_ext.keywords import one_line
 from dqn_zoo_ext.process import modules_of_ours
 
@@ -39,12 +39,12 @@ def make_gym_env(gym_id: str, render_mode: str | None, env_kwargs: Mapping[str, 
     try:
         env = gymnasium.make(gym_id, **given)
     except (gymnasium.error.Error, ImportError) as error:
-        raise UserError(f"environment '{gym_id}' cannot be made: {_one_line(error)}") from error
+        raise UserError(f"environment '{gym_id}' cannot be made: {first_line(error)}") from error
     except (TypeError, ValueError, AssertionError, KeyError) as error:
         if not given:
             raise
         what = f"env_kwargs {dict(env_kwargs)}" if env_kwargs else f"render_mode '{render_mode}'"
-        raise UserError(f"environment '{gym_id}' does not take {what}: {_one_line(error)}") from error
+        raise UserError(f"environment '{gym_id}' does not take {what}: {first_line(error)}") from error
     unknown = _unknown_space(env)
     if unknown is not None:
         env.close()
@@ -111,8 +111,3 @@ def _leave_signals_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_SECONDS_TO_LIVE))
-
-
-def _one_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

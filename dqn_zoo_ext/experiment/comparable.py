@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dqn_zoo_ext.config.layers import COMPLETE, SEARCH
-from dqn_zoo_ext.config.load import flatten
+from dqn_zoo_ext.config.load import first_difference, flatten
 from dqn_zoo_ext.config.of_run import plain_run_file
 from dqn_zoo_ext.envs.ids import resolve, resolve_folder
 from dqn_zoo_ext.errors import UserError
@@ -100,12 +100,11 @@ def _first_difference(one: LastEvaluation, other: LastEvaluation) -> tuple[str, 
     there, here = one.configuration, other.configuration
     if there is None or here is None:
         return None
-    for key in sorted({*there, *here}):
-        pair = there.get(key, Ellipsis), here.get(key, Ellipsis)
-        if pair[0] != pair[1] and {} not in pair:  # of an empty mapping, the keys that the other one has are named
-            was, now = (repr(each[key]) if key in each else "not set" for each in (there, here))
-            return key, was, now
-    return None
+    key = first_difference(there, here)
+    if key is None:
+        return None
+    was, now = (repr(each[key]) if key in each else "not set" for each in (there, here))
+    return key, was, now
 
 
 def _unfinished(runs: Sequence[LastEvaluation]) -> list[str]:

@@ -11,6 +11,7 @@ from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from dqn_zoo_ext.config.load import first_difference
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.experiment.search.options import StudyOptions
 from dqn_zoo_ext.experiment.search.pruners import pruner_of
@@ -178,10 +179,8 @@ def _demand_the_same_fixed(
         return
     for env in here:
         there = before.get(env, {})
-        for key in sorted({*there, *here[env]}):
-            pair = there.get(key, Ellipsis), here[env].get(key, Ellipsis)
-            if pair[0] == pair[1] or {} in pair:  # of an empty mapping, the keys that the other one has are named
-                continue
+        key = first_difference(there, here[env])
+        if key is not None:
             was, now = (str(of[key]) if key in of else "not set or searched for" for of in (there, here[env]))
             place = where.get(env, {}).get(key)
             raise UserError(
