@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from gymnasium import spaces
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
@@ -27,8 +26,10 @@ from torch import Tensor, nn
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.keywords import signature_of
+from dqn_zoo_ext.learning.acting import GreedyActions
 from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
+from dqn_zoo_ext.learning.graphs import Capture, CudaGraph
 from dqn_zoo_ext.learning.known_spaces import refuse_dictionary, refuse_unknown_spaces
 from dqn_zoo_ext.learning.loop import TrainingLoop
 from dqn_zoo_ext.learning.losses import Loss
@@ -45,14 +46,7 @@ from dqn_zoo_ext.learning.precision import Precision
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.replay.told_by_env import with_stacking
 from dqn_zoo_ext.learning.schedules import AsProgress, Delayed, Linear, Schedule, as_schedule
-from dqn_zoo_ext.learning.updates.captured import (
-    Capture,
-    CapturedUpdates,
-    CudaGraph,
-    can_be_captured,
-    keep_on_device,
-    set_rate,
-)
+from dqn_zoo_ext.learning.updates.captured import CapturedUpdates, can_be_captured, keep_on_device, set_rate
 from dqn_zoo_ext.learning.updates.eager import eager_updates
 from dqn_zoo_ext.learning.updates.learner import Learner, copy_weights
 
@@ -120,8 +114,9 @@ class DeepQ(TrainingLoop, Model):
         self._transitions_to_learn_from = 0
         self._first_update_after = 0
         self.capture: Capture | None = None
-        """What makes one graph of an update; None: updates are made operation by operation."""
+        """What makes one graph of an update, and of choosing actions; None: they are made operation by operation."""
         self._captured: CapturedUpdates | None = None
+        self._greedy: GreedyActions | None = None
         self._learner: Learner | None = None
         self._begin_counting()
         if isinstance(policy, str) and policy not in self.policy_aliases:
@@ -264,15 +259,25 @@ class DeepQ(TrainingLoop, Model):
     def _sample_action(
         self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
     ) -> tuple[np.ndarray, np.ndarray]:
-        """From the replay's own frames where they lie on the device: only the newest ones are sent there."""
-        ring = self.replay_buffer
-        if self.num_timesteps < learning_starts or not isinstance(ring, FrameRing) or not ring.is_on_device:
+        """From the replay's own frames where they lie on the device."""
+        from_ring = self._greedy_actions()
+        if self.num_timesteps < learning_starts or from_ring is None:
             return super()._sample_action(learning_starts, action_noise, n_envs)
         assert isinstance(self._last_obs, np.ndarray)
-        with torch.no_grad():
-            greedy = self.policy._predict(ring.stacks_now(self._last_obs), deterministic=False).cpu().numpy()
+        greedy = from_ring.of(self._last_obs)
         actions = epsilon_greedy(greedy, self.exploration_rate, self._n_actions, self.exploration_rng)
         return actions, actions
+
+    def _greedy_actions(self) -> GreedyActions | None:
+        """Those for the memory in use now; None where observations are sent whole."""
+        ring = self.replay_buffer
+        if not isinstance(ring, FrameRing) or ring.storage != self.device:
+            return None
+        if self.capture is None and not ring.is_on_device:
+            return None
+        if self._greedy is None or not self._greedy.fits(self.policy, ring):
+            self._greedy = GreedyActions(self.policy, ring, self.capture)
+        return self._greedy
 
     @property
     def _n_actions(self) -> int:
@@ -388,4 +393,4 @@ class DeepQ(TrainingLoop, Model):
         super().dump_logs()
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "_learner", "_captured", "capture"]
+        return [*super()._excluded_save_params(), "_learner", "_captured", "_greedy", "capture"]

@@ -19,6 +19,7 @@ from stable_baselines3.dqn.policies import QNetwork as SB3QNetwork
 from torch import Tensor
 
 from dqn_zoo_ext import registry
+from dqn_zoo_ext.learning.graphs import Beside
 from dqn_zoo_ext.learning.networks.activations import Activation, activation_class, activation_name
 from dqn_zoo_ext.learning.networks.heads import Features
 from dqn_zoo_ext.learning.networks.stochastic import drawing
@@ -28,11 +29,11 @@ from dqn_zoo_ext.registry import register_policy
 
 
 class _SeenAhead(NamedTuple):
-    """Features that are made before they are asked for. stream: where, if not on the present one."""
+    """Features that are made before they are asked for. beside: where, if not on the present stream."""
 
     obs: Tensor
     features: Tensor
-    stream: torch.cuda.Stream | None = None
+    beside: Beside | None = None
 
 
 class QNetwork(SB3QNetwork):
@@ -93,8 +94,8 @@ class QNetwork(SB3QNetwork):
         """Features, (B, features_dim), of type float32 in any `precision`."""
         for seen in self._seen_ahead:
             if seen.obs is obs:
-                if seen.stream is not None:
-                    torch.cuda.current_stream().wait_stream(seen.stream)
+                if seen.beside is not None:
+                    seen.beside.join()
                 return seen.features
         torso = self.features_extractor
         if not self.has_screen_torso or not isinstance(obs, Tensor):
@@ -109,16 +110,15 @@ class QNetwork(SB3QNetwork):
 
         For a GPU, of which a batch of 32 takes a part only. No gradients flow through them.
         """
-        main, beside = torch.cuda.current_stream(), torch.cuda.Stream()
-        beside.wait_stream(main)
-        with torch.cuda.stream(beside), torch.no_grad():
+        beside = Beside(obs.device)
+        with beside.begun(), torch.no_grad():
             features = self.torso(obs)
         self._seen_ahead = (_SeenAhead(obs, features, beside),)
         try:
             yield
         finally:
             self._seen_ahead = ()
-            main.wait_stream(beside)
+            beside.join()
 
     @contextlib.contextmanager
     def looking_at_all(self, batches: Sequence[Tensor]) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """What only a GPU can show: the real graph, no waiting, rows in its memory. Skipped where there is none."""
 
+import contextlib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,20 @@ import pytest
 import torch
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.logger import Logger
+from torch.profiler import ProfilerActivity, profile
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN, DoubleDQN, ImpalaDQN, PrioritizedDQN, Rainbow
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
 from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.graphs import CudaGraph
+from dqn_zoo_ext.learning.networks.convolution import Dense, GradientsBeside
+from dqn_zoo_ext.learning.optim import DeepMindRMSprop
 from dqn_zoo_ext.learning.parts import parts_of
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.replay.staging import Staging
 from dqn_zoo_ext.learning.saved import deep_q_state
-from dqn_zoo_ext.learning.updates.captured import CudaGraph, keep_on_device
+from dqn_zoo_ext.learning.updates.captured import keep_on_device
 from dqn_zoo_ext.learning.updates.reading import Reading
 from dqn_zoo_ext.storage.exact.state_file import copied, read_state, write_state
 
@@ -105,7 +110,7 @@ def test_nothing_waits_for_the_gpu_when_numbers_are_due_or_rows_are_added(algori
     torch.cuda.set_sync_debug_mode("error")
     try:
         for _ in range(9):  # 72 updates: numbers are sent for twice at least, and looked at once
-            ring.stacks_now(obs)
+            ring.stacks_of(ring.shown(obs))
             ring.add(obs, obs, np.zeros(2), np.zeros(2), np.zeros(2, bool), [{}] * 2)
             model.train(8, 8)
     finally:
@@ -116,10 +121,13 @@ def test_nothing_waits_for_the_gpu_when_numbers_are_due_or_rows_are_added(algori
 @pytest.mark.parametrize("algorithm", [DQN, PrioritizedDQN, Rainbow], ids=lambda each: each.__name__)
 def test_updates_are_really_one_graph(algorithm: type[DeepQ]) -> None:
     with warnings.catch_warnings():
-        warnings.filterwarnings("error", message="updates are not captured")
+        warnings.filterwarnings("error", message=".* are not captured")
         model = small(algorithm).learn(60)
     assert model._captured is not None
-    assert isinstance(model._captured._graph, CudaGraph)
+    assert isinstance(model._captured._improved._graph, CudaGraph)
+    assert model._greedy is not None
+    assert model._greedy._chosen is not None
+    assert isinstance(model._greedy._chosen._graph, CudaGraph)
 
 
 def test_priorities_of_captured_updates_are_those_of_eager_ones() -> None:
@@ -129,6 +137,53 @@ def test_priorities_of_captured_updates_are_those_of_eager_ones() -> None:
     states = [model.learn(120).replay_buffer.state() for model in (eager, captured)]  # type: ignore[union-attr]
     for name, value in states[0].items():
         assert torch.equal(value.cpu(), states[1][name].cpu()), name  # the generator's state among them
+
+
+def test_gradients_made_beside_each_other_are_those_made_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for beside in (True, False):
+        model = playing_pong()
+        learner = model.learner
+        batch = model._draw(32)
+        if not beside:
+            monkeypatch.setattr(GradientsBeside, "over", lambda _: contextlib.nullcontext())
+        for _ in range(20):  # the memory of one update is used again by the next
+            learner.improve(batch)
+        found.append(weights(model))
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_weights_second_gradient_is_added_to_its_first() -> None:
+    torch.manual_seed(0)
+    layer, vectors = Dense(300, 300).cuda(), torch.randn(32, 300, device="cuda", requires_grad=True)
+    found = []
+    for device in (torch.device("cuda"), torch.device("cpu")):  # on a CPU nothing is made beside anything
+        with GradientsBeside.over(device):
+            layer(layer(vectors)).square().sum().backward()
+        found.append([layer.weight.grad, layer.bias.grad])
+        layer.zero_grad()
+    for one, other in zip(*found, strict=True):
+        assert one is not None
+        assert torch.equal(one, other)
+
+
+def test_deepminds_rmsprop_is_one_launch() -> None:
+    weights, twins = ([torch.linspace(-1, 1, size, device="cuda") for size in (5, 4_000, 99_999)] for _ in range(2))
+    optimizers = DeepMindRMSprop(weights), DeepMindRMSprop(twins, compiled_after=None)
+    for seed in range(4):
+        for each, optimizer in zip((weights, twins), optimizers, strict=True):
+            torch.manual_seed(seed)
+            for weight in each:
+                weight.grad = torch.randn_like(weight)
+            with profile(activities=[ProfilerActivity.CUDA]) as recorded:
+                optimizer.step()
+                torch.cuda.synchronize()
+            if optimizer is optimizers[0] and seed == 3:
+                launched = [event.name for event in recorded.events() if "triton" in event.name]
+                assert len(launched) == 1, launched
+    for one, other in zip(weights, twins, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_arrays_arrive_whole_while_the_gpu_is_busy() -> None:
@@ -167,7 +222,7 @@ def test_rows_lie_in_the_gpus_memory_and_only_newest_frames_are_sent() -> None:
     model = playing_pong()
     assert isinstance(model.replay_buffer, FrameRing)
     assert model.replay_buffer.frames.device.type == "cuda"
-    shown = model.replay_buffer.stacks_now(model._last_obs)  # type: ignore[arg-type]
+    shown = model.replay_buffer.stacks_of(model.replay_buffer.shown(model._last_obs))  # type: ignore[arg-type]
     assert torch.equal(shown.cpu(), torch.from_numpy(model._last_obs))
 
 

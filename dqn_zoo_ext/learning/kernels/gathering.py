@@ -29,13 +29,17 @@ class Cells(NamedTuple):
 
 
 class Windows(NamedTuple):
-    """obs_tm1, obs_t: (B, stack, numbers of a frame). a_tm1: (B,) int64. r_t, discount_t: (B,) float32."""
+    """obs_tm1, obs_t: (B, stack, numbers of a frame). a_tm1: (B,) int64. r_t, discount_t, weights: (B,) float32.
+
+    weights: all 1.
+    """
 
     obs_tm1: Tensor
     a_tm1: Tensor
     r_t: Tensor
     discount_t: Tensor
     obs_t: Tensor
+    weights: Tensor
 
 
 def gathered(ring: Cells, chosen: Tensor) -> Windows:
@@ -48,7 +52,7 @@ def gathered(ring: Cells, chosen: Tensor) -> Windows:
     shape = (size, ring.stack, ring.frames.shape[1])
     obs_tm1, obs_t = (torch.empty(shape, dtype=ring.frames.dtype, device=chosen.device) for _ in range(2))
     actions = torch.empty(size, dtype=torch.int64, device=chosen.device)
-    rewards, discounts = (torch.empty(size, dtype=torch.float32, device=chosen.device) for _ in range(2))
+    rewards, discounts, weights = (torch.empty(size, dtype=torch.float32, device=chosen.device) for _ in range(3))
     _gather[(size, 2 * ring.stack)](
         chosen,
         words,
@@ -62,6 +66,7 @@ def gathered(ring: Cells, chosen: Tensor) -> Windows:
         actions,
         rewards,
         discounts,
+        weights,
         len(ring.frames) - 1,
         ring.gamma,
         N_ENVS=ring.n_envs,
@@ -73,7 +78,7 @@ def gathered(ring: Cells, chosen: Tensor) -> Windows:
         num_warps=4,
         enable_fp_fusion=False,  # sums rounded as PyTorch's
     )
-    return Windows(obs_tm1, actions, rewards, discounts, obs_t)
+    return Windows(obs_tm1, actions, rewards, discounts, obs_t, weights)
 
 
 def _widest(frames: Tensor) -> torch.dtype:
@@ -96,6 +101,7 @@ def _gather(
     a_tm1,
     r_t,
     discount_t,
+    weights,
     cells,
     gamma,
     N_ENVS: tl.constexpr,
@@ -128,6 +134,7 @@ def _gather(
         tl.store(a_tm1 + sample, tl.load(actions + start % cells).to(tl.int64))
         tl.store(r_t + sample, total)
         tl.store(discount_t + sample, discount)
+        tl.store(weights + sample, 1.0)
     shown = start + is_after * length * N_ENVS
     age = tl.load(ages + shown % cells).to(tl.int64)
     back = STACK - 1 - plane

@@ -34,6 +34,17 @@ class Draw(NamedTuple):
         return Draw(self.cells.clone(), None if self.weights is None else self.weights.clone())
 
 
+class Shown(NamedTuple):
+    """What the environments show now, on the device: their next cells, which are not stored yet.
+
+    frames: (n_envs, ...), the newest ones. ages: (n_envs,) uint8. first_cell: (1,) int64, of the first environment.
+    """
+
+    frames: Tensor
+    ages: Tensor
+    first_cell: Tensor
+
+
 @register_replay_buffer("frame_ring")
 class FrameRing(Rows):
     """A ring of single observations, one row per vector step; stacks and n-step windows are put together when drawn.
@@ -152,22 +163,28 @@ class FrameRing(Rows):
         """Whether the rows lie beside the network, and not in main memory."""
         return self.storage.type != "cpu"
 
-    def stacks_now(self, obs: np.ndarray) -> Tensor:
-        """(n_envs, *observation shape), on the device: what `obs` shows, of which only the newest frames are sent.
+    def shown(self, obs: np.ndarray) -> Shown:
+        """What `obs` shows, of which only the newest frames are sent to the device.
 
-        The frames before lie in the rows; the ``add`` that follows brings the row of `obs`, and sends none again.
+        The ``add`` that follows brings the row of `obs`, and sends none again.
         """
-        self._shown, ages = self._staging.brought(self._newest(obs), self._age)
-        shown = self._shown.view(self.n_envs, 1, -1)
+        first_cell = np.array([self.rows_added * self.n_envs])
+        shown = Shown(*self._staging.brought(self._newest(obs), self._age, first_cell))
+        self._shown = shown.frames
+        return shown
+
+    def stacks_of(self, shown: Shown) -> Tensor:
+        """(n_envs, *observation shape): the frames that are shown, with those before them, which lie in the rows."""
+        frames = shown.frames.view(self.n_envs, 1, -1)
         if self.stack == 1:
-            return shown.view(self.n_envs, *self.obs_shape)
-        now = torch.arange(self.n_envs, device=self.storage) + self.rows_added * self.n_envs
+            return frames.view(self.n_envs, *self.obs_shape)
+        cells = torch.arange(self.n_envs, device=self.storage) + shown.first_cell
         back = torch.arange(self.stack - 1, 0, -1, device=self.storage)
-        places = self._places_of_stack(now, back, ages)
+        places = self._places_of_stack(cells, back, shown.ages)
         older = self.frames.index_select(0, places.flatten()).view(self.n_envs, self.stack - 1, -1)
         if self.stack_start == "repeat":  # an episode's first frame is not in a row yet
-            older = torch.where((ages == 0).view(-1, 1, 1), shown, older)
-        return torch.cat([older, shown], dim=1).view(self.n_envs, *self.obs_shape)
+            older = torch.where((shown.ages == 0).view(-1, 1, 1), frames, older)
+        return torch.cat([older, frames], dim=1).view(self.n_envs, *self.obs_shape)
 
     @property
     def can_sample(self) -> bool:
@@ -253,7 +270,7 @@ class FrameRing(Rows):
             r_t=windows.r_t,
             discount_t=windows.discount_t,
             obs_t=windows.obs_t.view(shape),
-            weights=torch.ones(len(cells), device=self.device),
+            weights=windows.weights,
             cells=cells,
         )
 

@@ -128,7 +128,7 @@ def test_stacks_for_acting_are_the_observations() -> None:
     for step in range(60):
         stacks = np.concatenate([stacks[:, 1:], rng.integers(1, 256, (2, 1, 2, 3), dtype=np.uint8)], axis=1)
         if step % 3 != 2:  # a random action now and then looks at nothing
-            assert np.array_equal(ring.stacks_now(stacks).numpy(), stacks)
+            assert np.array_equal(ring.stacks_of(ring.shown(stacks)).numpy(), stacks)
         done = rng.random(2) < 0.2
         ring.add(stacks, stacks, np.zeros(2, int), np.zeros(2), done, [{}, {"TimeLimit.truncated": True}])
         stacks[done] = 0
@@ -139,7 +139,7 @@ def test_stacks_for_acting_are_the_observations() -> None:
 
 def test_frames_that_were_shown_for_a_step_that_never_ended_are_forgotten() -> None:
     ring = FrameRing(8, spaces.Box(0, 255, (4, 1, 1), np.uint8), spaces.Discrete(2), "cpu", n_envs=1)
-    ring.stacks_now(np.full((1, 4, 1, 1), 200, np.uint8))
+    ring.shown(np.full((1, 4, 1, 1), 200, np.uint8))
     ring.cut()
     shown = np.array([0, 0, 0, 99], np.uint8).reshape(1, 4, 1, 1)
     ring.add(shown, shown, np.zeros(1, int), np.zeros(1), np.zeros(1, bool), [{}])

@@ -41,7 +41,7 @@ def test_stacks_for_acting_are_the_observations(history: History, stacking: Stac
     for _ in range(3 * ring.rows):
         obs = screens.stacks
         if rng.random() < 0.7:
-            assert np.array_equal(ring.stacks_now(obs).numpy(), obs)
+            assert np.array_equal(ring.stacks_of(ring.shown(obs)).numpy(), obs)
         done = rng.random(n_envs) < 0.3
         screens.show(done)
         ring.add(obs, screens.stacks, np.zeros(n_envs, int), np.zeros(n_envs), done, [{}] * n_envs)
@@ -111,7 +111,7 @@ def test_what_real_games_showed_comes_out_again(choices: dict[str, Any]) -> None
     ring = FrameRing(1_000, venv.observation_space, venv.action_space, "cpu", 2, **keywords)
     rng, shown, kinds = np.random.default_rng(0), [venv.reset()], set()
     for _ in range(400):
-        np.testing.assert_array_equal(ring.stacks_now(shown[-1]).numpy(), shown[-1])
+        np.testing.assert_array_equal(ring.stacks_of(ring.shown(shown[-1])).numpy(), shown[-1])
         obs, rewards, dones, infos = venv.step(rng.integers(0, 4, 2))
         ring.add(shown[-1], obs, np.zeros(2, int), rewards, dones, infos)
         shown.append(obs)

@@ -127,7 +127,7 @@ def test_a_ring_brings_nothing_but_what_is_staged(
     obs, done = np.zeros((2, 4, 3, 3), np.uint8), np.array([True, False])
     with NothingIsSent():
         for row in range(30):
-            ring.stacks_now(obs)
+            ring.stacks_of(ring.shown(obs))
             ring.add(obs, obs, np.zeros(2), np.zeros(2), done & (row % 4 == 0), [{"TimeLimit.truncated": row > 9}] * 2)
         for draw in ring.draws(8, 5):
             batch = ring.batch_of(draw)

@@ -11,8 +11,9 @@ from test_captured import Again
 
 from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.graphs import Capture
 from dqn_zoo_ext.learning.saved import deep_q_state
-from dqn_zoo_ext.learning.updates.captured import Capture, keep_on_device
+from dqn_zoo_ext.learning.updates.captured import keep_on_device
 from dqn_zoo_ext.learning.updates.learner import Learner
 
 KWARGS = {"torso": "mlp", "torso_kwargs": {"net_arch": [6, 6], "normalization": "batch"}, "net_arch": []}

@@ -9,16 +9,18 @@ import stable_baselines3.common.buffers
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.env_util import make_vec_env
+from torch.utils._pytree import tree_leaves
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN, ImpalaDQN, PrioritizedDQN
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.deep_q import DeepQ
+from dqn_zoo_ext.learning.graphs import Capture
 from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.parts import parts_of, settings_among
 from dqn_zoo_ext.learning.policies import CnnPolicy
 from dqn_zoo_ext.learning.replay import Draw, FrameRing
-from dqn_zoo_ext.learning.updates.captured import Capture, CapturedUpdates, Work, can_be_captured, keep_on_device
+from dqn_zoo_ext.learning.updates.captured import CapturedUpdates, can_be_captured, keep_on_device
 from dqn_zoo_ext.learning.updates.finite import NotFinite
 from dqn_zoo_ext.learning.updates.learner import Improvement, Learner
 
@@ -31,18 +33,18 @@ class Again:
 
     made = 0
 
-    def __init__(self, work: Work, generators: Sequence[torch.Generator] = ()) -> None:
+    def __init__(self, work: Callable[[], Any], generators: Sequence[torch.Generator] = ()) -> None:
         del generators
         Again.made += 1
         self._work = work
-        self._first: Improvement | None = None
+        self._first: Any = None
 
-    def replay(self) -> Improvement:
+    def replay(self) -> Any:
         new = self._work()
         if self._first is None:
             self._first = new
         else:
-            for static, value in zip((*self._first.loss, self._first.numbers), (*new.loss, new.numbers), strict=True):
+            for static, value in zip(tree_leaves(self._first), tree_leaves(new), strict=True):
                 static.detach().copy_(value.detach())
         return self._first
 
@@ -90,17 +92,17 @@ def test_priorities_are_filed_from_the_captured_memory() -> None:
 def test_the_graph_is_made_once_and_anew_when_the_memory_is_another() -> None:
     Again.made = 0
     model = trained(DQN, Again)
-    assert Again.made == 1
-    for _ in range(5):
-        model.train(1, 8)
-    assert Again.made == 1
-    model.policy.optimizer.load_state_dict(model.policy.optimizer.state_dict())  # in other tensors from now on
+    assert Again.made == 2  # of updates, and of choosing actions
     for _ in range(5):
         model.train(1, 8)
     assert Again.made == 2
+    model.policy.optimizer.load_state_dict(model.policy.optimizer.state_dict())  # in other tensors from now on
+    for _ in range(5):
+        model.train(1, 8)
+    assert Again.made == 3
     for _ in range(5):
         model.train(1, 16)
-    assert Again.made == 3
+    assert Again.made == 4
 
 
 def test_the_learning_rate_is_read_from_memory() -> None:
@@ -138,7 +140,8 @@ def test_what_cannot_be_captured_is_refused() -> None:
 
 
 def test_a_capture_that_fails_is_said_and_updates_go_on() -> None:
-    def fails(*_: Any) -> Any:
+    def fails(work: Callable[[], Any], generators: Any = ()) -> Any:
+        del work, generators
         raise RuntimeError("operation not permitted when stream is capturing\nand more")
 
     plain = trained(DQN, None)

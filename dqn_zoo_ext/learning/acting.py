@@ -1,0 +1,55 @@
+"""Greedy actions from a replay's own frames: only the newest ones are sent to the device.
+
+On a GPU that is one graph. Operation by operation it takes longer than all else between two vector steps, and no
+emulator works meanwhile.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dqn_zoo_ext.learning.graphs import AsGraph, Capture
+from dqn_zoo_ext.learning.replay import FrameRing, Shown
+
+
+class GreedyActions:
+    """A policy's actions for what the environments of a ring show. Noise and fractions are drawn as for exploring.
+
+    capture: makes the graph; None: operation by operation. A graph is made for the memory that the policy's weights and
+    the ring have now, and ``fits`` no other.
+    """
+
+    def __init__(self, policy: Any, ring: FrameRing, capture: Capture | None) -> None:
+        self._policy = policy
+        self._ring = ring
+        self._shown: Shown | None = None
+        """Where what is shown is written; made as the first is."""
+        self._chosen = None if capture is None else AsGraph(self._work, ring.device, capture, what="actions")
+
+    def fits(self, policy: Any, ring: FrameRing) -> bool:
+        """Whether it is made for these."""
+        return policy is self._policy and ring is self._ring
+
+    def of(self, obs: np.ndarray) -> np.ndarray:
+        """(n_envs,) actions. obs: what the environments show, (n_envs, *observation shape)."""
+        shown = self._ring.shown(obs)
+        with torch.no_grad():
+            chosen = self._best(shown) if self._chosen is None else self._written(shown, self._chosen)
+        return chosen.cpu().numpy()
+
+    def _written(self, shown: Shown, chosen: AsGraph[Tensor]) -> Tensor:
+        if self._shown is None:
+            self._shown = Shown(*[each.clone() for each in shown])
+        for static, new in zip(self._shown, shown, strict=True):
+            static.copy_(new, non_blocking=True)
+        return chosen()
+
+    def _work(self) -> Tensor:
+        assert self._shown is not None  # set before
+        return self._best(self._shown)
+
+    def _best(self, shown: Shown) -> Tensor:
+        best: Tensor = self._policy._predict(self._ring.stacks_of(shown), deterministic=False)
+        return best
