@@ -3,6 +3,7 @@
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from dqn_zoo_ext.cli.parser import Parser
 from dqn_zoo_ext.cli.preset_options import add_preset_options, parse_with_preset
@@ -107,13 +108,13 @@ def run_options_of(options: Namespace, command: str) -> RunOptions:
     )
 
 
-def _log_interval(asked: int) -> int | None:
+def _log_interval(asked: int) -> int | Literal["default"] | None:
     """Episodes between log lines, None for none: as in RL-Zoo, -1 leaves it to us, and whatever is below means none."""
     if asked == 0:
         raise UserError("--log-interval must be at least 1, or -1 for the default, or -2 for no log lines, not 0")
     if asked > 0:
         return asked
-    return 4 if asked == -1 else None
+    return "default" if asked == -1 else None
 
 
 def _add_hyperparameter_options(parser: Parser) -> None:
@@ -184,7 +185,8 @@ def _add_run_options(parser: Parser) -> None:
         type=whole_number(),
         default=-1,
         metavar="EPISODES",
-        help="episodes between log lines, lost lives among them where they end one (default: 4; -2: none)",
+        help="episodes between log lines, lost lives among them where they end one "
+        "(default: as many as there are environments, 4 at least; -2: none)",
     )
     group.add_argument("-P", "--progress", action="store_true", help="a progress bar even if this is no terminal")
     group.add_argument(

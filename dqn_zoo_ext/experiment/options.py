@@ -22,8 +22,8 @@ class RunOptions:
     evaluation. save_freq: agent steps between checkpoints, below 1 for none; None: DEFAULT_SAVE_FREQ, and then without
     an agent file for each. keep_checkpoints: how many of the last ones stay. n_eval_envs: None for as many as suit.
     trained_agent: a zip to go on from. tensorboard_log: None for the run's own folder. log_interval: episodes between
-    log lines, None for none. profile: whether to record a trace. preset: the training's name, if it has one. verbose: 0
-    silent, 1 progress, 2 also Stable-Baselines3's tables.
+    log lines, None for none; see ``episodes_between_lines``. profile: whether to record a trace. preset: the training's
+    name, if it has one. verbose: 0 silent, 1 progress, 2 also Stable-Baselines3's tables.
     """
 
     log_folder: Path
@@ -39,7 +39,7 @@ class RunOptions:
     save_replay_buffer: bool = False
     trained_agent: Path | None = None
     tensorboard_log: Path | None = None
-    log_interval: int | None = 4
+    log_interval: int | Literal["default"] | None = "default"
     unique_folder: bool = False
     profile: bool = False
     preset: str | None = None
@@ -47,3 +47,11 @@ class RunOptions:
     live_progress: bool | None = None
     command: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def episodes_between_lines(self, n_envs: int) -> int | None:
+        """Of the log, None for no lines.
+
+        By default 4, as for Stable-Baselines3, and with more environments as many: episodes end so much more often
+        then, and for a line a GPU is waited for.
+        """
+        return max(4, n_envs) if self.log_interval == "default" else self.log_interval

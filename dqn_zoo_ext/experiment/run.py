@@ -279,7 +279,7 @@ def _learn(
                 run.model.learn(
                     run.configuration.hyperparameters.n_timesteps,
                     callback=callbacks,
-                    log_interval=run.options.log_interval,  # type: ignore[arg-type]  # None: never
+                    log_interval=run.options.episodes_between_lines(run.model.n_envs),  # type: ignore[arg-type]  # None: never
                     reset_num_timesteps=run.options.trained_agent is None,
                 )
             except Stopped:

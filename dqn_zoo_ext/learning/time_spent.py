@@ -58,4 +58,4 @@ class TimeSpent:
 
 def _recorded(activity: Activity) -> contextlib.AbstractContextManager[Any]:
     """In a trace, if one is being made: else it would take ten microseconds each time."""
-    return record_function(activity) if torch.autograd._profiler_enabled() else contextlib.nullcontext()
+    return record_function(activity) if torch._C._autograd._profiler_enabled() else contextlib.nullcontext()

@@ -1,6 +1,5 @@
 """What only a GPU can show: the real graph, no waiting, rows in its memory. Skipped where there is none."""
 
-import contextlib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from dqn_zoo_ext.algorithms import DQN, DoubleDQN, ImpalaDQN, PrioritizedDQN, Ra
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.graphs import CudaGraph
-from dqn_zoo_ext.learning.networks.convolution import Dense, GradientsBeside
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
 from dqn_zoo_ext.learning.parts import parts_of
 from dqn_zoo_ext.learning.replay import FrameRing
@@ -137,35 +135,6 @@ def test_priorities_of_captured_updates_are_those_of_eager_ones() -> None:
     states = [model.learn(120).replay_buffer.state() for model in (eager, captured)]  # type: ignore[union-attr]
     for name, value in states[0].items():
         assert torch.equal(value.cpu(), states[1][name].cpu()), name  # the generator's state among them
-
-
-def test_gradients_made_beside_each_other_are_those_made_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
-    for beside in (True, False):
-        model = playing_pong()
-        learner = model.learner
-        batch = model._draw(32)
-        if not beside:
-            monkeypatch.setattr(GradientsBeside, "over", lambda _: contextlib.nullcontext())
-        for _ in range(20):  # the memory of one update is used again by the next
-            learner.improve(batch)
-        found.append(weights(model))
-    for one, other in zip(*found, strict=True):
-        assert torch.equal(one, other)
-
-
-def test_a_weights_second_gradient_is_added_to_its_first() -> None:
-    torch.manual_seed(0)
-    layer, vectors = Dense(300, 300).cuda(), torch.randn(32, 300, device="cuda", requires_grad=True)
-    found = []
-    for device in (torch.device("cuda"), torch.device("cpu")):  # on a CPU nothing is made beside anything
-        with GradientsBeside.over(device):
-            layer(layer(vectors)).square().sum().backward()
-        found.append([layer.weight.grad, layer.bias.grad])
-        layer.zero_grad()
-    for one, other in zip(*found, strict=True):
-        assert one is not None
-        assert torch.equal(one, other)
 
 
 def test_deepminds_rmsprop_is_one_launch() -> None:

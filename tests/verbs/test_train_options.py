@@ -64,9 +64,13 @@ def test_every_option_has_a_help_text() -> None:
     assert "search for hyperparameters" in make_parser().format_help()
 
 
-@pytest.mark.parametrize(("given", "games"), [("-1", 4), ("-2", None), ("-7", None), ("1", 1), ("10", 10)])
-def test_log_interval_means_what_it_does_in_rl_zoo(given: str, games: int | None) -> None:
-    assert run_options_of(make_parser().parse(["--log-interval", given]), "").log_interval == games
+@pytest.mark.parametrize(
+    ("given", "n_envs", "episodes"),
+    [("-1", 1, 4), ("-1", 64, 64), ("-2", 64, None), ("-7", 1, None), ("1", 64, 1), ("10", 8, 10)],
+)
+def test_log_interval_means_what_it_does_in_rl_zoo(given: str, n_envs: int, episodes: int | None) -> None:
+    options = run_options_of(make_parser().parse(["--log-interval", given]), "")
+    assert options.episodes_between_lines(n_envs) == episodes
 
 
 def test_a_log_interval_of_no_games() -> None:

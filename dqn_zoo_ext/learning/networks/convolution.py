@@ -3,15 +3,12 @@
 Wide dense layers on CPUs are oneDNN's.
 """
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dqn_zoo_ext.learning import kernels, onednn
-from dqn_zoo_ext.learning.graphs import Beside
 
 _LONG_SUMS = 256  # terms, from which on a dense layer's sums are cut into pieces on a GPU
 
@@ -32,10 +29,7 @@ class Convolution(nn.Conv2d):
     def by_kernels(self, screens: Tensor, relu: bool = False) -> Tensor:
         """``forward``, on a GPU, with a ReLU if `relu`."""
         how = (self.stride[0], int(self.padding[0]), relu, _products(torch.backends.cudnn.allow_tf32))
-        weight, bias = self.weight, self.bias
-        assert bias is not None
-        beside = GradientsBeside.of_layer(weight, bias)
-        result: Tensor = _Made.apply(screens, weight, bias, *how, beside)  # type: ignore[no-untyped-call]
+        result: Tensor = _Made.apply(screens, self.weight, self.bias, *how)  # type: ignore[no-untyped-call]
         return result
 
 
@@ -75,61 +69,9 @@ def dense(vectors: Tensor, weight: Tensor, bias: Tensor, relu: bool = False) -> 
         made = onednn.dense(vectors, weight, bias) if by_onednn else nn.functional.linear(vectors, weight, bias)
         return made.relu() if relu else made
     of_a_pixel = (vectors[:, :, None, None], weight[:, :, None, None])
-    how = (1, 0, relu, _products(torch.backends.cuda.matmul.allow_tf32))
-    beside = GradientsBeside.of_layer(weight, bias)
-    result: Tensor = _Made.apply(*of_a_pixel, bias, *how, beside)  # type: ignore[no-untyped-call]
+    products = _products(torch.backends.cuda.matmul.allow_tf32)
+    result: Tensor = _Made.apply(*of_a_pixel, bias, 1, 0, relu, products)  # type: ignore[no-untyped-call]
     return result.flatten(1)
-
-
-class GradientsBeside:
-    """Gradients of weights, made by our kernels beside the gradients that go on to the layers before.
-
-    Those wait for each other, and each takes a part of a GPU only. Layers that are called inside ``over`` take part.
-    Nobody but the optimizer is to ask for such a gradient: they are not of weights made of others, or watched by hooks.
-    """
-
-    _now: "GradientsBeside | None" = None
-
-    def __init__(self, device: torch.device) -> None:
-        self._beside = Beside(device)
-        self._made_of: list[tuple[Tensor, ...]] = []
-        """Kept until ``over`` ends: freed memory would be given to what the present stream does meanwhile."""
-        self._weights: set[int] = set()
-
-    @classmethod
-    @contextlib.contextmanager
-    def over(cls, device: torch.device) -> Iterator[None]:
-        """Around forward and backward pass of one update. Where our kernels do not run nothing is different."""
-        if not kernels.run_on(device):
-            yield
-            return
-        cls._now = now = cls(device)
-        try:
-            yield
-        finally:
-            cls._now = None
-            now._beside.join()
-
-    @classmethod
-    def of_layer(cls, *weights: Tensor) -> "GradientsBeside | None":
-        """Those that a layer with these weights takes part in if it is called now."""
-        asked_for = any(not each.is_leaf or each._backward_hooks for each in weights)
-        return None if asked_for else cls._now
-
-    @contextlib.contextmanager
-    def making(self, weight: int, *made_of: Tensor | None) -> Iterator[None]:
-        """Around the making of a weight's gradient, from these. weight: its address.
-
-        The second gradient of one weight is added to the first by the present stream: it comes after both.
-        """
-        if weight in self._weights:
-            self._beside.join()
-            yield
-            return
-        self._weights.add(weight)
-        self._made_of.append(tuple(each for each in made_of if each is not None))
-        with self._beside.begun():
-            yield
 
 
 def _are_watched(*layers: nn.Module) -> bool:
@@ -151,15 +93,7 @@ class _Made(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        screens: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        stride: int,
-        padding: int,
-        relu: bool,
-        products: str,
-        beside: GradientsBeside | None,
+        ctx: Any, screens: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, relu: bool, products: str
     ) -> Tensor:
         from dqn_zoo_ext.learning.kernels import convolution  # Triton is not everywhere
 
@@ -170,20 +104,16 @@ class _Made(torch.autograd.Function):
             out = convolution.forward(screens, filters, bias, shape, products, relu)
         ctx.save_for_backward(screens, filters, out if relu else None)
         ctx.how = (shape, products)
-        ctx.beside = beside
-        ctx.weight = weight.data_ptr()
         return out
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None, None]:
         from dqn_zoo_ext.learning.kernels import convolution
 
         screens, filters, out = ctx.saved_tensors
         given = (gradients[0].contiguous(memory_format=torch.channels_last), out, *ctx.how)
-        beside = contextlib.nullcontext() if ctx.beside is None else ctx.beside.making(ctx.weight, screens, *given[:2])
-        with beside:
-            weight, bias = convolution.gradient_of_filters(screens, *given)
         below = None
         if ctx.needs_input_grad[0]:
             below = convolution.gradient_of_screens(filters, *given)
-        return below, weight, bias, None, None, None, None, None
+        weight, bias = convolution.gradient_of_filters(screens, *given)
+        return below, weight, bias, None, None, None, None

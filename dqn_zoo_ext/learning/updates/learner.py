@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.graphs import Beside
 from dqn_zoo_ext.learning.losses import Loss
-from dqn_zoo_ext.learning.networks.convolution import GradientsBeside
 from dqn_zoo_ext.learning.networks.stochastic import drawing
 from dqn_zoo_ext.learning.updates.finite import LossOfBatch, NotFinite, What, names_not_finite, not_finite
 from dqn_zoo_ext.learning.updates.reading import Reading
@@ -94,20 +93,18 @@ class Learner:
 
         Unless `updates_per_reading` is 1 it reads no number, so that it can be captured as a graph.
         """
-        device = batch.r_t.device
-        with GradientsBeside.over(device):
-            with drawing(self._online, self.target):
-                loss = self._loss(self._online, self.target, batch)
-            mean_loss = (batch.weights * loss.per_sample).mean()
-            if self._reads_at_once and not math.isfinite(mean_loss.item()):
-                raise self._cause_of_loss(batch)
-            self._optimizer.zero_grad()
-            mean_loss.backward()
+        with drawing(self._online, self.target):
+            loss = self._loss(self._online, self.target, batch)
+        mean_loss = (batch.weights * loss.per_sample).mean()
+        if self._reads_at_once and not math.isfinite(mean_loss.item()):
+            raise self._cause_of_loss(batch)
+        self._optimizer.zero_grad()
+        mean_loss.backward()
         norms: dict[str, Tensor] = {}
         if self._max_grad_norm is not None:
             norms = self._norms_of_gradients()
             self._clip(self._max_grad_norm, norms, batch)
-        beside = Beside(device)
+        beside = Beside(batch.r_t.device)
         with beside.begun():  # the step does not ask for them
             norms = norms or self._norms_of_gradients()
             numbers = torch.stack([mean_loss.detach(), loss.priority.mean(), *norms.values()])

@@ -73,7 +73,7 @@ def test_what_is_not_a_number_is_not_hidden(inputs: int) -> None:
         layer.weight[1, 3] = torch.nan
         layer_of_a_pixel = layer.weight[:, :, None, None]
         screens = torch.randn(2, inputs, 1, 1, device=DEVICE)
-        how = (1, 0, True, "tf32x3", None)
+        how = (1, 0, True, "tf32x3")
         made: Tensor = convolution._Made.apply(screens, layer_of_a_pixel, layer.bias, *how)  # type: ignore[no-untyped-call]
     assert made.flatten(1).isnan().tolist() == [[False, True, False, False]] * 2
 
