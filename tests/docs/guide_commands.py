@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from dqn_zoo_ext.__main__ import VERBS
@@ -21,7 +22,7 @@ _INLINE = re.compile(r"`([^`]+)`")
 _SCRIPT = re.compile(r"^ *```sh\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"`([\w-]+\.(?:yml|py))`:\n\n```\w+\n(.*?)```", re.DOTALL)
 _FILE_THAT_SAYS_ITS_NAME = re.compile(r"```\w+\n# ([\w-]+\.(?:yml|py))\n(.*?)```", re.DOTALL)
-_SHORT_FORM = re.compile(rf"(?:{'|'.join(VERBS)}) --?[a-z][\w-]* [^ &]")
+_SHORT_FORM = re.compile(rf"(?:{'|'.join(VERBS)}) (?:--?[a-z][\w-]* [^ &]|logs/)")
 _ENDS = {"|", "||", "&", "&&", ";", ">", ">>", "(", ")"}
 
 
@@ -40,8 +41,8 @@ class Command:
 def commands_in(page: Path) -> Iterator[Command]:
     """Every command of ours on the page: in blocks of whatever language, and in the text.
 
-    In the text a command may lack its ``python -m dqn_zoo_ext.``, if it has an option with a value (`train -n 100`;
-    `train --resume` only names an option).
+    In the text a command may lack its ``python -m dqn_zoo_ext.`` if it has a run, or an option with a value: `train
+    --resume` only names an option.
     """
     text = page.read_text(encoding="utf-8")
     if page.suffix != ".md":
@@ -59,6 +60,13 @@ def commands_in_scripts(page: Path) -> list[Command]:
     """The commands of ours in the page's ``sh`` blocks, in order."""
     lines = [line for block in _SCRIPT.findall(page.read_text(encoding="utf-8")) for line in _joined(block)]
     return [each for line in lines for each in _commands_of(page, line)]
+
+
+def programs_in(page: Path, folder: str) -> Iterator[list[str]]:
+    """For each ``python FOLDER/NAME.py`` on the page the name, and the words behind it but for ``...``."""
+    text = re.sub(r"\\\n\s*", " ", page.read_text(encoding="utf-8"))
+    for found in re.finditer(rf"python {folder}/(\w+)\.py((?: [^`\n|>#]*)?)", text):
+        yield [found[1], *(word for word in shlex.split(found[2]) if word != "...")]
 
 
 def script_of(page: Path) -> list[list[str]]:
@@ -85,14 +93,11 @@ def run(verb: str, words: Sequence[str]) -> int:
 def shortened(words: Sequence[str], extra: str) -> list[str]:
     """`words` and the `extra` ones, which take the place of options, and of hyperparameters, of the same name."""
     options, _, params = extra.partition("-params ")
-    named = dict(zip(options.split(), options.split()[1:], strict=False))
-    result, more = [], params.split()
-    following = iter(words)
-    for word in following:
-        if word in named and word.startswith("-") and not named[word].startswith("-"):
-            next(following)
-        else:
-            result.append(word)
+    dropped = {name for name, value in pairwise(options.split()) if name.startswith("-") and not value.startswith("-")}
+    result, more, drops = [], params.split(), False
+    for word in words:
+        drops = word in dropped if word.startswith("-") else drops
+        result += [] if drops else [word]
     if "-params" in result and more:
         at = result.index("-params") + 1
         names = {each.partition(":")[0] for each in more}

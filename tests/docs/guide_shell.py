@@ -62,7 +62,7 @@ class Shell:
         files = _all_files(command.page)
         for word in command.words:
             if found := re.match(r"logs/(studies|campaigns)/([\w-]+)(?:/|$)", word):
-                self._copy(self.run(_maker_of(*found.groups())), folder, "logs")
+                shutil.copytree(self.run(_maker_of(*found.groups())).folder, folder, dirs_exist_ok=True)
             elif (name := Path(word).name) in files:
                 (folder / word).parent.mkdir(parents=True, exist_ok=True)
                 (folder / word).write_text(files[name])
@@ -73,8 +73,9 @@ class Shell:
         if command.verb == "load_from_hub":
             self._provide_push(command)
         elif _plays_an_agent(command) and not _has_agent(command, folder):
-            training = replace(command, verb="train", words=("--algo", _algo_of(command), "--env", _env_of(command)))
-            self._copy(self.run(training), folder, option(command, "-f", "--folder") or "logs")
+            training = _training_of(command)
+            made = self.run(training).folder / (option(training, "-f") or "logs")
+            shutil.copytree(made, folder / (option(command, "-f", "--folder") or "logs"), dirs_exist_ok=True)
 
     def _provide_runs(self, command: Command, found: re.Match[str], folder: Path) -> None:
         """The runs that the pattern is of, numbered by their seeds: stopped, if the command goes on with them."""
@@ -93,10 +94,6 @@ class Shell:
         (package,) = self.run(replace(command, verb="push_to_hub", words=tuple(words))).folder.glob("logs/*/*/hub/*/*")
         files = {each.name: each.read_bytes() for each in package.iterdir()}
         self._hub.store.put(f"{package.parent.name}/{package.name}", files)
-
-    @staticmethod
-    def _copy(made: Outcome, folder: Path, logs: str) -> None:
-        shutil.copytree(made.folder / "logs", folder / logs, dirs_exist_ok=True)
 
 
 def _run(command: Command, folder: Path, stopped: bool) -> Outcome:
@@ -137,8 +134,14 @@ def _algo_of(command: Command) -> str:
     return option(command, "--algo") or "dqn"
 
 
-def _env_of(command: Command) -> str:
-    return env_of(command).gym_id
+def _training_of(command: Command) -> Command:
+    """What trains the agent that the command plays: the page's own command if it has one, else the shortest."""
+    algo, env = _algo_of(command), env_of(command)
+    for each in commands_in(command.page):
+        begins = each.verb == "train" and not {"--resume", "-conf", "-i"} & set(each.words)
+        if begins and option(each, "--algo") == algo and env_of(each).gym_id == env.gym_id:
+            return each
+    return replace(command, verb="train", words=("--algo", algo, "--env", env.gym_id))
 
 
 def _plays_an_agent(command: Command) -> bool:

@@ -25,7 +25,7 @@ _SHORT = {
     "leaderboard": "--retry-seconds 20",
     "campaign": f"-n 300 {_LEARN} eval_freq:300 eval_episodes:1",
     "tune": "-n 300 --n-trials 2 --n-startup-trials 1 --confirm-seeds 1 --eval-episodes 1 --n-jobs 2",
-    "plot": "",
+    "plot": "--protocol course-unit3",
     "presets": "",
     "doctor": "-params",
     "config": "",
@@ -55,17 +55,18 @@ def short(command: Command) -> Command:
 
 
 def is_long(command: Command) -> bool:
-    """Whether it takes more than a few seconds even so: several trainings, or one on Atari, or its measurement.
+    """Whether it takes more than a few seconds even so: several trainings, or one on Atari but for the README's.
 
-    But for the README's.
+    Or a measurement of how long one takes.
     """
     words = " ".join(command.words)
     if command.verb in ("campaign", "tune") or "logs/studies" in words or "rl_zoo" in words:
         return True
     if command.verb in ("plot", "aggregate") or (command.verb == "report" and "[" in words):
         return True
-    on_atari = command.verb in ("train", "doctor") and env_of(command).family == ATARI
-    return on_atari and "--no-measure" not in words and command.page.name != "README.md"
+    if command.verb == "doctor":
+        return "--no-measure" not in words
+    return command.verb == "train" and env_of(command).family == ATARI and command.page.name != "README.md"
 
 
 def key_of(command: Command) -> tuple[object, ...]:
@@ -95,10 +96,12 @@ def _extra(command: Command) -> str:
         return ""
     if command.verb == "train" and "--resume" in words and "auto" not in words:
         return f"-n {AGENT_STEPS * 3 // 2}" if "-n" in words else ""
+    if command.verb == "train" and "--seed" not in words:
+        extra = f"--seed 1 {extra}"  # the same games each time, and so the same seconds
     if command.verb in ("train", "doctor", "campaign") and env_of(command).family == ATARI:
         extra += " buffer_size:1000"  # it may be of another kind in a campaign's file, and is small enough there
-    if command.verb == "campaign" and "--ray" not in words:
-        extra = f"--n-jobs 2 {extra}"
+    if command.verb == "campaign":
+        extra = f"--seeds 1 {extra}" if "--ray" in words else f"--seeds 1 2 --n-jobs 2 {extra}"
     if command.verb == "enjoy" and "--pretrained" not in words:
         extra += " --no-render"
     return f"--device cpu {extra}" if "cuda" in words and not torch.cuda.is_available() else extra

@@ -82,12 +82,13 @@ def test_commands_are_found_in_blocks_in_the_text_and_over_several_lines(tmp_pat
     page.write_text(
         "```\nCUDA_VISIBLE_DEVICES= python -m dqn_zoo_ext.train --algo c51 \\\n    --env Pong || [ $? -ne 75 ]  # why\n"
         "```\n`python -m\ndqn_zoo_ext.config ... --json | tail -n 1` and `dqn-zoo-ext doctor --seed 2`, but no\n"
-        "`python -m dqn_zoo_ext.VERB`, and `plot a_1\n-o b.svg`? no; `train --env\nPong` and not `train --resume`\n"
+        "`python -m dqn_zoo_ext.VERB`, and `plot\nlogs/dqn/Pong_1`, `train --env\nPong` and not `train --resume`\n"
     )
     assert [(each.verb, each.words) for each in commands_in(page)] == [
         ("train", ("--algo", "c51", "--env", "Pong")),
         ("config", ("--json",)),
         ("doctor", ("--seed", "2")),
+        ("plot", ("logs/dqn/Pong_1",)),
         ("train", ("--env", "Pong")),
     ]
 

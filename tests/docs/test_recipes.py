@@ -32,5 +32,5 @@ def test_the_job_script_stops_with_a_checkpoint_and_is_queued_again(tmp_path: Pa
     script = script.replace("--env SpaceInvadersNoFrameskip-v4", small).replace("python", sys.executable, 1)
     assert stop(script.replace("--algo rainbow", "--algo dqn"), tmp_path, {"SLURM_JOB_ID": "7"}) == (75, "requeue 7\n")
     said = (tmp_path / "said").read_text()
-    assert "a new one begins" in said
+    assert "no run to go on with; a new one, CartPole-v1_1, begins" in said
     assert "dqn on CartPole-v1" in said
