@@ -83,8 +83,7 @@ def test_a_command_is_shortened() -> None:
     assert {"gamma:0.9", "learning_starts:100", "buffer_size:1000", "cpu", "pong-quick"} <= set(shorter)
     assert not {"5000", "learning_starts:9"} & set(shorter)
     assert short(Command(page, "push_to_hub", ("-orga", "USER"))).words[:2] == ("-orga", "ann")
-    words = ("--seeds", "1", "2", "3", "--algos", "dqn", "iqn")
-    shorter = short(Command(page, "campaign", words)).words
+    shorter = short(Command(page, "campaign", ("--seeds", "1", "2", "3", "--algos", "dqn", "iqn"))).words
     assert shorter[:3] == ("--algos", "dqn", "iqn")
     assert "3" not in shorter
     assert short(Command(page, "train", ("--resume", "/shared/logs/dqn/Pong_1"))).words == (
