@@ -68,6 +68,12 @@ def _loaded(command: Command, outcome: Outcome) -> None:
     assert list(folder.glob(f"{env_of(command).folder_name}_*/*.zip"))
 
 
+def _ranked(command: Command, outcome: Outcome) -> None:
+    assert f"ann/dqn-{env_of(command).gym_id}" in outcome.printed
+    if page := option(command, "--page"):
+        assert "</html>" in (outcome.folder / page).read_text(encoding="utf-8")
+
+
 def _compared(command: Command, outcome: Outcome) -> None:
     (folder,) = outcome.folder.glob("*/campaigns/*")
     with (folder / "runs.csv").open(newline="") as table:
@@ -118,6 +124,7 @@ COMES_OF: dict[str, Callable[[Command, Outcome], None]] = {
     "aggregate": _aggregated,
     "push_to_hub": _pushed,
     "load_from_hub": _loaded,
+    "leaderboard": _ranked,
     "campaign": _compared,
     "tune": _searched,
     "presets": _listed,

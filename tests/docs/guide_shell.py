@@ -72,6 +72,8 @@ class Shell:
                 self._provide_runs(command, found, folder)
         if command.verb == "load_from_hub":
             self._provide_push(command)
+        elif command.verb == "leaderboard":
+            self._provide_push(replace(command, words=("--env", env_of(command).gym_id, "-orga", "ann")))
         elif _plays_an_agent(command) and not _has_agent(command, folder):
             training = _training_of(command)
             made = self.run(training).folder / (option(training, "-f") or "logs")

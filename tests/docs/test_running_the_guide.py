@@ -10,6 +10,7 @@ from guide_shell import Shell
 from guide_shortened import is_long, key_of, once, short
 from hub_server import Hub
 
+from dqn_zoo_ext.__main__ import VERBS
 from dqn_zoo_ext.storage.user_cache import CACHE_VARIABLE
 
 SCRIPTS = {
@@ -65,6 +66,11 @@ def test_every_command_is_run() -> None:
         if str(each) not in EXCEPTIONS and not is_run_by_the_test_of_its_page(each):
             assert key_of(short(each)) in run_here
     assert set(EXCEPTIONS) <= {str(each) for each in EVERY}
+
+
+def test_every_verb_can_be_run() -> None:
+    """So that a page may have any of them tomorrow."""
+    assert COMES_OF.keys() == VERBS.keys()
 
 
 def test_the_tests_of_pages_are_there() -> None:
