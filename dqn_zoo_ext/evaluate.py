@@ -220,7 +220,7 @@ def _context(options: Namespace, configuration: Configuration, evaluation: Evalu
     if context is None:
         return []
     if options.baselines and not options.all_published:
-        return context.lines(0)[:1]
+        return [context.head()]
     return context.lines(None if options.all_published else _MOST_PUBLISHED)
 
 

@@ -45,20 +45,23 @@ class Context:
     comparable: tuple[PublishedScore, ...]
     others: tuple[PublishedScore, ...]
 
-    def lines(self, most: int | None = None) -> list[str]:
-        """For people: the normalised score, then a line for each comparable agent, or the `most` nearest ones."""
-        head = (
+    def head(self) -> str:
+        """For people: the normalised score."""
+        return (
             f"human-normalised: {self.normalised:.1%} "
             f"(0 % is random play, {self.random:g}; 100 % a person, {self.human:g})"
         )
+
+    def lines(self, most: int | None = None) -> list[str]:
+        """The head, then a line for each comparable agent, or the `most` nearest ones (one at least)."""
         if not self.comparable:
-            return [head, "no published score was measured by these rules (starts, sticky actions, cap)"]
+            return [self.head(), "no published score was measured by these rules (starts, sticky actions, cap)"]
         near = sorted(self.comparable, key=lambda each: abs(each.score - self.score))[:most]
         shown = [each for each in self.comparable if each in near]
         width = max(len(each.source.label) for each in shown)
         which = "" if len(shown) == len(self.comparable) else f" (the {len(shown)} nearest of {len(self.comparable)})"
         return [
-            head,
+            self.head(),
             f"published, by the same starts, sticky actions and cap on a game{which}:",
             *(self._line(each, width) for each in shown),
         ]

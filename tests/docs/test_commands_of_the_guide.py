@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from guide_commands import DOCS, PAGES, ROOT, Command, commands_in, run
+from guide_commands import DOCS, JOB_FILES, PAGES, ROOT, Command, commands_in, run
 
 import dqn_zoo_ext.algorithms  # noqa: F401  # they register themselves
 from dqn_zoo_ext import registry
@@ -22,7 +22,7 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.baselines import BASELINES
 
-COMMANDS = [each for page in PAGES for each in dict.fromkeys(commands_in(page))]
+COMMANDS = [each for page in (*PAGES, *JOB_FILES) for each in dict.fromkeys(commands_in(page))]
 _OF_PLUG_INS = {"soft_dqn"}  # of docs/extending.md
 
 
@@ -72,7 +72,9 @@ def test_a_command_is_understood(command: Command) -> None:
 
 
 def _listed(value: object) -> list[str]:
-    return [] if value is None else [str(each) for each in value] if isinstance(value, list) else [str(value)]
+    """Its texts, but for words that stand for a name, such as ENV."""
+    found = [] if value is None else value if isinstance(value, list) else [value]
+    return [str(each) for each in found if not str(each).isupper()]
 
 
 def test_commands_are_found_in_blocks_in_the_text_and_over_several_lines(tmp_path: Path) -> None:
@@ -80,12 +82,14 @@ def test_commands_are_found_in_blocks_in_the_text_and_over_several_lines(tmp_pat
     page.write_text(
         "```\nCUDA_VISIBLE_DEVICES= python -m dqn_zoo_ext.train --algo c51 \\\n    --env Pong || [ $? -ne 75 ]  # why\n"
         "```\n`python -m\ndqn_zoo_ext.config ... --json | tail -n 1` and `dqn-zoo-ext doctor --seed 2`, but no\n"
-        "`python -m dqn_zoo_ext.VERB`\n"
+        "`python -m dqn_zoo_ext.VERB`, and `plot\nlogs/dqn/Pong_1`, `train --env\nPong` and not `train --resume`\n"
     )
     assert [(each.verb, each.words) for each in commands_in(page)] == [
         ("train", ("--algo", "c51", "--env", "Pong")),
         ("config", ("--json",)),
         ("doctor", ("--seed", "2")),
+        ("plot", ("logs/dqn/Pong_1",)),
+        ("train", ("--env", "Pong")),
     ]
 
 

@@ -181,6 +181,11 @@ def test_a_score_of_sticky_games_is_not_beside_those_of_others(
         assert ("no published score was measured by these rules" in out) == (sticky > 0)
         (human,) = re.findall(r"│ human .*100% │ (~ )?14\.6 ", out)
         assert bool(human) == (sticky > 0)
+        assert evaluate([*words.split(), "-f", str(tmp_path), "--baselines"]) == 0
+        out = capsys.readouterr().out
+        assert "(0 % is random play, -20.7; 100 % a person, 14.6)" in out
+        assert "published" in out.partition("a person, 14.6)")[2]  # in the table
+        assert "published, by the same starts" not in out
 
 
 def test_who_was_measured_is_told_by_the_file_and_its_agent_steps(
