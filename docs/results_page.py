@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 from results_folder import RESULTS, ROOT, Published, add, published
-from results_picture import picture
+from results_picture import pictures
 from results_tables import goals_table, scores_table
 
 from dqn_zoo_ext.errors import UserError
@@ -88,7 +88,10 @@ def _section(game: str, runs: Sequence[Published], facts: Mapping[str, Any]) -> 
     title = said["game"]["title"]
     lines = [
         f"## {title}\n",
-        f"![Learning curves of our runs of {title}, with published ones behind](images/results_{game}.svg)\n",
+        *[
+            f"![Learning curves of our {shown.words} of {title}, with published ones behind](images/{shown.file})\n"
+            for shown in pictures(game, runs)
+        ],
         *goals_table(game, runs, facts.get("goals", ())),
         *([f"{' '.join(facts['remark'].split())}\n"] if "remark" in facts else []),
         *scores_table(game, runs, facts.get("others", ())),
@@ -137,7 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.add is not None:
             print(add(options.add, options.commit, options.note, options.evaluations, options.name))
         for game, runs in by_game(published()):
-            (PICTURES / f"results_{game}.svg").write_text(picture(game, runs), encoding="utf-8")
+            for shown in pictures(game, runs):
+                (PICTURES / shown.file).write_text(shown.svg(), encoding="utf-8")
         PAGE.write_text(page(), encoding="utf-8")
     except UserError as error:
         print(error, file=sys.stderr)

@@ -1,7 +1,8 @@
-"""The picture of a game on docs/results.md: our runs' training and evaluations, published curves behind them."""
+"""The pictures of a game on docs/results.md: our runs' training and evaluations, published curves behind them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from results_folder import TRAINING, Measured, Published
@@ -12,8 +13,31 @@ from dqn_zoo_ext.report.chart import Chart, Level, as_svg, draw
 from dqn_zoo_ext.report.curves import Curve
 from dqn_zoo_ext.report.learning_curves import as_curve, cut
 
-_LEAST_FRAMES = 5_200_000.0  # so that the points of published curves at 4M and 5M frames can be seen
+_SHORT = 5_200_000.0  # frames: the points of published curves at 4M and 5M can be seen in the picture
 _FRAMES_PER_AGENT_STEP = 4
+
+
+class Picture(NamedTuple):
+    """One to be drawn. words: for the runs in it. file: its name."""
+
+    game: str
+    runs: Sequence[Published]
+    words: str
+    file: str
+
+    def svg(self) -> str:
+        """The chart as SVG."""
+        return as_svg(draw(chart(self.game, self.runs)))
+
+
+def pictures(game: str, runs: Sequence[Published]) -> Iterator[Picture]:
+    """One of the runs of the course's budget, and one of longer ones, beside which those would be a corner."""
+    short = [run for run in runs if float(run.run["frames"]) <= _SHORT]
+    long = [run for run in runs if run not in short]
+    if short:
+        yield Picture(game, short, "runs", f"results_{game}.svg")
+    if long:
+        yield Picture(game, long, "longer runs", f"results_{game}_long.svg")
 
 
 def chart(game: str, runs: Sequence[Published]) -> Chart:
@@ -29,7 +53,7 @@ def chart(game: str, runs: Sequence[Published]) -> Chart:
         of_run += [_point(run, each) for each in headline(run) if each.network != TRAINING]
         curves += of_run
         colours += [colour] * len(of_run)
-    end = max(_LEAST_FRAMES, *(float(run.run["frames"]) for run in runs))
+    end = max(_SHORT, *(float(run.run["frames"]) for run in runs))
     of_others = curves_of(game, {run.run["algo"] for run in runs})
     behind = [cut(as_curve(each, "frames", _FRAMES_PER_AGENT_STEP), end) for each in of_others]
     levels = [
@@ -41,11 +65,6 @@ def chart(game: str, runs: Sequence[Published]) -> Chart:
     thin = "Thin: published means at the points marked, with the lowest and highest seed where known."
     notes = ["Lines: the mean of the last 100 training games.", *_of_points(runs), thin]
     return replace(empty, title=env, curves=curves, behind=behind, levels=levels, notes=notes, colours=colours)
-
-
-def picture(game: str, runs: Sequence[Published]) -> str:
-    """The chart as SVG."""
-    return as_svg(draw(chart(game, runs)))
 
 
 def _of_points(runs: Sequence[Published]) -> list[str]:

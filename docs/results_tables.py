@@ -41,9 +41,10 @@ def goals_table(game: str, runs: Sequence[Published], goals: Iterable[Mapping[st
     for goal in goals:
         least = least_of(game, goal["at_least"])
         words = f"{goal['what']}: {goal['number']} of at least {least:,.10g} within {goal['within']:,} agent steps"
+        lengths = range(goal.get("from", 0), goal["within"] + 1)
         cells: dict[bool, list[str]] = {True: [], False: []}
         for run in runs:
-            if run.run["algo"] in goal.get("algos", [run.run["algo"]]) and run.run["agent_steps"] <= goal["within"]:
+            if run.run["algo"] in goal.get("algos", [run.run["algo"]]) and run.run["agent_steps"] in lengths:
                 for what, number, agent_steps in _numbers(run, goal["number"]):
                     cells[number >= least].append(f"{run.name}, {what}: {number:,.1f} after {agent_steps:,}")
         yield f"| {words} | {'<br>'.join(cells[True]) or 'none'} | {'<br>'.join(cells[False]) or 'none'} |"
@@ -88,7 +89,7 @@ def scores_table(game: str, runs: Sequence[Published], others: Iterable[Mapping[
         score, rules = f"{each['score']:,.1f} ± {each['std']:,.1f}", rules_of(each["rules"])
         yield _row(each["label"], score, f"{each['frames_M']}M", *rules, each["reported"], each["source"])
     algos = {str(run.run["algo"]) for run in runs}
-    yield from _rows_of_curves(game, algos, max(run.run["frames"] for run in runs))
+    yield from _rows_of_curves(game, algos, {float(run.run["frames"]) for run in runs})
     for found in scores_of(game).values():
         said = found.source
         if _beside(said, algos):
@@ -115,12 +116,12 @@ def rows_of_ours(run: Published, root: Path = ROOT) -> Iterator[str]:
     yield _row(f"**{run.name}, ours**", f"**{mean:,.1f}**", frames, *rules, "the last 100 training games", link)
 
 
-def _rows_of_curves(game: str, algos: set[str], frames: float) -> Iterator[str]:
-    """The first point of each published curve that is not before our longest run's end."""
+def _rows_of_curves(game: str, algos: set[str], frames: set[float]) -> Iterator[str]:
+    """Of each published curve the points that follow the end of one of our runs. frames: where those end."""
     for curve in curves_of(game, algos):
-        said, later = curve.source, [point for point in curve.points if point.frames >= frames]
-        if later:
-            point = later[0]
+        said = curve.source
+        later = [[point for point in curve.points if point.frames >= end] for end in sorted(frames)]
+        for point in dict.fromkeys(points[0] for points in later if points):
             seeds = "" if point.lowest is None else f" ({point.lowest:,.1f} to {point.highest:,.1f})"
             what = said.reported + (f"; {said.seeds} seeds, the lowest and the highest in brackets" if seeds else "")
             score, rules = f"{point.mean:,.1f}{seeds}", rules_of(said.rules, said)

@@ -59,11 +59,12 @@ def test_the_pictures_are_not_stale(results_page: ModuleType) -> None:
             float(each) for each in re.findall(r"-?\d[\d.]*", lines)
         ]
 
-    pictures = {path.name for path in (DOCS / "images").glob("results_*.svg")}
-    assert pictures == {f"results_{game}.svg" for game, _ in results_page.by_game(results_page.published())}
-    for game, runs in results_page.by_game(results_page.published()):
-        words, numbers = read((DOCS / "images" / f"results_{game}.svg").read_text(encoding="utf-8"))
-        new_words, new_numbers = read(results_page.picture(game, runs))
+    by_game = results_page.by_game(results_page.published())
+    pictures = [each for game, runs in by_game for each in results_page.pictures(game, runs)]
+    assert {path.name for path in (DOCS / "images").glob("results_*.svg")} == {each.file for each in pictures}
+    for picture in pictures:
+        words, numbers = read((DOCS / "images" / picture.file).read_text(encoding="utf-8"))
+        new_words, new_numbers = read(picture.svg())
         assert words == new_words, "stale; run: python docs/results_page.py"
         assert len(numbers) > 100
         assert numbers == pytest.approx(new_numbers, abs=1), "stale; run: python docs/results_page.py"
@@ -84,6 +85,19 @@ def test_a_changed_score_makes_the_page_stale_and_a_goal_reached(results_page: M
     assert "**No run has reached it" not in reached
     assert ": 5.0 after" in reached
     assert missed != reached
+
+
+def test_a_longer_run_is_held_against_its_own_goals_and_has_its_own_picture(results_page: ModuleType) -> None:
+    tables = importlib.import_module("results_tables")
+    runs = [run for run in results_page.published() if run.run["game"] == "pong"]
+    long = replace(runs[0], run={**runs[0].run, "agent_steps": 3_000_000, "frames": 12_000_000})
+    goal = {"what": "a win", "number": "mean", "at_least": 20, "from": 2_000_000, "within": 10_000_000}
+    (said,) = (line for line in tables.goals_table("pong", [*runs, long], [goal]) if line.startswith("| a win"))
+    assert said.count(" after ") == len(list(tables._numbers(long, "mean"))) >= 1
+    files = [each.file for each in results_page.pictures("pong", [*runs, long])]
+    assert files == ["results_pong.svg", "results_pong_long.svg"]
+    alone, both = ("\n".join(tables.scores_table("pong", each, [])) for each in (runs, [*runs, long]))
+    assert set(alone.splitlines()) < set(both.splitlines())  # what was published of short trainings stays
 
 
 def test_a_goal_may_name_a_published_number(results_page: ModuleType) -> None:
@@ -220,7 +234,8 @@ def test_a_game_of_which_nothing_is_published_and_a_run_of_which_little_is_known
     assert "## Adventure" in told
     assert "1.5 ±" in told
     assert "the last 100 training games" not in told.split("## Adventure")[1].split("###")[2]
-    assert "1.5 ±" in results_page.picture("adventure", [short])
+    (picture,) = results_page.pictures("adventure", [short])
+    assert "1.5 ±" in picture.svg()
 
 
 def test_how_often_actions_stuck_is_what_the_runs_own_configuration_says(
