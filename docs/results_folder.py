@@ -2,7 +2,8 @@
 
 results/GAME/ALGO_PRESET_seed_N/ holds
 
-- run.json: the command, machine, hours, agent steps, updates, commit, versions, and notes;
+- run.json: the command, machine, hours, agent steps, updates, commit, versions, and notes; of newer runs also what the
+  time went on, and the most bytes of memory, the GPU's where there was one;
 - config.yml: every hyperparameter, as the run had it;
 - curve.csv: agent steps, emulator frames, the mean score of the last 100 training games, and of an evaluation;
 - evaluations.json: each evaluation with its protocol, games, mean, std (over games), and the network that was measured.
@@ -177,6 +178,8 @@ def _told(results: RunResults, run: RunFolder, commit: str, notes: Sequence[str]
         "frames": results.frames,
         "updates": results.updates,
         "agent_steps_per_second": round(results.agent_steps_per_second, 1),
+        "seconds_spent": {what: round(seconds, 1) for what, seconds in results.seconds_spent.items()},
+        "most_memory": results.most_memory,
         "finished": results.finished,
         "machine": asdict(results.machine),
         "versions": asdict(results.versions),

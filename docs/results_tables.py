@@ -40,8 +40,9 @@ def goals_table(game: str, runs: Sequence[Published], goals: Iterable[Mapping[st
     missed = []
     for goal in goals:
         least = least_of(game, goal["at_least"])
-        words = f"{goal['what']}: {goal['number']} of at least {least:,.10g} within {goal['within']:,} agent steps"
         lengths = range(goal.get("from", 0), goal["within"] + 1)
+        budget = f"after {lengths[0]:,} to {lengths[-1]:,}" if lengths[0] else f"within {lengths[-1]:,}"
+        words = f"{goal['what']}: {goal['number']} of at least {least:,.10g} {budget} agent steps"
         cells: dict[bool, list[str]] = {True: [], False: []}
         for run in runs:
             if run.run["algo"] in goal.get("algos", [run.run["algo"]]) and run.run["agent_steps"] in lengths:
@@ -50,7 +51,7 @@ def goals_table(game: str, runs: Sequence[Published], goals: Iterable[Mapping[st
         yield f"| {words} | {'<br>'.join(cells[True]) or 'none'} | {'<br>'.join(cells[False]) or 'none'} |"
         if cells[False] and not cells[True]:
             missed.append(f"**No run has reached it: {words}.**")
-    yield from ["", *missed, ""] if missed else [""]
+    yield "\n".join(["", *[f"{each}\n" for each in missed]])
 
 
 def _numbers(run: Published, what: str) -> Iterator[tuple[str, float, int]]:
@@ -89,7 +90,7 @@ def scores_table(game: str, runs: Sequence[Published], others: Iterable[Mapping[
         score, rules = f"{each['score']:,.1f} ± {each['std']:,.1f}", rules_of(each["rules"])
         yield _row(each["label"], score, f"{each['frames_M']}M", *rules, each["reported"], each["source"])
     algos = {str(run.run["algo"]) for run in runs}
-    yield from _rows_of_curves(game, algos, {float(run.run["frames"]) for run in runs})
+    yield from _rows_of_curves(game, runs)
     for found in scores_of(game).values():
         said = found.source
         if _beside(said, algos):
@@ -116,11 +117,12 @@ def rows_of_ours(run: Published, root: Path = ROOT) -> Iterator[str]:
     yield _row(f"**{run.name}, ours**", f"**{mean:,.1f}**", frames, *rules, "the last 100 training games", link)
 
 
-def _rows_of_curves(game: str, algos: set[str], frames: set[float]) -> Iterator[str]:
-    """Of each published curve the points that follow the end of one of our runs. frames: where those end."""
-    for curve in curves_of(game, algos):
+def _rows_of_curves(game: str, runs: Sequence[Published]) -> Iterator[str]:
+    """Of each published curve the points that follow the end of one of our runs of its algorithm."""
+    for curve in curves_of(game, {str(run.run["algo"]) for run in runs}):
         said = curve.source
-        later = [[point for point in curve.points if point.frames >= end] for end in sorted(frames)]
+        ends = sorted({float(run.run["frames"]) for run in runs if run.run["algo"] == said.algo})
+        later = [[point for point in curve.points if point.frames >= end] for end in ends]
         for point in dict.fromkeys(points[0] for points in later if points):
             seeds = "" if point.lowest is None else f" ({point.lowest:,.1f} to {point.highest:,.1f})"
             what = said.reported + (f"; {said.seeds} seeds, the lowest and the highest in brackets" if seeds else "")

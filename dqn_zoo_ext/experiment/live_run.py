@@ -211,6 +211,7 @@ def identity(configuration: Configuration, options: RunOptions) -> dict[str, Any
         "configuration": configuration.as_plain_data(),
         "options": {
             **{name: _plain(getattr(options, name)) for name in DECISIVE_OPTIONS},
+            "log_interval": options.episodes_between_lines(configuration.hyperparameters.n_envs),
             "device": get_device(options.device).type,
         },
     }

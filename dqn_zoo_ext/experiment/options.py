@@ -49,9 +49,9 @@ class RunOptions:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def episodes_between_lines(self, n_envs: int) -> int | None:
-        """Of the log, None for no lines.
+        """How many episodes end between two lines of the log; None if there are to be no lines.
 
-        By default 4, as for Stable-Baselines3, and with more environments as many: episodes end so much more often
-        then, and for a line a GPU is waited for.
+        By default 4, as for Stable-Baselines3, or as many as there are environments, if those are more: their episodes
+        end so much more often, each line takes milliseconds, and for each a GPU is waited for.
         """
         return max(4, n_envs) if self.log_interval == "default" else self.log_interval

@@ -271,6 +271,7 @@ def _learn(
     run: LiveRun, exact: ExactCheckpoint, callbacks: list[BaseCallback], progress: Progress, stop: StopRequest
 ) -> Finished:
     stopped = False
+    log_interval = run.options.episodes_between_lines(run.model.n_envs)
     with plain_breakdowns(run, exact):
         with contextlib.ExitStack() as at_the_end:  # all of it, whatever fails; the last named is done first
             for close in (exact.close, run.close, progress.stop):
@@ -279,7 +280,7 @@ def _learn(
                 run.model.learn(
                     run.configuration.hyperparameters.n_timesteps,
                     callback=callbacks,
-                    log_interval=run.options.episodes_between_lines(run.model.n_envs),  # type: ignore[arg-type]  # None: never
+                    log_interval=log_interval,  # type: ignore[arg-type]  # None: never
                     reset_num_timesteps=run.options.trained_agent is None,
                 )
             except Stopped:

@@ -17,20 +17,21 @@ from dqn_zoo_ext.learning.replay import FrameRing, Shown
 class GreedyActions:
     """A policy's actions for what the environments of a ring show. Noise and fractions are drawn as for exploring.
 
-    capture: makes the graph; None: operation by operation. A graph is made for the memory that the policy's weights and
-    the ring have now, and ``fits`` no other.
+    capture: makes the graph; None: operation by operation. A graph reads the memory that the policy's weights and the
+    ring have when it is made: new numbers are to be copied into it, as optimizers and ``load_state_dict`` do.
     """
 
     def __init__(self, policy: Any, ring: FrameRing, capture: Capture | None) -> None:
+        self._made_for = (policy, ring, capture)
         self._policy = policy
         self._ring = ring
         self._shown: Shown | None = None
         """Where what is shown is written; made as the first is."""
-        self._chosen = None if capture is None else AsGraph(self._work, ring.device, capture, what="actions")
+        self._chosen = None if capture is None else AsGraph(self._work, ring.device, capture, "actions")
 
-    def fits(self, policy: Any, ring: FrameRing) -> bool:
-        """Whether it is made for these."""
-        return policy is self._policy and ring is self._ring
+    def fits(self, policy: Any, ring: FrameRing, capture: Capture | None) -> bool:
+        """Whether it is made for these very objects."""
+        return all(mine is given for mine, given in zip(self._made_for, (policy, ring, capture), strict=True))
 
     def of(self, obs: np.ndarray) -> np.ndarray:
         """(n_envs,) actions. obs: what the environments show, (n_envs, *observation shape)."""
@@ -42,8 +43,9 @@ class GreedyActions:
     def _written(self, shown: Shown, chosen: AsGraph[Tensor]) -> Tensor:
         if self._shown is None:
             self._shown = Shown(*[each.clone() for each in shown])
-        for static, new in zip(self._shown, shown, strict=True):
-            static.copy_(new, non_blocking=True)
+        else:
+            for static, new in zip(self._shown, shown, strict=True):
+                static.copy_(new, non_blocking=True)
         return chosen()
 
     def _work(self) -> Tensor:

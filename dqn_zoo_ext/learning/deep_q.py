@@ -275,7 +275,7 @@ class DeepQ(TrainingLoop, Model):
             return None
         if self.capture is None and not ring.is_on_device:
             return None
-        if self._greedy is None or not self._greedy.fits(self.policy, ring):
+        if self._greedy is None or not self._greedy.fits(self.policy, ring, self.capture):
             self._greedy = GreedyActions(self.policy, ring, self.capture)
         return self._greedy
 

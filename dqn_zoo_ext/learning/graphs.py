@@ -65,8 +65,8 @@ class AsGraph(Generic[T]):
     """Work that is done as ever the first few times, then as a graph. Both give the same numbers, to the bit.
 
     capture: makes the graph; tests without a GPU have one that does the work anew. If it fails (a loss of somebody
-    else's that reads a number, say), it is said in a warning, which begins with `what` are not captured, and the work
-    goes on as it began.
+    else's that reads a number, say), a warning says so and the work goes on as it began. what: the work in the warning,
+    in the plural.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class AsGraph(Generic[T]):
         work: Callable[[], T],
         device: torch.device,
         capture: Capture,
+        what: str,
         generators: Sequence[torch.Generator] = (),
-        what: str = "updates",
     ) -> None:
         self._work = work
         self._device = device
@@ -111,7 +111,11 @@ class AsGraph(Generic[T]):
 
 
 class Beside:
-    """A stream of a GPU beside the present one, for what need not be waited for. On a CPU all goes one by one."""
+    """A stream of a GPU beside the present one, for what need not be waited for. On a CPU all goes one by one.
+
+    Memory that is freed here is given out again here only, and what is begun here waits for the present stream: so
+    nobody writes into what the other still reads, if the present stream joins before it frees what was read here.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from stable_baselines3.dqn.policies import DQNPolicy
 
 from dqn_zoo_ext.errors import UserError
 
@@ -72,6 +74,7 @@ def test_dead_units(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 OF_EACH_KIND = ["ALE/Surround-v5", "Acrobot-v1", "FreewayNoFrameskip-v4"]
 
 
+@pytest.mark.slow
 def test_every_game_trains_three(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -171,6 +174,7 @@ def test_a_process_that_fails_ends_the_others(monkeypatch: pytest.MonkeyPatch) -
     assert not waiting.is_alive()
 
 
+@pytest.mark.slow
 def test_precision_learning(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -198,6 +202,7 @@ def test_precision_learning_compares_trainings_of_one_length(monkeypatch: pytest
     assert found["mean_least_and_most"] == [4.0, 10.0]
 
 
+@pytest.mark.slow
 def test_playground(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A training that is finished is only evaluated, and so comes to the same row."""
     words = ["--env", "CartPole-v1", "--agent-steps", "300", "--runs", str(tmp_path)]
@@ -234,6 +239,28 @@ def test_ship_agent(
     assert "2 games by protocol greedy: mean " in capsys.readouterr().out
     assert [each.name for each in tmp_path.iterdir()] == ["CartPole-v1"]
     assert json.loads((tmp_path / "CartPole-v1" / "manifest.json").read_text())["algo"] == "double_dqn"
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.0], ids=["a_copy", "another"])
+def test_neighbours(
+    factor: float, logs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The target network is a copy of the other one, or has zeros for weights and always takes the first action."""
+    load = DQNPolicy.load_state_dict
+
+    def load_both(self: DQNPolicy, weights: dict[str, torch.Tensor]) -> Any:
+        result = load(self, weights)
+        self.q_net_target.load_state_dict({name: factor * each for name, each in self.q_net.state_dict().items()})
+        return result
+
+    monkeypatch.setattr(DQNPolicy, "load_state_dict", load_both)
+    words = ["--algo", "double_dqn", "--env", "CartPole-v1", "-f", str(logs), "--protocol", "greedy"]
+    found = result_of("neighbours", [*words, "--episodes", "4", "--vector-steps", "30"], monkeypatch, capsys, tmp_path)
+    compared, (online, target) = found["compared"], found["scores"]
+    assert compared["screens"] == 30 * 8
+    assert (compared["same_greedy_action"] == 1) == (compared["mean_difference_of_values"] == 0) == (factor == 1)
+    assert (online["network"], target["network"]) == ("online", "target")
+    assert (online["mean"] == target["mean"]) == (factor == 1)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from guide_commands import PAGES, Command, commands_in, files_of, run, shortened
 from guide_shortened import AGENT_STEPS, env_of, key_of, option, short
 from hub_server import Hub
 
+from dqn_zoo_ext.cli.verb import EXIT_SAVED
 from dqn_zoo_ext.evaluation.baselines import BASELINES
 
 _RUN = re.compile(r"(?P<logs>\w+)/(?P<algo>\w+)/(?P<env>[\w*-]+)_(?P<numbers>\d+|\*|\[\d+\])")
@@ -57,12 +58,18 @@ class Shell:
             self._outcomes[key_of(command)] = _run(command, folder, stopped)
         return self._outcomes[key_of(command)]
 
+    def _made(self, command: Command, stopped: bool = False) -> Path:
+        """The folder of a command that another one needs."""
+        outcome = self.run(command, stopped)
+        assert outcome.code == (EXIT_SAVED if stopped else 0), outcome.printed
+        return outcome.folder
+
     def _provide(self, command: Command, folder: Path) -> None:
         """Lay what the command reads into the folder."""
         files = _all_files(command.page)
         for word in command.words:
             if found := re.match(r"logs/(studies|campaigns)/([\w-]+)(?:/|$)", word):
-                shutil.copytree(self.run(_maker_of(*found.groups())).folder, folder, dirs_exist_ok=True)
+                shutil.copytree(self._made(_maker_of(*found.groups())), folder, dirs_exist_ok=True)
             elif (name := Path(word).name) in files:
                 (folder / word).parent.mkdir(parents=True, exist_ok=True)
                 (folder / word).write_text(files[name])
@@ -76,7 +83,7 @@ class Shell:
             self._provide_push(replace(command, words=("--env", env_of(command).gym_id, "-orga", "ann")))
         elif _plays_an_agent(command) and not _has_agent(command, folder):
             training = _training_of(command)
-            made = self.run(training).folder / (option(training, "-f") or "logs")
+            made = self._made(training) / (option(training, "-f") or "logs")
             shutil.copytree(made, folder / (option(command, "-f", "--folder") or "logs"), dirs_exist_ok=True)
 
     def _provide_runs(self, command: Command, found: re.Match[str], folder: Path) -> None:
@@ -87,13 +94,13 @@ class Shell:
             env = found["env"].replace("*", game)
             seed = ("--seed", number) if number != "1" else ()
             training = replace(command, verb="train", words=("--algo", found["algo"], "--env", env, *seed))
-            made = self.run(training, stopped=goes_on).folder / "logs" / found["algo"] / f"{env}_1"
+            made = self._made(training, stopped=goes_on) / "logs" / found["algo"] / f"{env}_1"
             shutil.copytree(made, folder / found["logs"] / found["algo"] / f"{env}_{number}")
 
     def _provide_push(self, command: Command) -> None:
         """Put onto the Hub what is to be loaded, as it was pushed."""
         words = [word for word in command.words if word not in ("-f", option(command, "-f"))]
-        (package,) = self.run(replace(command, verb="push_to_hub", words=tuple(words))).folder.glob("logs/*/*/hub/*/*")
+        (package,) = self._made(replace(command, verb="push_to_hub", words=tuple(words))).glob("logs/*/*/hub/*/*")
         files = {each.name: each.read_bytes() for each in package.iterdir()}
         self._hub.store.put(f"{package.parent.name}/{package.name}", files)
 

@@ -1,5 +1,6 @@
 """A job script for Slurm, as bash runs it, with a scontrol that only notes that it was called."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -23,12 +24,23 @@ def stop(script: str, folder: Path, variables: dict[str, str]) -> tuple[int, str
     environment = {"HOME": str(folder), "PATH": f"{folder}/bin:/usr/bin:/bin", **variables}
     environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with (folder / "said").open("wb") as said:
-        job = subprocess.Popen([bash, str(folder / "job.sh")], env=environment, cwd=folder, stdout=said, stderr=said)
-    deadline = time.monotonic() + 120
-    while not _is_under_way(folder) and job.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    job.send_signal(signal.SIGTERM)
-    code = job.wait(timeout=120)
+        job = subprocess.Popen(
+            [bash, str(folder / "job.sh")],
+            env=environment,
+            cwd=folder,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 120
+        while not _is_under_way(folder) and job.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        job.send_signal(signal.SIGTERM)
+        code = job.wait(timeout=120)
+    finally:
+        if job.poll() is None:
+            os.killpg(job.pid, signal.SIGKILL)
     assert _is_under_way(folder), (folder / "said").read_text()
     return code, (folder / "called").read_text() if (folder / "called").exists() else ""
 

@@ -93,7 +93,7 @@ def test_a_longer_run_is_held_against_its_own_goals_and_has_its_own_picture(resu
     long = replace(runs[0], run={**runs[0].run, "agent_steps": 3_000_000, "frames": 12_000_000})
     goal = {"what": "a win", "number": "mean", "at_least": 20, "from": 2_000_000, "within": 10_000_000}
     (said,) = (line for line in tables.goals_table("pong", [*runs, long], [goal]) if line.startswith("| a win"))
-    assert said.count(" after ") == len(list(tables._numbers(long, "mean"))) >= 1
+    assert said.split(" agent steps | ")[1].count(" after ") == len(list(tables._numbers(long, "mean"))) >= 1
     files = [each.file for each in results_page.pictures("pong", [*runs, long])]
     assert files == ["results_pong.svg", "results_pong_long.svg"]
     alone, both = ("\n".join(tables.scores_table("pong", each, [])) for each in (runs, [*runs, long]))

@@ -62,6 +62,8 @@ def test_a_command_works(command: Command, shell: Shell) -> None:
 def test_every_command_is_run() -> None:
     """Here, or by the test of its page, or it is an exception that still stands in the guide."""
     run_here = {key_of(short(each)) for each in RUN_HERE}
+    assert len(EVERY) > 120  # that they are found at all
+    assert len(run_here) > 75
     for each in EVERY:
         if str(each) not in EXCEPTIONS and not is_run_by_the_test_of_its_page(each):
             assert key_of(short(each)) in run_here

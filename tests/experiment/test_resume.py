@@ -98,6 +98,15 @@ def test_another_name_of_the_same_device_is_none(run: Path) -> None:
     assert read_results(run / "results.json").agent_steps == 300
 
 
+def test_the_number_of_episodes_between_log_lines_counts_and_not_how_it_was_given(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refused(["--resume", str(run), "--log-interval", "8"], capsys)
+    assert "log_interval was 4 and is 8" in line
+    assert train(["--resume", str(run), "--log-interval", "4"]) == 0
+    assert read_results(run / "results.json").agent_steps == 300
+
+
 def test_a_run_that_was_not_named_is_named_where_it_cannot_go_on(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A job's own line, typed into a log folder that has another training of the same seed."""
     line = refused([*_WORDS, "gamma:0.5", "--eval-freq", "7", "-f", str(run.parent.parent), "--resume", "auto"], capsys)

@@ -48,7 +48,7 @@ class CapturedUpdates:
         self._ring = ring
         self._drawn: Draw | None = None
         """Where each draw is written; made as the first one is."""
-        self._improved = AsGraph(self._work, ring.device, capture, ring.generators)
+        self._improved = AsGraph(self._work, ring.device, capture, "updates", ring.generators)
 
     def fits(self, ring: FrameRing, batch_size: int) -> bool:
         """Whether it is made for these, and the optimizer's state is still the one that it changes."""

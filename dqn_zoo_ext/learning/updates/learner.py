@@ -15,6 +15,7 @@ from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.graphs import Beside
 from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.networks.stochastic import drawing
+from dqn_zoo_ext.learning.optim import DeepMindRMSprop
 from dqn_zoo_ext.learning.updates.finite import LossOfBatch, NotFinite, What, names_not_finite, not_finite
 from dqn_zoo_ext.learning.updates.reading import Reading
 from dqn_zoo_ext.state import State
@@ -69,6 +70,8 @@ class Learner:
         self.target = target.requires_grad_(False)  # its values are targets: no graph is built for them
         self._optimizer = optimizer
         self._max_grad_norm = max_grad_norm
+        # as they are, so that their norms may be found beside it; PyTorch's SGD, for one, can write into them
+        self._step_leaves_gradients = isinstance(optimizer, DeepMindRMSprop | torch.optim.Adam)
         self._weights = {name: weight for name, weight in online.named_parameters() if weight.requires_grad}
         if updates_per_reading is None:
             on_cpu = all(weight.device.type == "cpu" for weight in self._weights.values())
@@ -104,12 +107,14 @@ class Learner:
         if self._max_grad_norm is not None:
             norms = self._norms_of_gradients()
             self._clip(self._max_grad_norm, norms, batch)
-        beside = Beside(batch.r_t.device)
-        with beside.begun():  # the step does not ask for them
+        beside = Beside(batch.r_t.device if self._step_leaves_gradients else torch.device("cpu"))
+        with beside.begun():
             norms = norms or self._norms_of_gradients()
             numbers = torch.stack([mean_loss.detach(), loss.priority.mean(), *norms.values()])
-        self._optimizer.step()
-        beside.join()
+        try:
+            self._optimizer.step()
+        finally:
+            beside.join()
         return Improvement(loss, numbers)
 
     def note(self, improvement: Improvement, batch: MakeBatch) -> None:

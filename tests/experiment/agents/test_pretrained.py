@@ -37,7 +37,9 @@ def played_again(found: Shipped, games: int) -> Evaluation:
         venv.close()
 
 
-@pytest.mark.parametrize("name", shipped_names())
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=[pytest.mark.slow] * (each != "SpaceInvaders")) for each in shipped_names()]
+)
 def test_a_few_other_games_agree_with_the_stated_score(name: str) -> None:
     """Eight games, so the mean may be off by three standard errors of eight games."""
     found = find_shipped(name)
