@@ -1,7 +1,7 @@
 """Greedy actions from a replay's own frames: only the newest ones are sent to the device.
 
-On a GPU that is one graph. Operation by operation it takes longer than all else between two vector steps, and no
-emulator works meanwhile.
+On a GPU that is one graph. Operation by operation it is fifty launches, which took 3 ms of a vector step in a profiled
+training, and no emulator works meanwhile.
 """
 
 from typing import Any
