@@ -96,7 +96,8 @@ def shortened(words: Sequence[str], extra: str) -> list[str]:
     dropped = {name for name, value in pairwise(options.split()) if name.startswith("-") and not value.startswith("-")}
     result, more, drops = [], params.split(), False
     for word in words:
-        drops = word in dropped if word.startswith("-") else drops
+        is_option = word.startswith("-") and not word[1:].isdigit()  # -1 is the value of one
+        drops = word in dropped if is_option else drops
         result += [] if drops else [word]
     if "-params" in result and more:
         at = result.index("-params") + 1

@@ -100,6 +100,8 @@ def _extra(command: Command) -> str:
         extra = f"--seed 1 {extra}"  # the same games each time, and so the same seconds
     if command.verb in ("train", "doctor", "campaign") and env_of(command).family == ATARI:
         extra += " buffer_size:1000"  # it may be of another kind in a campaign's file, and is small enough there
+    if any(word.startswith("n_envs:") for word in words) and "-params" in extra:
+        extra += " n_envs:8"  # with a hundred there would be no window to learn from yet
     if command.verb == "campaign":
         extra = f"--seeds 1 {extra}" if "--ray" in words else f"--seeds 1 2 --n-jobs 2 {extra}"
     if command.verb == "enjoy" and "--pretrained" not in words:
