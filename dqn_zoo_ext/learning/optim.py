@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Annotated, Any, overload
 
 import torch
@@ -50,9 +51,9 @@ class DeepMindRMSprop(WithoutCompiler):
     which 0.01 / 32**2 gives the same steps. ``torch.optim.RMSprop`` adds eps outside the root;
     Stable-Baselines3's ``RMSpropTFLike`` starts the running square at one.
 
-    compiled_after: so many steps, the step is compiled into one pass over the weights where there is a C++ compiler, on
-    an NVIDIA GPU from the first step on; null: never. Compiling takes some seconds. On a CPU it changes no bit of the
-    results; on a GPU products are added before they are rounded.
+    compiled_after: so many steps, the step is compiled into one pass over the weights where there is a C++ compiler;
+    null: never. Compiling takes some seconds. On NVIDIA's GPUs it is a kernel of ours from the first step on, unless
+    null. Neither changes a bit of the results.
 
     Source: the code published with Mnih et al. 2015; Graves 2013, equations 38 to 45, without momentum.
     """
@@ -90,13 +91,6 @@ class DeepMindRMSprop(WithoutCompiler):
                 self._step_group(weights, group["lr"], group["decay"], group["eps"])
         return result
 
-    def _is_compiled(self, weights: list[Tensor]) -> bool:
-        if self._compiled_after is None:
-            return False
-        # a captured update goes on with what its first ones did
-        at_once = kernels.run_on(weights[0].device)
-        return at_once or (self._steps > self._compiled_after and on_cpu(weights))
-
     def _step_group(self, weights: list[Tensor], lr: float | Tensor, decay: float, eps: float) -> None:
         for weight in weights:
             if not self.state[weight]:
@@ -108,18 +102,27 @@ class DeepMindRMSprop(WithoutCompiler):
             [self.state[weight]["mean"] for weight in weights],
             [self.state[weight]["square"] for weight in weights],
         )
-        if self._is_compiled(weights):
+        if self._compiled_after is None:
+            _rmsprop(group, lr, decay, eps)
+        elif kernels.take(chain(*group)):
+            from dqn_zoo_ext.learning.kernels.weights import rmsprop  # Triton is not everywhere
+
+            with torch.cuda.device_of(weights[0]):  # Triton launches on the present one
+                rmsprop(*group, _on_device(lr, weights[0].device), decay, eps)
+        elif self._steps > self._compiled_after and on_cpu(weights):
             rate = torch.as_tensor(lr)  # a number would be compiled in, and compiled anew when it changes
-            if one_pass(group, rate, decay, eps):
-                return
-            self._compiled_after = None
-        _rmsprop(group, lr, decay, eps)
+            if not one_pass(group, rate, decay, eps):
+                self._compiled_after = None
+                _rmsprop(group, lr, decay, eps)
+        else:
+            _rmsprop(group, lr, decay, eps)
 
 
 def _rmsprop(group: Group, lr: float | Tensor, decay: float, eps: float) -> None:
     """All weights together in a handful of launches, instead of a dozen for each.
 
-    Every product and every sum is rounded by itself, as in ``compiled.one_pass``: no ``lerp``, no ``addcmul``.
+    Every product and every sum is rounded by itself, as in ``compiled.one_pass`` and ``kernels.weights.rmsprop``: no
+    ``lerp``, no ``addcmul``.
     """
     weights, gradients, means, squares = group
     torch._foreach_mul_(means, decay)
@@ -154,9 +157,12 @@ _RANGES = {"lr": "at least 0", "decay": "in [0, 1)", "eps": "above 0"}
 
 @register_optimizer("adam")
 class Adam(WithoutCompiler, torch.optim.Adam):
-    """PyTorch's Adam (Kingma & Ba 2015), in one pass over the weights; `lr` comes from the learning-rate schedule."""
+    """PyTorch's Adam (Kingma & Ba 2015), in one pass over the weights; `lr` comes from the learning-rate schedule.
 
-    step = step_of(torch.optim.Adam)
+    On NVIDIA's GPUs the pass is a kernel of ours, with PyTorch's numbers but for rounding; not with a weight decay.
+    """
+
+    _pytorchs_step = step_of(torch.optim.Adam)
 
     def __init__(
         self,
@@ -167,6 +173,35 @@ class Adam(WithoutCompiler, torch.optim.Adam):
         weight_decay: NotNegative = 0.0,
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
+        """One update of every weight that has a gradient; returns what `closure` returns, as PyTorch's own do."""
+        if closure is not None or not all(_is_for_kernels(group) for group in self.param_groups):
+            return self._pytorchs_step(closure)
+        for group in self.param_groups:
+            self._step_group(group)
+        return None
+
+    def _step_group(self, group: dict[str, Any]) -> None:
+        from dqn_zoo_ext.learning.kernels.weights import adam  # Triton is not everywhere
+
+        weights, gradients, means, squares, steps = (list[Tensor]() for _ in range(5))
+        self._init_group(group, weights, gradients, means, squares, [], steps)  # type: ignore[no-untyped-call]
+        torch._foreach_add_(steps, 1)
+        with torch.cuda.device_of(weights[0]):  # Triton launches on the present one
+            rate = _on_device(group["lr"], weights[0].device)
+            adam(weights, gradients, means, squares, steps, rate, group["betas"], group["eps"])
+
+
+def _is_for_kernels(group: dict[str, Any]) -> bool:
+    stepped = [weight for weight in group["params"] if weight.grad is not None]
+    return group["weight_decay"] == 0 and kernels.take([*stepped, *(weight.grad for weight in stepped)])
+
+
+def _on_device(rate: float | Tensor, device: torch.device) -> Tensor:
+    """The learning rate where a kernel reads it; nobody waits."""
+    return rate if isinstance(rate, Tensor) else torch.full((), rate, dtype=torch.float32, device=device)
 
 
 @register_optimizer("rmsprop")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from dqn_zoo_ext.learning import gradients
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.graphs import Beside
 from dqn_zoo_ext.learning.losses import Loss
@@ -103,14 +104,14 @@ class Learner:
             raise self._cause_of_loss(batch)
         self._optimizer.zero_grad()
         mean_loss.backward()
-        norms: dict[str, Tensor] = {}
+        norms = None
         if self._max_grad_norm is not None:
             norms = self._norms_of_gradients()
             self._clip(self._max_grad_norm, norms, batch)
         beside = Beside(batch.r_t.device if self._step_leaves_gradients else torch.device("cpu"))
         with beside.begun():
-            norms = norms or self._norms_of_gradients()
-            numbers = torch.stack([mean_loss.detach(), loss.priority.mean(), *norms.values()])
+            norms = self._norms_of_gradients() if norms is None else norms
+            numbers = torch.cat([torch.stack([mean_loss.detach(), loss.priority.mean()]), norms])
         try:
             self._optimizer.step()
         finally:
@@ -169,20 +170,20 @@ class Learner:
     def _gradients(self) -> dict[str, Tensor]:
         return {name: weight.grad for name, weight in self._weights.items() if weight.grad is not None}
 
-    def _norms_of_gradients(self) -> dict[str, Tensor]:
+    def _norms_of_gradients(self) -> Tensor:
         """Of each layer's gradient, where somebody needs them; they stay on the device."""
+        found = list(self._gradients().values())
         if self._reads_at_once and self._max_grad_norm is None:
-            return {}
-        gradients = self._gradients()
-        return dict(zip(gradients, torch._foreach_norm(list(gradients.values())), strict=True))
+            return found[0].new_empty(0)
+        return gradients.norms(found)
 
-    def _clip(self, max_grad_norm: float, norms: dict[str, Tensor], batch: Batch) -> None:
-        """What ``clip_grad_norm_`` does, from norms that are known; it would spread a NaN over all layers."""
-        norm = torch.linalg.vector_norm(torch.stack(list(norms.values())))
-        if self._reads_at_once and not math.isfinite(norm.item()):
-            wrong = [name for name, size in norms.items() if not math.isfinite(size.item())] or list(norms)
-            raise self._error("gradient", wrong[::-1], self.updates_made + 1, batch)
-        nn.utils.clip_grads_with_norm_(self._weights.values(), max_grad_norm, norm)
+    def _clip(self, max_grad_norm: float, norms: Tensor, batch: Batch) -> None:
+        """What ``clip_grad_norm_`` does, which would spread a NaN over all layers."""
+        if self._reads_at_once and not math.isfinite(torch.linalg.vector_norm(norms).item()):
+            layers = list(self._gradients())
+            wrong = [name for name, norm in zip(layers, norms.tolist(), strict=True) if not math.isfinite(norm)]
+            raise self._error("gradient", (wrong or layers)[::-1], self.updates_made + 1, batch)
+        gradients.clip(list(self._weights.values()), norms, max_grad_norm)
 
     def _add(self, mean_loss: float, mean_priority: float) -> None:
         self._sums = [self._sums[0] + mean_loss, self._sums[1] + mean_priority]
@@ -229,9 +230,9 @@ class Learner:
 
     def _cause_of_weights(self, wrong: list[str], batch: Batch | None = None) -> NotFinite:
         """Of weights that are not finite: the last update's gradient, if that was not; it is still there."""
-        gradients = names_not_finite(self._gradients().items())
-        if gradients:
-            return self._error("gradient", gradients, self.updates_made, self._last_batch_made() or batch)
+        wrong_gradients = names_not_finite(self._gradients().items())
+        if wrong_gradients:
+            return self._error("gradient", wrong_gradients, self.updates_made, self._last_batch_made() or batch)
         return self._error("weight", wrong, self.updates_made, batch or self._last_batch_made())
 
     def _last_batch_made(self) -> Batch | None:
