@@ -197,7 +197,7 @@ def _adam(
     mean = tl.load(_of_program(means, FIRST) + number, mask=is_there, other=0.0)
     square = tl.load(_of_program(squares, FIRST) + number, mask=is_there, other=0.0)
     weight = tl.load(_of_program(weights, FIRST) + number, mask=is_there, other=0.0)
-    mean += (1.0 - BETAS[0]) * (gradient - mean)
+    mean = BETAS[0] * mean + (1.0 - BETAS[0]) * gradient
     square = BETAS[1] * square + (1.0 - BETAS[1]) * gradient * gradient
     spread = tl.sqrt_rn(square) / tl.sqrt_rn(of_square) + eps
     weight -= tl.load(lr) / of_mean * mean / spread
