@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Iterable
-from itertools import chain
 from typing import Annotated, Any, overload
 
 import torch
@@ -104,7 +103,7 @@ class DeepMindRMSprop(WithoutCompiler):
         )
         if self._compiled_after is None:
             _rmsprop(group, lr, decay, eps)
-        elif kernels.take(chain(*group)):
+        elif kernels.take(*group):
             from dqn_zoo_ext.learning.kernels.weights import rmsprop  # Triton is not everywhere
 
             with torch.cuda.device_of(weights[0]):  # Triton launches on the present one
@@ -196,7 +195,7 @@ class Adam(WithoutCompiler, torch.optim.Adam):
 
 def _is_for_kernels(group: dict[str, Any]) -> bool:
     stepped = [weight for weight in group["params"] if weight.grad is not None]
-    return group["weight_decay"] == 0 and kernels.take([*stepped, *(weight.grad for weight in stepped)])
+    return group["weight_decay"] == 0 and kernels.take(stepped, [weight.grad for weight in stepped])
 
 
 def _on_device(rate: float | Tensor, device: torch.device) -> Tensor:

@@ -7,7 +7,7 @@ Triton launches a kernel on the present device, wherever its tensors lie: who ca
 
 import functools
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -24,10 +24,24 @@ def run_on(device: torch.device) -> bool:
     return is_nvidias and torch.cuda.get_device_capability(device) >= _TENSOR_CORES_FOR_TF32
 
 
-def take(tensors: Iterable[Tensor]) -> bool:
-    """Whether ``weights`` can work on all of these together."""
-    every = list(tensors)
-    return bool(every) and all(
-        each.dtype == torch.float32 and each.is_contiguous() and each.numel() > 0 and run_on(each.device)
-        for each in every
+def take(weights: Sequence[Tensor], *others: Sequence[Tensor]) -> bool:
+    """Whether ``kernels.weights`` can work on these: `others` hold a tensor for each weight, lying in memory as it."""
+    return bool(weights) and all(_is_taken(each[0], each) for each in zip(weights, *others, strict=True))
+
+
+def _is_taken(weight: Tensor, lying_alike: Sequence[Tensor]) -> bool:
+    is_dense = weight.is_contiguous() or (weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last))
+    return (
+        is_dense
+        and weight.numel() > 0
+        and run_on(weight.device)
+        and all(
+            each.dtype == torch.float32 and each.device == weight.device and _strides(each) == _strides(weight)
+            for each in lying_alike
+        )
     )
+
+
+def _strides(tensor: Tensor) -> list[tuple[int, int]]:
+    """With the sizes that they are for, of which one of 1 has none."""
+    return [each for each in zip(tensor.shape, tensor.stride(), strict=True) if each[0] != 1]

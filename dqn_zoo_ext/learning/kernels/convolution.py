@@ -53,18 +53,44 @@ class Shape(NamedTuple):
         """Weights of one filter."""
         return self.KH * self.KW * self.C
 
+    @property
+    def of_phase(self) -> int:
+        """Pixels of the batch that lie alike to the stride, in one of the ways that they may."""
+        return self.B * -(-self.H // self.STRIDE) * -(-self.W // self.STRIDE)
 
-def forward(screens: Tensor, filters: Tensor, bias: Tensor, shape: Shape, products: str, relu: bool) -> Tensor:
+
+class Tiles(NamedTuple):
+    """How a kernel's work is cut: the size of a program's tile, and how many programs share a tile's sums.
+
+    rows, columns: of the result's matrix. terms: of the sums, in one step. pieces: that sums are cut into.
+    """
+
+    rows: int
+    columns: int
+    terms: int
+    pieces: int
+    warps: int
+    stages: int
+
+
+def forward(
+    screens: Tensor,
+    filters: Tensor,
+    bias: Tensor,
+    shape: Shape,
+    products: str,
+    relu: bool,
+    tiles: Tiles | None = None,
+) -> Tensor:
     """(B, OC, OH, OW), channels last; negative ones are 0 if `relu`.
 
     screens: channels last. filters: (OC, KH, KW, C). products: of float32, as ``tl.dot`` makes them.
     """
+    rows, columns, taps, wanted, warps, stages = tiles or tiles_of_forward(shape)
     out = _channels_last((shape.B, shape.OC, shape.OH, shape.OW), screens)
-    rows, taps = _rows(shape.places, shape.OC), 32 if shape.C < 32 else 64
-    tiles = triton.cdiv(shape.places, rows) * triton.cdiv(shape.OC, 32)
-    pieces, of_piece = _pieces(shape.taps, taps, tiles, 2 * _PROGRAMS) if tiles < _FEW_TILES else (1, shape.taps)
+    pieces, of_piece = _pieces(shape.taps, taps, wanted)
     sums = out if pieces == 1 else torch.empty((pieces, out.numel()), dtype=torch.float32, device=out.device)
-    convolution_jit.forward[(triton.cdiv(shape.places, rows), triton.cdiv(shape.OC, 32), pieces)](
+    convolution_jit.forward[(triton.cdiv(shape.places, rows), triton.cdiv(shape.OC, columns), pieces)](
         screens,
         filters,
         bias,
@@ -74,13 +100,14 @@ def forward(screens: Tensor, filters: Tensor, bias: Tensor, shape: Shape, produc
         OF_PIECE=of_piece,
         PIECES=pieces,
         ROWS=rows,
-        FILTERS=32,
+        FILTERS=columns,
         TAPS=taps,
         PRODUCTS=products,
-        num_warps=_warps(rows),
+        num_warps=warps,
+        num_stages=stages,
     )
     if pieces > 1:
-        of_pieces = {"PIECES": pieces, "ROOM": _room(pieces), "BLOCK": 128}
+        of_pieces = {"PIECES": pieces, "ROOM": triton.next_power_of_2(pieces), "BLOCK": 128}
         convolution_jit.finish[(triton.cdiv(out.numel(), 128),)](
             sums, bias, out, out.numel(), OC=shape.OC, RELU=relu, **of_pieces, num_warps=4
         )
@@ -88,21 +115,19 @@ def forward(screens: Tensor, filters: Tensor, bias: Tensor, shape: Shape, produc
 
 
 def gradient_of_filters(
-    screens: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str
+    screens: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str, tiles: Tiles | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Of the weights, (OC, C, KH, KW), and of the biases, (OC,).
+    """Of the weights, (OC, C, KH, KW), channels last, and of the biases, (OC,).
 
     gradient: of the output, channels last. out: what ``forward`` gave, if it made negative numbers 0.
     """
-    taps, rows, wanted = (32, 32, 2 * _PROGRAMS) if shape.C < 32 else (64, 64, _PROGRAMS)
-    rows = min(rows, max(16, triton.next_power_of_2(shape.places)))
-    tiles = triton.cdiv(shape.OC, 32) * triton.cdiv(shape.taps, taps)
-    pieces, of_piece = _pieces(shape.places, rows, tiles, wanted)
-    weight = torch.empty((shape.OC, shape.C, shape.KH, shape.KW), dtype=torch.float32, device=screens.device)
+    filters, taps, rows, wanted, warps, stages = tiles or tiles_of_gradient_of_filters(shape)
+    pieces, of_piece = _pieces(shape.places, rows, wanted)
+    weight = torch.empty((shape.OC, shape.KH, shape.KW, shape.C), dtype=torch.float32, device=screens.device)
     bias = torch.empty(shape.OC, dtype=torch.float32, device=screens.device)
     numbers = shape.OC * (shape.taps + 1)
     sums = torch.empty(pieces * numbers if pieces > 1 else 0, dtype=torch.float32, device=screens.device)
-    convolution_jit.gradient_of_filters[(triton.cdiv(shape.taps, taps), triton.cdiv(shape.OC, 32), pieces)](
+    convolution_jit.gradient_of_filters[(triton.cdiv(shape.taps, taps), triton.cdiv(shape.OC, filters), pieces)](
         screens,
         gradient,
         gradient if out is None else out,
@@ -114,33 +139,34 @@ def gradient_of_filters(
         OF_PIECE=of_piece,
         PIECES=pieces,
         ROWS=rows,
-        FILTERS=32,
+        FILTERS=filters,
         TAPS=taps,
         PRODUCTS=products,
-        num_warps=4,
+        num_warps=warps,
+        num_stages=stages,
     )
     if pieces > 1:
         convolution_jit.sum_of_pieces[(triton.cdiv(numbers, 64),)](
             sums,
             weight,
             bias,
-            C=shape.C,
-            KERNEL=shape.KH * shape.KW,
+            ALL_TAPS=shape.taps,
             NUMBERS=numbers,
             PIECES=pieces,
-            ROOM=_room(pieces),
+            ROOM=triton.next_power_of_2(pieces),
             BLOCK=64,
             num_warps=4,
         )
-    return weight, bias
+    return weight.permute(0, 3, 1, 2), bias
 
 
-def gradient_of_screens(filters: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str) -> Tensor:
+def gradient_of_screens(
+    filters: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str, tiles: Tiles | None = None
+) -> Tensor:
     """(B, C, H, W), channels last. filters: (OC, KH, KW, C). gradient, out: as above."""
+    rows, columns, taps, _, warps, stages = tiles or tiles_of_gradient_of_screens(shape)
     result = _channels_last((shape.B, shape.C, shape.H, shape.W), gradient)
-    of_phase = shape.B * triton.cdiv(shape.H, shape.STRIDE) * triton.cdiv(shape.W, shape.STRIDE)
-    rows = _rows(of_phase * shape.STRIDE**2, shape.C)
-    grid = (triton.cdiv(of_phase, rows), triton.cdiv(shape.C, 32), shape.STRIDE**2)
+    grid = (triton.cdiv(shape.of_phase, rows), triton.cdiv(shape.C, columns), shape.STRIDE**2)
     convolution_jit.gradient_of_screens[grid](
         filters,
         gradient,
@@ -149,10 +175,11 @@ def gradient_of_screens(filters: Tensor, gradient: Tensor, out: Tensor | None, s
         **shape._asdict(),
         RELU=out is not None,
         ROWS=rows,
-        CHANNELS=32,
-        TAPS=64 if shape.taps == shape.C else 32,
+        CHANNELS=columns,
+        TAPS=taps,
         PRODUCTS=products,
-        num_warps=_warps(rows),
+        num_warps=warps,
+        num_stages=stages,
     )
     return result
 
@@ -164,25 +191,41 @@ _FEW_TILES = 66
 """Of the output: fewer of them leave most of a large GPU idle."""
 
 
-def _rows(places: int, columns: int) -> int:
-    """Of a tile: 64 take the fewest loads, 16 leave the fewest multiprocessors without a tile."""
-    return 64 if triton.cdiv(places, 64) * triton.cdiv(columns, 32) >= _FEW_TILES else 16
+def tiles_of_forward(shape: Shape) -> Tiles:
+    """For ``forward``."""
+    rows, warps = _rows(shape.places, shape.OC)
+    tiles = triton.cdiv(shape.places, rows) * triton.cdiv(shape.OC, 32)
+    pieces = 2 * _PROGRAMS // tiles if tiles < _FEW_TILES else 1
+    return Tiles(rows, 32, 32 if shape.C < 32 else 64, pieces, warps, _STAGES)
 
 
-def _warps(rows: int) -> int:
-    return 4 if rows == 64 else 2
+def tiles_of_gradient_of_filters(shape: Shape) -> Tiles:
+    """For ``gradient_of_filters``; rows are filters, columns their weights, and sums go over the output's places."""
+    taps, places, programs = (32, 32, 2 * _PROGRAMS) if shape.C < 32 else (64, 64, _PROGRAMS)
+    places = min(places, max(16, triton.next_power_of_2(shape.places)))
+    pieces = programs // (triton.cdiv(shape.OC, 32) * triton.cdiv(shape.taps, taps))
+    return Tiles(32, taps, places, pieces, 4, _STAGES)
 
 
-def _pieces(terms: int, block: int, tiles: int, wanted: int = _PROGRAMS) -> tuple[int, int]:
+def tiles_of_gradient_of_screens(shape: Shape) -> Tiles:
+    """For ``gradient_of_screens``, whose sums are not cut."""
+    rows, warps = _rows(shape.of_phase * shape.STRIDE**2, shape.C)
+    return Tiles(rows, 32, 64 if shape.taps == shape.C else 32, 1, warps, _STAGES)
+
+
+_STAGES = 3  # Triton's own
+
+
+def _rows(places: int, columns: int) -> tuple[int, int]:
+    """Of a tile, and warps for it: 64 take the fewest loads, 16 leave the fewest multiprocessors without a tile."""
+    return (64, 4) if triton.cdiv(places, 64) * triton.cdiv(columns, 32) >= _FEW_TILES else (16, 2)
+
+
+def _pieces(terms: int, block: int, wanted: int) -> tuple[int, int]:
     """How many pieces sums of so many terms are cut into, and how many terms, whole blocks, are in one."""
-    pieces = max(1, min(triton.cdiv(terms, block), wanted // tiles))
+    pieces = max(1, min(triton.cdiv(terms, block), wanted))
     of_piece = triton.cdiv(triton.cdiv(terms, pieces), block) * block
     return triton.cdiv(terms, of_piece), of_piece
-
-
-def _room(pieces: int) -> int:
-    power: int = triton.next_power_of_2(pieces)
-    return power
 
 
 def _channels_last(shape: tuple[int, ...], like: Tensor) -> Tensor:

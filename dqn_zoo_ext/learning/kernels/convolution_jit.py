@@ -171,8 +171,7 @@ def gradient_of_filters(
     is_first = tl.program_id(0) == 0
     inside = (channel < OC)[:, None] & (tap < KH * KW * C)[None, :]
     if PIECES == 1:
-        place = (channel[:, None] * C + (tap % C)[None, :]) * (KH * KW) + (tap // C)[None, :]
-        tl.store(weight + place, of_weights, mask=inside)
+        tl.store(weight + channel[:, None] * (KH * KW * C) + tap[None, :], of_weights, mask=inside)
         tl.store(bias + channel, of_biases, mask=(channel < OC) & is_first)
     else:
         of_filter = sums + (piece * OC + channel) * (KH * KW * C + 1)
@@ -185,22 +184,19 @@ def sum_of_pieces(
     sums,
     weight,
     bias,
-    C: tl.constexpr,
-    KERNEL: tl.constexpr,
+    ALL_TAPS: tl.constexpr,
     NUMBERS: tl.constexpr,
     PIECES: tl.constexpr,
     ROOM: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Of each weight and bias; weights from (OC, KH, KW, C) to (OC, C, KH, KW)."""
+    """Of each weight and bias."""
     number = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     total = _added(sums, number, NUMBERS, PIECES, ROOM)
-    channel = number // (KERNEL * C + 1)
-    tap = number % (KERNEL * C + 1)
-    is_bias = tap == KERNEL * C
-    place = (channel * C + tap % C) * KERNEL + tap // C
-    tl.store(weight + place, total, mask=(number < NUMBERS) & (tap < KERNEL * C))
-    tl.store(bias + channel, total, mask=(number < NUMBERS) & is_bias)
+    channel = number // (ALL_TAPS + 1)
+    tap = number % (ALL_TAPS + 1)
+    tl.store(weight + channel * ALL_TAPS + tap, total, mask=(number < NUMBERS) & (tap < ALL_TAPS))
+    tl.store(bias + channel, total, mask=(number < NUMBERS) & (tap == ALL_TAPS))
 
 
 @triton.jit

@@ -3,7 +3,7 @@
 PyTorch's own give a network of 1.7 million weights to 34 of a large GPU's 132 multiprocessors, 65,536 numbers to each:
 a fused step of Adam takes 82 microseconds there, a quarter of an update. Here a program has 1,024 numbers of a tensor.
 
-All tensors are contiguous and of float32, and there is at least one.
+There is at least one, all are of float32, and what belongs to a weight lies in memory as it does (``kernels.take``).
 """
 
 import math

@@ -3,6 +3,7 @@
 Wide dense layers on CPUs are oneDNN's.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,6 +22,15 @@ class Convolution(nn.Conv2d):
 
     def __init__(self, channels: int, filters: int, kernel: int, stride: int = 1, padding: int = 0) -> None:
         super().__init__(channels, filters, kernel, stride, padding)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Convolution":
+        """What ``to`` does; where our kernels run, filters lie channels last, as the kernels read them."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # PyTorch's own
+        last = _can_be_by_kernels(self.weight)
+        self.weight.data = self.weight.data.contiguous(
+            memory_format=torch.channels_last if last else torch.contiguous_format
+        )
+        return self
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # PyTorch's name
         """(B, C, H, W) to (B, filters, OH, OW)."""
@@ -99,7 +109,7 @@ class _Made(torch.autograd.Function):
 
         shape = convolution.Shape.of(screens, weight, stride, padding)
         screens = screens.contiguous(memory_format=torch.channels_last)
-        filters = weight.detach().permute(0, 2, 3, 1).contiguous()
+        filters = weight.detach().permute(0, 2, 3, 1).contiguous()  # as they lie already, unless somebody's do not
         with torch.cuda.device_of(screens):  # Triton launches on the present one; autograd sees to it in ``backward``
             out = convolution.forward(screens, filters, bias, shape, products, relu)
         ctx.save_for_backward(screens, filters, out if relu else None)

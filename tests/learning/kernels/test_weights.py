@@ -17,7 +17,7 @@ SHAPES = [(32, 4, 8, 8), (32,), (1,), (7, 33), (1500, 3)]  # more than a program
 @pytest.fixture
 def by_kernels(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Whether the kernels make what follows."""
-    return lambda made: monkeypatch.setattr(kernels, "take", lambda _: made)
+    return lambda made: monkeypatch.setattr(kernels, "take", lambda *_: made)
 
 
 def drawn(seed: int, scale: float = 1.0) -> list[Tensor]:
@@ -114,7 +114,10 @@ def test_a_weight_decay_is_left_to_pytorch(by_kernels: Callable[[bool], None]) -
 def test_what_the_kernels_take(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kernels.take([torch.ones(2)]) is False  # in main memory
     monkeypatch.setattr(kernels, "run_on", lambda _: True)
-    assert kernels.take([torch.ones(2), torch.ones(2, 3)])
-    for wrong in (torch.ones(2, dtype=torch.float64), torch.ones(2, 3).t(), torch.ones(0)):
+    filters = torch.ones(2, 3, 4, 5).contiguous(memory_format=torch.channels_last)
+    assert kernels.take([torch.ones(2), torch.ones(2, 3), filters])
+    assert kernels.take([filters], [torch.zeros_like(filters)])
+    assert not kernels.take([filters], [torch.ones(2, 3, 4, 5)])  # another weight's number at the same place
+    for wrong in (torch.ones(2, dtype=torch.float64), torch.ones(2, 3).t(), torch.ones(2, 6)[:, ::2], torch.ones(0)):
         assert not kernels.take([torch.ones(2), wrong])
     assert not kernels.take([])
