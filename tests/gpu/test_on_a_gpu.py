@@ -16,7 +16,8 @@ from dqn_zoo_ext.algorithms import DQN, DoubleDQN, ImpalaDQN, PrioritizedDQN, Ra
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.graphs import CudaGraph
-from dqn_zoo_ext.learning.optim import DeepMindRMSprop
+from dqn_zoo_ext.learning.networks.convolution import Convolution
+from dqn_zoo_ext.learning.optim import Adam, DeepMindRMSprop
 from dqn_zoo_ext.learning.parts import parts_of
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.replay.staging import Staging
@@ -137,9 +138,17 @@ def test_priorities_of_captured_updates_are_those_of_eager_ones() -> None:
         assert torch.equal(value.cpu(), states[1][name].cpu()), name  # the generator's state among them
 
 
-def test_deepminds_rmsprop_is_one_launch() -> None:
+@pytest.mark.parametrize(
+    ("ours", "twin", "kernel"),
+    [
+        (DeepMindRMSprop, lambda weights: DeepMindRMSprop(weights, compiled_after=None), "_rmsprop"),
+        (Adam, lambda weights: torch.optim.Adam(weights, fused=True), "_adam"),
+    ],
+    ids=["deepmind_rmsprop", "adam"],
+)
+def test_a_step_is_one_launch_for_all_weights(ours: Any, twin: Any, kernel: str) -> None:
     weights, twins = ([torch.linspace(-1, 1, size, device="cuda") for size in (5, 4_000, 99_999)] for _ in range(2))
-    optimizers = DeepMindRMSprop(weights), DeepMindRMSprop(twins, compiled_after=None)
+    optimizers = ours(weights), twin(twins)
     for seed in range(4):
         for each, optimizer in zip((weights, twins), optimizers, strict=True):
             torch.manual_seed(seed)
@@ -148,11 +157,19 @@ def test_deepminds_rmsprop_is_one_launch() -> None:
             with profile(activities=[ProfilerActivity.CUDA]) as recorded:
                 optimizer.step()
                 torch.cuda.synchronize()
-            if optimizer is optimizers[0] and seed == 3:
-                launched = [event.name for event in recorded.events() if "triton" in event.name]
-                assert len(launched) == 1, launched
+            launched = [event.name for event in recorded.events() if event.name == kernel]
+            assert len(launched) == (optimizer is optimizers[0]), launched
     for one, other in zip(weights, twins, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_no_update_turns_filters_or_their_gradients() -> None:
+    layer = Convolution(4, 32, 8, stride=4).to("cuda")
+    assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+    layer(torch.rand(2, 4, 84, 84, device="cuda")).sum().backward()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.stride() == layer.weight.stride()
+    assert layer.to("cpu").weight.is_contiguous()
 
 
 def test_arrays_arrive_whole_while_the_gpu_is_busy() -> None:
