@@ -40,8 +40,8 @@ def of_action(values: Tensor, a: Tensor) -> Tensor:
         raise ValueError(
             f"need numbers (B, A, ...) and actions (B,), got shapes {tuple(values.shape)}, {tuple(a.shape)}"
         )
-    index = a.view(-1, *[1] * (values.ndim - 1))
-    return values.take_along_dim(index, dim=1).squeeze(1)
+    index = a.view(-1, *[1] * (values.ndim - 1)).expand(-1, 1, *values.shape[2:])
+    return values.gather(1, index).squeeze(1)
 
 
 def check_shapes(q_tm1: Tensor, a_tm1: Tensor, r_t: Tensor, discount_t: Tensor, *q_t: Tensor) -> None:

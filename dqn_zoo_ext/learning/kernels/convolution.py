@@ -150,8 +150,8 @@ def gradient_of_filters(
             sums,
             weight,
             bias,
-            ALL_TAPS=shape.taps,
-            NUMBERS=numbers,
+            WEIGHTS=shape.OC * shape.taps,
+            BIASES=shape.OC,
             PIECES=pieces,
             ROOM=triton.next_power_of_2(pieces),
             BLOCK=64,
@@ -201,14 +201,16 @@ def tiles_of_forward(shape: Shape) -> Tiles:
 
 def tiles_of_gradient_of_filters(shape: Shape) -> Tiles:
     """For ``gradient_of_filters``; rows are filters, columns their weights, and sums go over the output's places."""
-    taps, places, programs = (32, 32, 2 * _PROGRAMS) if shape.C < 32 else (64, 64, _PROGRAMS)
-    places = min(places, max(16, triton.next_power_of_2(shape.places)))
-    pieces = programs // (triton.cdiv(shape.OC, 32) * triton.cdiv(shape.taps, taps))
-    return Tiles(32, taps, places, pieces, 4, _STAGES)
+    filters, taps, warps, stages = (16, 32, 2, 2) if shape.C < 32 else (32, 64, 4, _STAGES)
+    places = min(64, max(16, triton.next_power_of_2(shape.places)))
+    pieces = _PROGRAMS // (triton.cdiv(shape.OC, filters) * triton.cdiv(shape.taps, taps))
+    return Tiles(filters, taps, places, pieces, warps, stages)
 
 
 def tiles_of_gradient_of_screens(shape: Shape) -> Tiles:
     """For ``gradient_of_screens``, whose sums are not cut."""
+    if shape.of_phase < 64:  # vectors of a dense layer
+        return Tiles(16, 32, 16, 1, 2, 5)
     rows, warps = _rows(shape.of_phase * shape.STRIDE**2, shape.C)
     return Tiles(rows, 32, 64 if shape.taps == shape.C else 32, 1, warps, _STAGES)
 

@@ -174,9 +174,9 @@ def gradient_of_filters(
         tl.store(weight + channel[:, None] * (KH * KW * C) + tap[None, :], of_weights, mask=inside)
         tl.store(bias + channel, of_biases, mask=(channel < OC) & is_first)
     else:
-        of_filter = sums + (piece * OC + channel) * (KH * KW * C + 1)
-        tl.store(of_filter[:, None] + tap[None, :], of_weights, mask=inside)
-        tl.store(of_filter + KH * KW * C, of_biases, mask=(channel < OC) & is_first)
+        of_piece = sums + piece * (OC * KH * KW * C + OC)
+        tl.store(of_piece + channel[:, None] * (KH * KW * C) + tap[None, :], of_weights, mask=inside)
+        tl.store(of_piece + OC * KH * KW * C + channel, of_biases, mask=(channel < OC) & is_first)
 
 
 @triton.jit
@@ -184,19 +184,17 @@ def sum_of_pieces(
     sums,
     weight,
     bias,
-    ALL_TAPS: tl.constexpr,
-    NUMBERS: tl.constexpr,
+    WEIGHTS: tl.constexpr,
+    BIASES: tl.constexpr,
     PIECES: tl.constexpr,
     ROOM: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     """Of each weight and bias."""
     number = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    total = _added(sums, number, NUMBERS, PIECES, ROOM)
-    channel = number // (ALL_TAPS + 1)
-    tap = number % (ALL_TAPS + 1)
-    tl.store(weight + channel * ALL_TAPS + tap, total, mask=(number < NUMBERS) & (tap < ALL_TAPS))
-    tl.store(bias + channel, total, mask=(number < NUMBERS) & (tap == ALL_TAPS))
+    total = _added(sums, number, WEIGHTS + BIASES, PIECES, ROOM)
+    tl.store(weight + number, total, mask=number < WEIGHTS)
+    tl.store(bias + number - WEIGHTS, total, mask=(number >= WEIGHTS) & (number < WEIGHTS + BIASES))
 
 
 @triton.jit

@@ -49,8 +49,9 @@ def assert_alike(mine: list[Tensor], theirs: list[Tensor]) -> None:
         ((3, 5, 9, 11), 33, 4, 2, 1),  # nothing fits: filters, channels, edges
         ((2, 6, 13, 8), 7, 3, 2, 0),  # pixels that no filter sees
         ((1, 1, 7, 5), 3, 3, 3, 1),
+        ((1, 64, 4, 5), 64, 3, 1, 1),  # steps that lie in one row of the kernel, and edges
     ],
-    ids=["nature_1", "nature_3", "odd", "unseen", "one"],
+    ids=["nature_1", "nature_3", "odd", "unseen", "one", "edges"],
 )
 @pytest.mark.parametrize("relu", [False, True], ids=["plain", "relu"])
 def test_convolutions_are_pytorchs(
