@@ -1,7 +1,5 @@
 """The emulators themselves: ale-py's vector of consoles, set up so that lives and scores stay ours to judge."""
 
-import os
-
 from ale_py.vector_env import AtariVectorEnv
 
 from dqn_zoo_ext.envs.emulators.patient_emulators import PatientEmulators
@@ -58,24 +56,11 @@ def make_emulators(
             stack_num=stack,
         )
 
-    num_threads = num_threads or threads_for(n_envs)
     if not waiting and as_it_is:
         return vector(n_envs, frame_stack, num_threads)
     singly = PatientEmulators([vector(1, 1, 1) for _ in range(n_envs)], waiting) if waiting else None
     emulators = singly or vector(n_envs, 1, num_threads)
     return emulators if colour else PicturedEmulators(emulators, rules, n_envs, frame_stack)
-
-
-def threads_for(n_envs: int) -> int:
-    """One for each console, and on a machine of many cores one core less than there are: the program has work too.
-
-    They share what is to be done, and all wait for the last: one that waits for a core keeps the others.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(n_envs, cores - 1 if cores >= _MANY_CORES else cores))
-
-
-_MANY_CORES = 8
 
 
 def _emulator_resizes(rules: AtariRules) -> bool:

@@ -83,7 +83,7 @@ def test_adam_is_pytorchs_but_for_rounding(by_kernels: Callable[[bool], None], b
     found = stepped(lambda weights: Adam(weights, betas=betas), 12)
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6 * float(other.abs().max()))  # sums cancel
+        torch.testing.assert_close(one, other, rtol=2e-5, atol=1e-6 * float(other.abs().max()))  # sums cancel
 
 
 def test_adams_first_step_by_hand(by_kernels: Callable[[bool], None]) -> None:
