@@ -1,4 +1,4 @@
-"""Every benchmark that the guide names is run with the words that stand there, with sizes that measure nothing."""
+"""Every benchmark that the guide names is run with the words that stand there, with sizes that measure little."""
 
 import importlib
 import json
@@ -10,6 +10,7 @@ import torch
 from guide_commands import PAGES, ROOT, programs_in, shortened
 
 SHORT = {
+    "cartpole": "--algos dqn --seeds 1 --jobs 1",  # a whole training of a minute and a half
     "dead_units": "--torsos nips --seeds 1 --updates 2 --random-steps 500",
     "env_speed": "--envs 1 --sb3-envs 1 --threads 1 --seconds 0.01 --rounds 1",
     "every_game": "--env CartPole-v1",
@@ -24,7 +25,6 @@ SHORT = {
 }
 """Words that are put after a benchmark's own."""
 ELSEWHERE = {
-    "cartpole": "has whole trainings of minutes; tests/benchmarks tells its mistakes",
     "neighbours": "asks for an agent of a training; tests/benchmarks runs it with one",
     "precision_learning": "plays a hundred games at least; tests/benchmarks runs it with one",
 }
