@@ -62,7 +62,9 @@ class Shape(NamedTuple):
 class Tiles(NamedTuple):
     """How a kernel's work is cut: the size of a program's tile, and how many programs share a tile's sums.
 
-    rows, columns: of the result's matrix. terms: of the sums, in one step. pieces: that sums are cut into.
+    rows, columns: of the result's matrix. terms: of the sums, in one step. pieces: that sums are cut into, at most.
+    warps: of a program. stages: steps whose numbers are on their way while one is computed. Those of the Nature network
+    at a batch of 32 are within a tenth or two of the best of 44 that were drawn for each kernel and timed on an H200.
     """
 
     rows: int
@@ -73,20 +75,12 @@ class Tiles(NamedTuple):
     stages: int
 
 
-def forward(
-    screens: Tensor,
-    filters: Tensor,
-    bias: Tensor,
-    shape: Shape,
-    products: str,
-    relu: bool,
-    tiles: Tiles | None = None,
-) -> Tensor:
+def forward(screens: Tensor, filters: Tensor, bias: Tensor, shape: Shape, products: str, relu: bool) -> Tensor:
     """(B, OC, OH, OW), channels last; negative ones are 0 if `relu`.
 
     screens: channels last. filters: (OC, KH, KW, C). products: of float32, as ``tl.dot`` makes them.
     """
-    rows, columns, taps, wanted, warps, stages = tiles or tiles_of_forward(shape)
+    rows, columns, taps, wanted, warps, stages = _tiles_of_forward(shape)
     out = _channels_last((shape.B, shape.OC, shape.OH, shape.OW), screens)
     pieces, of_piece = _pieces(shape.taps, taps, wanted)
     sums = out if pieces == 1 else torch.empty((pieces, out.numel()), dtype=torch.float32, device=out.device)
@@ -115,13 +109,13 @@ def forward(
 
 
 def gradient_of_filters(
-    screens: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str, tiles: Tiles | None = None
+    screens: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str
 ) -> tuple[Tensor, Tensor]:
     """Of the weights, (OC, C, KH, KW), channels last, and of the biases, (OC,).
 
     gradient: of the output, channels last. out: what ``forward`` gave, if it made negative numbers 0.
     """
-    filters, taps, rows, wanted, warps, stages = tiles or tiles_of_gradient_of_filters(shape)
+    filters, taps, rows, wanted, warps, stages = _tiles_of_gradient_of_filters(shape)
     pieces, of_piece = _pieces(shape.places, rows, wanted)
     weight = torch.empty((shape.OC, shape.KH, shape.KW, shape.C), dtype=torch.float32, device=screens.device)
     bias = torch.empty(shape.OC, dtype=torch.float32, device=screens.device)
@@ -160,11 +154,9 @@ def gradient_of_filters(
     return weight.permute(0, 3, 1, 2), bias
 
 
-def gradient_of_screens(
-    filters: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str, tiles: Tiles | None = None
-) -> Tensor:
+def gradient_of_screens(filters: Tensor, gradient: Tensor, out: Tensor | None, shape: Shape, products: str) -> Tensor:
     """(B, C, H, W), channels last. filters: (OC, KH, KW, C). gradient, out: as above."""
-    rows, columns, taps, _, warps, stages = tiles or tiles_of_gradient_of_screens(shape)
+    rows, columns, taps, _, warps, stages = _tiles_of_gradient_of_screens(shape)
     result = _channels_last((shape.B, shape.C, shape.H, shape.W), gradient)
     grid = (triton.cdiv(shape.of_phase, rows), triton.cdiv(shape.C, columns), shape.STRIDE**2)
     convolution_jit.gradient_of_screens[grid](
@@ -191,7 +183,7 @@ _FEW_TILES = 66
 """Of the output: fewer of them leave most of a large GPU idle."""
 
 
-def tiles_of_forward(shape: Shape) -> Tiles:
+def _tiles_of_forward(shape: Shape) -> Tiles:
     """For ``forward``."""
     rows, warps = _rows(shape.places, shape.OC)
     tiles = triton.cdiv(shape.places, rows) * triton.cdiv(shape.OC, 32)
@@ -199,7 +191,7 @@ def tiles_of_forward(shape: Shape) -> Tiles:
     return Tiles(rows, 32, 32 if shape.C < 32 else 64, pieces, warps, _STAGES)
 
 
-def tiles_of_gradient_of_filters(shape: Shape) -> Tiles:
+def _tiles_of_gradient_of_filters(shape: Shape) -> Tiles:
     """For ``gradient_of_filters``; rows are filters, columns their weights, and sums go over the output's places."""
     filters, taps, warps, stages = (16, 32, 2, 2) if shape.C < 32 else (32, 64, 4, _STAGES)
     places = min(64, max(16, triton.next_power_of_2(shape.places)))
@@ -207,7 +199,7 @@ def tiles_of_gradient_of_filters(shape: Shape) -> Tiles:
     return Tiles(filters, taps, places, pieces, warps, stages)
 
 
-def tiles_of_gradient_of_screens(shape: Shape) -> Tiles:
+def _tiles_of_gradient_of_screens(shape: Shape) -> Tiles:
     """For ``gradient_of_screens``, whose sums are not cut."""
     if shape.of_phase < 64:  # vectors of a dense layer
         return Tiles(16, 32, 16, 1, 2, 5)
