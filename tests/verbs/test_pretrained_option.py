@@ -50,11 +50,11 @@ def test_evaluate_says_what_it_is_worth_and_writes_nothing_into_the_package(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = sorted(folder().rglob("*"))
-    assert evaluate([*AGENT, "--episodes", "1", "--json", "--algo", "dqn", "--env", "SpaceInvaders"]) == 0
+    assert evaluate([*AGENT, "--episodes", "1", "--json", "--algo", "c51", "--env", "SpaceInvaders"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == find_shipped("SpaceInvaders").told
     found = json.loads(lines[-1])
-    assert (found["algo"], found["env"], found["protocol"]) == ("dqn", "SpaceInvadersNoFrameskip-v4", "course-unit3")
+    assert (found["algo"], found["env"], found["protocol"]) == ("c51", "SpaceInvadersNoFrameskip-v4", "course-unit3")
     assert sorted(folder().rglob("*")) == before
 
 
@@ -63,7 +63,7 @@ def test_record_video_leaves_its_film_here(capsys: pytest.CaptureFixture[str]) -
     assert frames_of(Path("SpaceInvaders.mp4")) == 1 + 5 * 4
     assert "video in SpaceInvaders.mp4" in capsys.readouterr().out
     assert record_video([*AGENT, "-n", "5", "-o", "films"]) == 0
-    assert Path("films", "dqn-SpaceInvadersNoFrameskip-v4.mp4").is_file()
+    assert Path("films", "c51-SpaceInvadersNoFrameskip-v4.mp4").is_file()
 
 
 ITS_OWN = "--pretrained SpaceInvaders is an agent by itself: {} is for one of yours"
@@ -78,7 +78,7 @@ ITS_OWN = "--pretrained SpaceInvaders is an agent by itself: {} is for one of yo
         (["--load-best"], ITS_OWN.format("--load-best")),
         (["--load-checkpoint", "5"], ITS_OWN.format("--load-checkpoint")),
         (["--load-last-checkpoint"], ITS_OWN.format("--load-last-checkpoint")),
-        (["--algo", "rainbow"], "--pretrained SpaceInvaders is of algorithm 'dqn', not of 'rainbow'; omit --algo"),
+        (["--algo", "rainbow"], "--pretrained SpaceInvaders is of algorithm 'c51', not of 'rainbow'; omit --algo"),
         (
             ["--env", "ALE/SpaceInvaders-v5"],
             "--pretrained SpaceInvaders plays 'SpaceInvadersNoFrameskip-v4', not 'ALE/SpaceInvaders-v5'; omit --env",
@@ -94,7 +94,7 @@ def test_what_chooses_another_agent_is_refused(verb: object, words: list[str], e
 
 
 def test_baselines_need_no_agent() -> None:
-    with pytest.raises(UserError, match=r"of algorithm 'dqn', not of 'baselines'"):
+    with pytest.raises(UserError, match=r"of algorithm 'c51', not of 'baselines'"):
         evaluate([*AGENT, "--algo", "baselines"])
 
 
