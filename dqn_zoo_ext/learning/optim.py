@@ -1,4 +1,4 @@
-"""Optimizers. DeepMind's RMSProp is written out here; Adam and RMSProp are PyTorch's."""
+"""Optimizers. DeepMind's RMSProp is written out here; Adam (on a GPU with a step of ours) and RMSProp are PyTorch's."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -26,9 +26,20 @@ class WithoutCompiler(torch.optim.Optimizer):
     """
 
     add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
-    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
+    _load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
     state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
     zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As PyTorch's; what has a weight's shape then lies in memory as the weight does.
+
+        A step in one pass goes through memory, PyTorch's fused ones too, and filters lie otherwise on a GPU.
+        """
+        self._load_state_dict(state_dict)
+        for weight, state in self.state.items():
+            for name, value in state.items():
+                if isinstance(value, Tensor) and value.shape == weight.shape and value.stride() != weight.stride():
+                    state[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def step_of(optimizer: type[torch.optim.Optimizer]) -> Any:
@@ -51,7 +62,7 @@ class DeepMindRMSprop(WithoutCompiler):
     Stable-Baselines3's ``RMSpropTFLike`` starts the running square at one.
 
     compiled_after: so many steps, the step is compiled into one pass over the weights where there is a C++ compiler;
-    null: never. Compiling takes some seconds. On NVIDIA's GPUs it is a kernel of ours from the first step on, unless
+    null: never. Compiling takes some seconds. Where our kernels run it is one of them from the first step on, unless
     null. Neither changes a bit of the results.
 
     Source: the code published with Mnih et al. 2015; Graves 2013, equations 38 to 45, without momentum.
@@ -103,11 +114,10 @@ class DeepMindRMSprop(WithoutCompiler):
         )
         if self._compiled_after is None:
             _rmsprop(group, lr, decay, eps)
-        elif kernels.take(*group):
+        elif kernels.can_take(*group):
             from dqn_zoo_ext.learning.kernels.weights import rmsprop  # Triton is not everywhere
 
-            with torch.cuda.device_of(weights[0]):  # Triton launches on the present one
-                rmsprop(*group, _on_device(lr, weights[0].device), decay, eps)
+            rmsprop(*group, _on_device(lr, weights[0].device), decay, eps)
         elif self._steps > self._compiled_after and on_cpu(weights):
             rate = torch.as_tensor(lr)  # a number would be compiled in, and compiled anew when it changes
             if not one_pass(group, rate, decay, eps):
@@ -158,7 +168,7 @@ _RANGES = {"lr": "at least 0", "decay": "in [0, 1)", "eps": "above 0"}
 class Adam(WithoutCompiler, torch.optim.Adam):
     """PyTorch's Adam (Kingma & Ba 2015), in one pass over the weights; `lr` comes from the learning-rate schedule.
 
-    On NVIDIA's GPUs the pass is a kernel of ours, with PyTorch's numbers but for rounding; not with a weight decay.
+    Where our kernels run the pass is one of them, with PyTorch's numbers but for rounding.
     """
 
     _pytorchs_step = step_of(torch.optim.Adam)
@@ -188,19 +198,23 @@ class Adam(WithoutCompiler, torch.optim.Adam):
         weights, gradients, means, squares, steps = (list[Tensor]() for _ in range(5))
         self._init_group(group, weights, gradients, means, squares, [], steps)  # type: ignore[no-untyped-call]
         torch._foreach_add_(steps, 1)
-        with torch.cuda.device_of(weights[0]):  # Triton launches on the present one
-            rate = _on_device(group["lr"], weights[0].device)
-            adam(weights, gradients, means, squares, steps, rate, group["betas"], group["eps"])
+        rate = _on_device(group["lr"], weights[0].device)
+        adam(weights, gradients, means, squares, steps, rate, group["betas"], group["eps"])
 
 
 def _is_for_kernels(group: dict[str, Any]) -> bool:
+    """Whether the kernel does what the group asks of Adam, which may come from a file, on its weights."""
+    if group["weight_decay"] != 0 or group["amsgrad"] or group["maximize"]:
+        return False
     stepped = [weight for weight in group["params"] if weight.grad is not None]
-    return group["weight_decay"] == 0 and kernels.take(stepped, [weight.grad for weight in stepped])
+    return kernels.can_take(stepped, [weight.grad for weight in stepped])
 
 
 def _on_device(rate: float | Tensor, device: torch.device) -> Tensor:
-    """The learning rate where a kernel reads it; nobody waits."""
-    return rate if isinstance(rate, Tensor) else torch.full((), rate, dtype=torch.float32, device=device)
+    """The learning rate where a kernel reads it. Nobody waits, unless it is a tensor that lies elsewhere."""
+    if isinstance(rate, Tensor):
+        return rate.to(device, torch.float32)
+    return torch.full((), rate, dtype=torch.float32, device=device)
 
 
 @register_optimizer("rmsprop")

@@ -146,7 +146,7 @@ def test_priorities_of_captured_updates_are_those_of_eager_ones() -> None:
     ],
     ids=["deepmind_rmsprop", "adam"],
 )
-def test_a_step_is_one_launch_for_all_weights(ours: Any, twin: Any, kernel: str) -> None:
+def test_a_step_is_one_kernel_over_all_weights(ours: Any, twin: Any, kernel: str) -> None:
     weights, twins = ([torch.linspace(-1, 1, size, device="cuda") for size in (5, 4_000, 99_999)] for _ in range(2))
     optimizers = ours(weights), twin(twins)
     for seed in range(4):
@@ -157,15 +157,17 @@ def test_a_step_is_one_launch_for_all_weights(ours: Any, twin: Any, kernel: str)
             with profile(activities=[ProfilerActivity.CUDA]) as recorded:
                 optimizer.step()
                 torch.cuda.synchronize()
-            launched = [event.name for event in recorded.events() if event.name == kernel]
-            assert len(launched) == (optimizer is optimizers[0]), launched
+            launched = [event.name for event in recorded.events() if "CUDA" in str(event.device_type)]
+            assert launched.count(kernel) == (optimizer is optimizers[0])
+            # beside it the count of steps, and a learning rate that is no tensor
+            assert optimizer is optimizers[1] or len(launched) <= 3, launched
     for one, other in zip(weights, twins, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_no_update_turns_filters_or_their_gradients() -> None:
     layer = Convolution(4, 32, 8, stride=4).to("cuda")
-    assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+    assert layer.weight.permute(0, 2, 3, 1).is_contiguous()  # as kernels read them
     layer(torch.rand(2, 4, 84, 84, device="cuda")).sum().backward()
     assert layer.weight.grad is not None
     assert layer.weight.grad.stride() == layer.weight.stride()

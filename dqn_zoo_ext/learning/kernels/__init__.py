@@ -24,7 +24,7 @@ def run_on(device: torch.device) -> bool:
     return is_nvidias and torch.cuda.get_device_capability(device) >= _TENSOR_CORES_FOR_TF32
 
 
-def take(weights: Sequence[Tensor], *others: Sequence[Tensor]) -> bool:
+def can_take(weights: Sequence[Tensor], *others: Sequence[Tensor]) -> bool:
     """Whether ``kernels.weights`` can work on these: `others` hold a tensor for each weight, lying in memory as it."""
     return bool(weights) and all(_is_taken(each[0], each) for each in zip(weights, *others, strict=True))
 
@@ -43,5 +43,5 @@ def _is_taken(weight: Tensor, lying_alike: Sequence[Tensor]) -> bool:
 
 
 def _strides(tensor: Tensor) -> list[tuple[int, int]]:
-    """With the sizes that they are for, of which one of 1 has none."""
+    """Sizes and strides, without dimensions of size 1, whose stride means nothing."""
     return [each for each in zip(tensor.shape, tensor.stride(), strict=True) if each[0] != 1]

@@ -54,7 +54,7 @@ class Shape(NamedTuple):
         return self.KH * self.KW * self.C
 
     @property
-    def of_phase(self) -> int:
+    def pixels_of_phase(self) -> int:
         """Pixels of the batch that lie alike to the stride, in one of the ways that they may."""
         return self.B * -(-self.H // self.STRIDE) * -(-self.W // self.STRIDE)
 
@@ -158,7 +158,7 @@ def gradient_of_screens(filters: Tensor, gradient: Tensor, out: Tensor | None, s
     """(B, C, H, W), channels last. filters: (OC, KH, KW, C). gradient, out: as above."""
     rows, columns, taps, _, warps, stages = _tiles_of_gradient_of_screens(shape)
     result = _channels_last((shape.B, shape.C, shape.H, shape.W), gradient)
-    grid = (triton.cdiv(shape.of_phase, rows), triton.cdiv(shape.C, columns), shape.STRIDE**2)
+    grid = (triton.cdiv(shape.pixels_of_phase, rows), triton.cdiv(shape.C, columns), shape.STRIDE**2)
     convolution_jit.gradient_of_screens[grid](
         filters,
         gradient,
@@ -201,9 +201,9 @@ def _tiles_of_gradient_of_filters(shape: Shape) -> Tiles:
 
 def _tiles_of_gradient_of_screens(shape: Shape) -> Tiles:
     """For ``gradient_of_screens``, whose sums are not cut."""
-    if shape.of_phase < 64:  # vectors of a dense layer
+    if shape.pixels_of_phase < 64:  # the smallest maps; a dense layer's vectors are such ones, of a pixel each
         return Tiles(16, 32, 16, 1, 2, 5)
-    rows, warps = _rows(shape.of_phase * shape.STRIDE**2, shape.C)
+    rows, warps = _rows(shape.pixels_of_phase * shape.STRIDE**2, shape.C)
     return Tiles(rows, 32, 64 if shape.taps == shape.C else 32, 1, warps, _STAGES)
 
 

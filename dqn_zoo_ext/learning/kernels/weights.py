@@ -1,14 +1,15 @@
-"""Work on all weights of a network, or on all their gradients, in one launch.
+"""Work on all weights of a network, or on all their gradients, together: one launch of a kernel for all of them.
 
 PyTorch's own give a network of 1.7 million weights to 34 of a large GPU's 132 multiprocessors, 65,536 numbers to each:
 a fused step of Adam takes 82 microseconds there, a quarter of an update. Here a program has 1,024 numbers of a tensor.
 
-There is at least one, all are of float32, and what belongs to a weight lies in memory as it does (``kernels.take``).
+There is at least one, all are of float32, and what belongs to a weight lies in memory as it does: ``kernels.can_take``.
 """
 
 import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
 import torch
 import triton
@@ -24,32 +25,23 @@ _SQUARES = 4096
 
 def norms(tensors: Sequence[Tensor]) -> Tensor:
     """(len(tensors),) the Euclidean norm of each, the same to the bit every time."""
-    first, sizes = _programs(tensors, _SQUARES)
+    first, _ = _programs(tensors, _SQUARES)
     sums = torch.empty(first[-1], dtype=torch.float32, device=tensors[0].device)
     found = torch.empty(len(tensors), dtype=torch.float32, device=tensors[0].device)
-    _sums_of_squares[(first[-1],)](tuple(tensors), sums, FIRST=first, SIZES=sizes, BLOCK=_SQUARES, num_warps=8)
+    _launch(_sums_of_squares, [tensors], _SQUARES, sums, num_warps=8)
     room = triton.next_power_of_2(max(end - begin for begin, end in pairwise(first)))
-    _roots_of_sums[(len(tensors),)](sums, found, FIRST=first, N=len(tensors), ROOM=room, num_warps=4)
+    with torch.cuda.device_of(sums):
+        _roots_of_sums[(len(tensors),)](sums, found, FIRST=first, N=len(tensors), ROOM=room, num_warps=4)
     return found
 
 
-def clip(gradients: Sequence[Tensor], norms: Tensor, most: float) -> None:
-    """Scale all `gradients`, whose `norms` these are, so that their common norm is at most `most`.
+def clip(gradients: Sequence[Tensor], norm_of_each: Tensor, max_norm: float) -> None:
+    """Scale all `gradients`, whose norms are known, so that the norm of them together is at most `max_norm`.
 
     As ``torch.nn.utils.clip_grads_with_norm_`` does, whose divisor is a millionth more than the norm.
     """
-    first, sizes = _programs(gradients, _NUMBERS)
-    _clip[(first[-1],)](
-        tuple(gradients),
-        norms,
-        most,
-        FIRST=first,
-        SIZES=sizes,
-        N=len(gradients),
-        ROOM=triton.next_power_of_2(len(gradients)),
-        BLOCK=_NUMBERS,
-        num_warps=4,
-    )
+    room = triton.next_power_of_2(len(gradients))
+    _launch(_clip, [gradients], _NUMBERS, norm_of_each, max_norm, N=len(gradients), ROOM=room, num_warps=4)
 
 
 def adam(
@@ -66,22 +58,9 @@ def adam(
 
     Source: Kingma & Ba 2015, algorithm 1.
     """
-    first, sizes = _programs(weights, _NUMBERS)
-    _adam[(first[-1],)](
-        tuple(weights),
-        tuple(gradients),
-        tuple(means),
-        tuple(squares),
-        tuple(steps),
-        lr,
-        eps,
-        BETAS=betas,
-        LOGS=tuple(math.log2(beta) if beta > 0 else -math.inf for beta in betas),
-        FIRST=first,
-        SIZES=sizes,
-        BLOCK=_NUMBERS,
-        num_warps=4,
-    )
+    logs = tuple(math.log2(beta) if beta > 0 else -math.inf for beta in betas)
+    each = [weights, gradients, means, squares, steps]
+    _launch(_adam, each, _NUMBERS, lr, eps, BETAS=betas, LOGS=logs, num_warps=4)
 
 
 def rmsprop(
@@ -94,22 +73,16 @@ def rmsprop(
     eps: float,
 ) -> None:
     """A step of ``DeepMindRMSprop``, rounded as its plain form is. lr: a number on the device."""
-    first, sizes = _programs(weights, _NUMBERS)
-    _rmsprop[(first[-1],)](
-        tuple(weights),
-        tuple(gradients),
-        tuple(means),
-        tuple(squares),
-        lr,
-        decay,
-        1 - decay,
-        eps,
-        FIRST=first,
-        SIZES=sizes,
-        BLOCK=_NUMBERS,
-        num_warps=4,
-        enable_fp_fusion=False,  # each product and each sum rounded by itself
-    )
+    each = [weights, gradients, means, squares]
+    # each product and each sum is rounded by itself
+    _launch(_rmsprop, each, _NUMBERS, lr, decay, 1 - decay, eps, num_warps=4, enable_fp_fusion=False)
+
+
+def _launch(kernel: Any, each: Sequence[Sequence[Tensor]], of_program: int, *given: Any, **options: Any) -> None:
+    """On the tensors of `each` together, the first of which say how many programs there are."""
+    first, sizes = _programs(each[0], of_program)
+    with torch.cuda.device_of(each[0][0]):  # Triton launches on the present one
+        kernel[(first[-1],)](*map(tuple, each), *given, FIRST=first, SIZES=sizes, BLOCK=of_program, **options)
 
 
 def _programs(tensors: Sequence[Tensor], of_program: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -157,7 +130,7 @@ def _roots_of_sums(sums, found, FIRST: tl.constexpr, N: tl.constexpr, ROOM: tl.c
 def _clip(
     gradients,
     norms,
-    most,
+    max_norm,
     FIRST: tl.constexpr,
     SIZES: tl.constexpr,
     N: tl.constexpr,
@@ -166,7 +139,7 @@ def _clip(
 ):
     place = tl.arange(0, ROOM)
     of_each = tl.load(norms + place, mask=place < N, other=0.0)
-    factor = most / (tl.sqrt_rn(tl.sum(of_each * of_each, axis=0)) + 1e-6)
+    factor = max_norm / (tl.sqrt_rn(tl.sum(of_each * of_each, axis=0)) + 1e-6)
     factor = tl.where(factor > 1.0, 1.0, factor)  # what is not a number stays so
     number, is_there = _numbers(FIRST, SIZES, BLOCK)
     mine = _of_program(gradients, FIRST) + number

@@ -25,12 +25,17 @@ class Convolution(nn.Conv2d):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Convolution":
         """What ``to`` does; where our kernels run, filters lie channels last, as the kernels read them."""
+        before = self._filters_are_for_kernels()
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # PyTorch's own
-        last = _can_be_by_kernels(self.weight)
-        self.weight.data = self.weight.data.contiguous(
-            memory_format=torch.channels_last if last else torch.contiguous_format
-        )
+        after = self._filters_are_for_kernels()
+        if after or before:
+            lying = torch.channels_last if after else torch.contiguous_format
+            self.weight.data = self.weight.data.contiguous(memory_format=lying)
         return self
+
+    def _filters_are_for_kernels(self) -> bool:
+        weight = self._parameters.get("weight")  # where it is computed (spectral normalisation) there is none
+        return weight is not None and _can_be_by_kernels(weight)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # PyTorch's name
         """(B, C, H, W) to (B, filters, OH, OW)."""

@@ -1,6 +1,7 @@
 """Convolutions and dense layers by our kernels, beside PyTorch's: on a GPU if there is one, else interpreted."""
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from dqn_zoo_ext.learning.kernels import convolution as kernel_module
 from dqn_zoo_ext.learning.networks import convolution
 from dqn_zoo_ext.learning.networks.convolution import Convolution, Dense, Layers
+from dqn_zoo_ext.learning.optim import Adam
 from dqn_zoo_ext.learning.precision import allow_tf32
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -49,7 +51,7 @@ def assert_alike(mine: list[Tensor], theirs: list[Tensor]) -> None:
         ((3, 5, 9, 11), 33, 4, 2, 1),  # nothing fits: filters, channels, edges
         ((2, 6, 13, 8), 7, 3, 2, 0),  # pixels that no filter sees
         ((1, 1, 7, 5), 3, 3, 3, 1),
-        ((1, 64, 4, 5), 64, 3, 1, 1),  # steps that lie in one row of the kernel, and edges
+        ((1, 64, 4, 5), 64, 3, 1, 1),  # a map of fewer pixels than a large tile has rows, and edges
     ],
     ids=["nature_1", "nature_3", "odd", "unseen", "one", "edges"],
 )
@@ -64,6 +66,36 @@ def test_convolutions_are_pytorchs(
     gradient = torch.randn_like(expected)
     theirs = results(expected, gradient, screens, layer)
     assert_alike(results(layer.by_kernels(screens, relu), gradient, screens, layer), theirs)
+
+
+def test_filters_lie_as_kernels_read_them_where_these_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = Convolution(4, 8, 3).to(DEVICE)
+    assert layer.weight.permute(0, 2, 3, 1).is_contiguous()
+    assert copy.deepcopy(layer).weight.stride() == layer.weight.stride()
+    layer(torch.randn(2, 4, 5, 5, device=DEVICE)).sum().backward()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.stride() == layer.weight.stride()
+    means = Adam(layer.parameters())
+    means.step()
+    assert means.state[layer.weight]["exp_avg"].stride() == layer.weight.stride()
+    numbers = layer.weight.detach().cpu().clone()
+    monkeypatch.setattr(convolution, "_can_be_by_kernels", lambda each: each.dtype == torch.float32)
+    assert layer.to(torch.float64).weight.is_contiguous()  # as if to where they do not run
+    assert torch.equal(layer.weight.detach().cpu().float(), numbers)
+
+
+def test_a_layout_that_somebody_chose_stays_where_no_kernels_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolution, "_can_be_by_kernels", lambda _: False)
+    chosen = Convolution(4, 8, 3).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's own
+    assert chosen.to("cpu").weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_filters_that_are_computed_are_left_alone() -> None:
+    layer = nn.utils.parametrizations.spectral_norm(Convolution(4, 8, 3))
+    before = {name: each.clone() for name, each in layer.named_buffers()}
+    assert before
+    for name, each in layer.to("cpu").named_buffers():
+        assert torch.equal(each, before[name]), name
 
 
 @pytest.mark.parametrize("inputs", [16, 700], ids=["one_piece", "in_pieces"])

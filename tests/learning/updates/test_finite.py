@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from dqn_zoo_ext.algorithms import DQN
+from dqn_zoo_ext.learning import kernels
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.deep_q import DeepQ
 from dqn_zoo_ext.learning.losses import Loss, huber
@@ -91,11 +92,18 @@ def replayed(model: DeepQ, error: NotFinite) -> float:
 
 @READINGS
 @LIMITS
+@pytest.mark.parametrize("by_kernels", [False, True], ids=["by_pytorch", "by_kernels"])
 @pytest.mark.parametrize("layer", ["q_net.0.weight", "q_net.2.bias", "q_net.4.weight"])
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
 def test_the_layer_and_update_of_a_wrong_gradient_are_named(
-    updates_per_reading: int, max_grad_norm: float | None, layer: str, wrong: float
+    updates_per_reading: int,
+    max_grad_norm: float | None,
+    layer: str,
+    wrong: float,
+    by_kernels: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(kernels, "can_take", lambda *_: by_kernels)
     model = small(updates_per_reading, max_grad_norm=max_grad_norm)
     seen = 0
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dqn_zoo_ext.learning import kernels
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.updates.learner import Learner, copy_weights
@@ -71,6 +72,7 @@ def test_a_gradient_is_forgotten_after_its_step() -> None:
     assert weights_of(online) == pytest.approx([0.7 - 0.1 * 2.1])
 
 
+@pytest.mark.parametrize("by_kernels", [False, True], ids=["by_pytorch", "by_kernels"])
 @pytest.mark.parametrize(
     ("max_grad_norm", "expected"),
     # one sample (3, 4) at weights (0.1, 0.05): value 0.5, gradient 2 * 0.5 * (3, 4) = (3, 4), of norm 5
@@ -78,8 +80,13 @@ def test_a_gradient_is_forgotten_after_its_step() -> None:
 )
 @pytest.mark.parametrize("updates_per_reading", [1, 3])
 def test_the_gradients_norm_is_limited_and_its_direction_kept(
-    max_grad_norm: float | None, expected: list[float], updates_per_reading: int
+    max_grad_norm: float | None,
+    expected: list[float],
+    updates_per_reading: int,
+    by_kernels: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(kernels, "can_take", lambda *_: by_kernels)
     online = net(0.1, 0.05)
     limited = learner(online, 1.0, max_grad_norm, updates_per_reading)
     limited.update(batch([[3.0, 4.0]], weights=[1.0]))
