@@ -93,7 +93,7 @@ def _section(game: str, runs: Sequence[Published], facts: Mapping[str, Any]) -> 
             for shown in pictures(game, runs)
         ],
         *goals_table(game, runs, facts.get("goals", ())),
-        *([f"{' '.join(facts['remark'].split())}\n"] if "remark" in facts else []),
+        *[f"{paragraph}\n" for paragraph in facts.get("remark", "").splitlines()],
         *scores_table(game, runs, facts.get("others", ())),
         f"{_REPEATING}",
     ]
