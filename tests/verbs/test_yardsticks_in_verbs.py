@@ -70,6 +70,7 @@ def test_more_training_goes_on_from_an_agent(tmp_path: Path) -> None:
     assert read_results(tmp_path / "sb3_qrdqn" / "CartPole-v1_2" / "results.json").agent_steps == 800
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algo", YARDSTICKS)
 def test_its_hyperparameters_are_searched(algo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = (

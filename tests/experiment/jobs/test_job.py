@@ -102,6 +102,7 @@ def test_a_run_that_is_told_to_stop_while_it_waits_is_stopped(tmp_path: Path) ->
     assert waits.folder.path.is_dir()
 
 
+@pytest.mark.slow
 def test_the_most_memory_is_the_runs_and_not_that_of_whoever_reads_it(tmp_path: Path) -> None:
     """Of a run that pauses, goes on with less, and is asked for again when it has ended."""
     program = (

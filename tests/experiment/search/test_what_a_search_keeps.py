@@ -80,6 +80,7 @@ def test_new_studies_of_two_log_folders_in_one_database_are_two(place: Place) ->
     assert sorted(path.name for path in place.folder.glob("there/studies/*")) == ["dqn-CartPole-v1_2"]
 
 
+@pytest.mark.slow
 def test_a_database_that_is_lost_amid_a_trial(place: Place) -> None:
     marks, database = place.folder / "marks", place.logs / "studies" / "cart" / "study.db"
     marks.mkdir()
