@@ -10,7 +10,7 @@ AGENT := --algo dqn --env $(GAME) -f logs
 .PHONY: play train test test-all kills docs lint clean
 
 play: $(VENV)/.installed
-	$(BIN)/python -m dqn_zoo_ext.enjoy --pretrained SpaceInvaders
+	$(BIN)/python -m dqn_zoo_ext.enjoy --pretrained SpaceInvaders --seed 1
 
 train: $(VENV)/.installed
 	@echo "Training for 30,000 agent steps; on two cores with little else to do that takes about five minutes."

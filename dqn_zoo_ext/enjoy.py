@@ -12,7 +12,7 @@ from dqn_zoo_ext.cli.parser import Parser
 from dqn_zoo_ext.cli.values import check_device, key_values, seed_or_random, whole_number
 from dqn_zoo_ext.cli.verb import prepare, run_verb, say_as_told
 from dqn_zoo_ext.config.schema import MOST_SIDE_BY_SIDE
-from dqn_zoo_ext.evaluation.play import Player
+from dqn_zoo_ext.evaluation.play import Game, Player
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.experiment.agents.agent import Agent
 from dqn_zoo_ext.experiment.agents.filming import write_film
@@ -61,10 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for game in games:
                 scores.append(game.score)
                 if options.verbose > 0:
-                    print(
-                        f"game {len(scores)}: score {game.score:g} in {counted(game.agent_steps, 'agent step')}",
-                        flush=True,
-                    )
+                    print(_ended(len(scores), game), flush=True)
             if window is not None and not window.show(venv.get_images()[0]):
                 break
     if options.verbose > 0:
@@ -120,9 +117,16 @@ def _film_instead(options: Namespace, agent: Agent, protocol: Protocol, seed: in
     """What a window would have shown, for who has no display and came to see a shipped agent."""
     path, steps = Path(f"{options.pretrained}.mp4"), options.n_timesteps
     say_as_told(options)(f"there is no display: filming {counted(steps, 'agent step')} of it to {path}")
-    write_film(agent, protocol, seed, check_device(options.device), path, games=None, max_agent_steps=steps)
-    say_as_told(options)(f"the video is in {path}")
+    games = write_film(agent, protocol, seed, check_device(options.device), path, games=None, max_agent_steps=steps)
+    for number, game in enumerate(games, 1):
+        say_as_told(options)(_ended(number, game))
+    cut = "; the game at its end is cut off" if sum(game.agent_steps for game in games) < steps else ""
+    say_as_told(options)(f"the video is in {path}{cut}")
     return 0
+
+
+def _ended(number: int, game: Game) -> str:
+    return f"game {number}: score {game.score:g} in {counted(game.agent_steps, 'agent step')}"
 
 
 if __name__ == "__main__":

@@ -50,9 +50,16 @@ def test_a_recording_ends_at_the_steps_asked_for(model: DQN) -> None:
 
 def test_as_many_games_as_there_are_steps_for(model: DQN) -> None:
     """The last picture of each game is the next one's first."""
-    pictures = list(record_game(model, cart_pole(), GREEDY, seed=3, games=None, max_agent_steps=60))
+    told: list[int] = []
+    recorded = record_game(
+        model, cart_pole(), GREEDY, 3, None, max_agent_steps=60, tell=lambda game: told.append(game.agent_steps)
+    )
+    pictures = list(recorded)
     assert len(pictures) == 61
-    assert evaluate(model, cart_pole(), GREEDY, episodes=3, seed=3).lengths_in_agent_steps[0] < 30
+    played = evaluate(model, cart_pole(), GREEDY, episodes=3, seed=3)
+    assert played.lengths_in_agent_steps[0] < 30
+    assert told[:3] == list(played.lengths_in_agent_steps)
+    assert 0 <= 60 - sum(told) < 30
     same = record_game(model, cart_pole(), GREEDY, seed=3, games=60, max_agent_steps=60)
     assert all((one == other).all() for one, other in zip(pictures, same, strict=True))
 

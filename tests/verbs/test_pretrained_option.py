@@ -37,7 +37,7 @@ def test_without_a_display_it_is_filmed(monkeypatch: pytest.MonkeyPatch, capsys:
     told, filming, filmed = capsys.readouterr().out.splitlines()
     assert told == find_shipped("SpaceInvaders").told
     assert filming == "there is no display: filming 10 agent steps of it to SpaceInvaders.mp4"
-    assert filmed == "the video is in SpaceInvaders.mp4"
+    assert filmed == "the video is in SpaceInvaders.mp4; the game at its end is cut off"
 
 
 def test_with_a_display_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:

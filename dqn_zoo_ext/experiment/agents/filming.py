@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dqn_zoo_ext.envs.screens.stacking import stacking_of
+from dqn_zoo_ext.evaluation.play import Game
 from dqn_zoo_ext.evaluation.protocols import Protocol
 from dqn_zoo_ext.evaluation.recording import record_game
 from dqn_zoo_ext.evaluation.screens import Picture
@@ -27,18 +28,20 @@ _NO_PICTURE: Picture = np.zeros((0, 0, 3), dtype=np.uint8)
 
 def write_film(
     agent: Agent, protocol: Protocol, seed: int, device: str, path: Path, games: int | None, max_agent_steps: int
-) -> None:
+) -> list[Game]:
     """The agent's first `games` by `protocol`, or fewer (None: what there is) after max_agent_steps, as an mp4.
 
-    UserError as in write_mp4.
+    Returns those that have ended. UserError as in write_mp4.
     """
     draw_without_display()
+    ended: list[Game] = []
     venv = agent.venv(protocol, 1, seed, render_mode=agent.film_mode)
     try:
-        frames = record_game(agent.policy(venv, device), venv, protocol, seed, games, max_agent_steps)
+        frames = record_game(agent.policy(venv, device), venv, protocol, seed, games, max_agent_steps, ended.append)
         write_mp4(frames, path, fps=agent.pictures_per_second(venv), scale=agent.film_scale)
     finally:
         venv.close()
+    return ended
 
 
 def film_game(agent: Agent, protocol: Protocol, seed: int, device: str, max_agent_steps: int) -> FilmedGame:
