@@ -112,19 +112,24 @@ class DeepMindRMSprop(WithoutCompiler):
             [self.state[weight]["mean"] for weight in weights],
             [self.state[weight]["square"] for weight in weights],
         )
-        if self._compiled_after is None:
+        if not self._stepped_in_one_pass(group, lr, decay, eps):
             _rmsprop(group, lr, decay, eps)
-        elif kernels.can_take(*group):
+
+    def _stepped_in_one_pass(self, group: Group, lr: float | Tensor, decay: float, eps: float) -> bool:
+        if self._compiled_after is None:
+            return False
+        if kernels.can_take(*group):
             from dqn_zoo_ext.learning.kernels.weights import rmsprop  # Triton is not everywhere
 
-            rmsprop(*group, _on_device(lr, weights[0].device), decay, eps)
-        elif self._steps > self._compiled_after and on_cpu(weights):
-            rate = torch.as_tensor(lr)  # a number would be compiled in, and compiled anew when it changes
-            if not one_pass(group, rate, decay, eps):
-                self._compiled_after = None
-                _rmsprop(group, lr, decay, eps)
-        else:
-            _rmsprop(group, lr, decay, eps)
+            rmsprop(*group, _on_device(lr, group.weights[0].device), decay, eps)
+            return True
+        if self._steps <= self._compiled_after or not on_cpu(group.weights):
+            return False
+        rate = torch.as_tensor(lr)  # a number would be compiled in, and compiled anew when it changes
+        if one_pass(group, rate, decay, eps):
+            return True
+        self._compiled_after = None
+        return False
 
 
 def _rmsprop(group: Group, lr: float | Tensor, decay: float, eps: float) -> None:

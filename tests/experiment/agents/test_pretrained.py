@@ -16,6 +16,7 @@ from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.evaluation.evaluate import Evaluation, evaluate
 from dqn_zoo_ext.experiment.agents import pretrained
 from dqn_zoo_ext.experiment.agents.agent import Agent
+from dqn_zoo_ext.experiment.agents.filming import write_film
 from dqn_zoo_ext.experiment.agents.pretrained import agent_of, ship
 from dqn_zoo_ext.sharing import shipped
 from dqn_zoo_ext.sharing.scores import Score
@@ -55,6 +56,18 @@ def test_a_hundred_other_games_lie_in_the_stated_interval(name: str) -> None:
     again = played_again(found, 100)
     low, high = found.score.interval
     assert low < again.mean < high
+
+
+def test_a_film_says_which_games_ended_in_it(logs: Path, tmp_path: Path) -> None:
+    """Those that an evaluation plays: two whole ones and the beginning of a third."""
+    agent, greedy = Agent.find(logs, "double_dqn", resolve("CartPole-v1")), protocols.get("greedy")
+    venv = agent.venv(greedy, 1, 3)
+    played = evaluate(agent.policy(venv, "cpu"), venv, greedy, 2, 3).lengths_in_agent_steps
+    venv.close()
+    steps = sum(played) + 2
+    games = write_film(agent, greedy, 3, "cpu", tmp_path / "film.mp4", games=None, max_agent_steps=steps)
+    assert [game.agent_steps for game in games] == list(played)
+    assert [game.score for game in games] == list(played)  # a point for each
 
 
 @pytest.fixture
