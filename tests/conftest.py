@@ -67,6 +67,18 @@ def _threads_as_before() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@pytest.fixture
+def a_good_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the doctor this machine has memory and disk enough, whatever else runs on it."""
+    from dqn_zoo_ext.experiment.doctor import diagnosis  # not for tests that ask no doctor
+    from dqn_zoo_ext.experiment.doctor.resources import Memory
+
+    monkeypatch.setattr(diagnosis, "main_memory", lambda: Memory(16 * 10**9, 14 * 10**9))
+    monkeypatch.setattr(diagnosis, "free_disk", lambda _: 10**11)
+    monkeypatch.setattr(diagnosis, "can_be_allocated", lambda _: True)
+    monkeypatch.setattr(diagnosis, "gpu_left_unused", lambda: False)
+
+
 @pytest.fixture(scope="session")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log folder with a run of dqn on Pong and one of double_dqn on CartPole."""

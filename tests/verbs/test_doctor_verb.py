@@ -9,16 +9,11 @@ import pytest
 
 from dqn_zoo_ext.cli.verb import run_verb
 from dqn_zoo_ext.doctor import main as doctor
-from dqn_zoo_ext.experiment.doctor import diagnosis
-from dqn_zoo_ext.experiment.doctor.resources import Memory
 
 SMALL = "-n 20000 -params n_envs:2 buffer_size:2000 learning_starts:1000 policy_kwargs.torso:nips"
 
 
-@pytest.fixture(autouse=True)
-def _a_good_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnosis, "main_memory", lambda: Memory(16 * 10**9, 14 * 10**9))
-    monkeypatch.setattr(diagnosis, "free_disk", lambda _: 10**11)
+pytestmark = pytest.mark.usefixtures("a_good_machine")
 
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

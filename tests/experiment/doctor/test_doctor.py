@@ -30,13 +30,7 @@ GB = 10**9
 ROOT = shipped("")[0]
 INVADERS, CART_POLE = "SpaceInvadersNoFrameskip-v4", "CartPole-v1"
 
-
-@pytest.fixture
-def _a_good_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnosis, "main_memory", lambda: Memory(16 * GB, 14 * GB))
-    monkeypatch.setattr(diagnosis, "free_disk", lambda _: 100 * GB)
-    monkeypatch.setattr(diagnosis, "can_be_allocated", lambda _: True)
-    monkeypatch.setattr(diagnosis, "gpu_left_unused", lambda: False)
+pytestmark = pytest.mark.usefixtures("a_good_machine")
 
 
 def configured(env: str, words: str = "", algo: str = "dqn", conf: Path | None = None) -> Configuration:
@@ -66,7 +60,6 @@ GAMES = [
 ]
 
 
-@pytest.mark.usefixtures("_a_good_machine")
 @pytest.mark.parametrize("algo", ["dqn", "double_dqn"])
 @pytest.mark.parametrize(
     "name", [*(name for name, _ in GAMES), "Tetris", "Acrobot-v1", "MountainCar-v0", "FrozenLake-v1"]
@@ -81,7 +74,6 @@ FINDINGS = {"nips-2013": ["frame_skip", "target_follows_at_once"], "rl-zoo-dqn":
 """What there is to say of a preset: its document has it so."""
 
 
-@pytest.mark.usefixtures("_a_good_machine")
 @pytest.mark.parametrize("name", preset_files())
 def test_every_preset_is_healthy(name: str) -> None:
     preset = find_preset(name)
@@ -91,7 +83,6 @@ def test_every_preset_is_healthy(name: str) -> None:
     assert names(found) == FINDINGS.get(name, [])
 
 
-@pytest.mark.usefixtures("_a_good_machine")
 @pytest.mark.parametrize(
     ("env", "words", "given"),
     [
@@ -116,7 +107,6 @@ def test_short_trials_are_warned_of_and_not_stopped(env: str, words: str, given:
     assert looked_at(env, words, **given).stops == ()
 
 
-@pytest.mark.usefixtures("_a_good_machine")
 def test_the_courses_file_is_not_stopped_unless_it_is_shortened(tmp_path: Path) -> None:
     file = tmp_path / "dqn.yml"
     file.write_text(COURSE)
@@ -182,7 +172,6 @@ WARNINGS = [
 ]
 
 
-@pytest.mark.usefixtures("_a_good_machine")
 @pytest.mark.parametrize(("name", "env", "words", "given"), STOPS)
 def test_what_is_stopped(name: str, env: str, words: str, given: Mapping[str, Any]) -> None:
     found = looked_at(env, words, **given)
@@ -194,7 +183,6 @@ def test_what_is_stopped(name: str, env: str, words: str, given: Mapping[str, An
     assert name in str(found.as_dict()["findings"])
 
 
-@pytest.mark.usefixtures("_a_good_machine")
 @pytest.mark.parametrize(("name", "env", "words", "given"), WARNINGS)
 def test_what_is_warned_of(name: str, env: str, words: str, given: Mapping[str, Any]) -> None:
     found = looked_at(env, words, **given)
@@ -202,7 +190,6 @@ def test_what_is_warned_of(name: str, env: str, words: str, given: Mapping[str, 
     doctor.refuse(found)
 
 
-@pytest.mark.usefixtures("_a_good_machine")
 @pytest.mark.parametrize(("name", "env", "words", "given"), [*STOPS, *WARNINGS])
 def test_the_suggested_flags_mend_what_they_are_suggested_for(
     name: str, env: str, words: str, given: Mapping[str, Any]
@@ -217,7 +204,6 @@ def test_the_suggested_flags_mend_what_they_are_suggested_for(
     assert name not in names(better)
 
 
-@pytest.mark.usefixtures("_a_good_machine")
 def test_evaluations_that_are_all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     greedy = registry.protocols.get("greedy")
     assert "evaluation_games_alike" not in names(looked_at(INVADERS, "eval_protocol:greedy"))
@@ -226,14 +212,12 @@ def test_evaluations_that_are_all_alike(monkeypatch: pytest.MonkeyPatch) -> None
     assert "evaluation_games_alike" not in names(looked_at("ALE/Pong-v5", "eval_protocol:greedy"))  # actions stick
 
 
-@pytest.mark.usefixtures("_a_good_machine")
 def test_without_evaluations_nothing_is_said_of_them() -> None:
     for never in (0, -1):
         assert names(looked_at("ALE/Pong-v5", "", eval_freq=never)) == []
     assert names(looked_at(INVADERS, "", eval_freq=-1, eval_env_kwargs={"full_action_space": True})) == []
 
 
-@pytest.mark.usefixtures("_a_good_machine")
 @pytest.mark.parametrize("imitated", [True, False])
 def test_bf16_where_it_is_only_imitated(imitated: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnosis, "has_bf16", lambda _: not imitated)
@@ -241,7 +225,6 @@ def test_bf16_where_it_is_only_imitated(imitated: bool, monkeypatch: pytest.Monk
     assert names(looked_at(INVADERS, "precision:tf32")) == []
 
 
-@pytest.mark.usefixtures("_a_good_machine")
 @pytest.mark.parametrize(
     ("words", "cores", "suggestion"),
     [
@@ -266,7 +249,6 @@ def test_a_gpu_that_waits_for_emulators(
     assert "gpu_waits" not in names(doctor.diagnose(yardstick, options(), measure=False))
 
 
-@pytest.mark.usefixtures("_a_good_machine")
 def test_machines_that_are_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnosis, "gpu_left_unused", lambda: True)
     assert names(looked_at(INVADERS)) == ["gpu_unused"]
@@ -313,7 +295,7 @@ def _brought_environments() -> None:
         gymnasium.register("DoubleSkip-v0", double_skip)
 
 
-@pytest.mark.usefixtures("_a_good_machine", "_brought_environments")
+@pytest.mark.usefixtures("_brought_environments")
 def test_an_evaluation_with_other_actions_outside_atari() -> None:
     assert looked_at("Buttons-v0").stops == ()
     assert looked_at("Buttons-v0", "", eval_env_kwargs={"buttons": 2}).stops == ()
@@ -322,7 +304,7 @@ def test_an_evaluation_with_other_actions_outside_atari() -> None:
     assert "Discrete(2) in training and Discrete(3)" in found.stops[0].value
 
 
-@pytest.mark.usefixtures("_a_good_machine", "_brought_environments")
+@pytest.mark.usefixtures("_brought_environments")
 def test_sixteen_frames_are_found_by_counting_where_no_setting_tells() -> None:
     configuration = configured("DoubleSkip-v0", "policy:CnnPolicy n_timesteps:20000 policy_kwargs:{} buffer_size:2000")
     found = doctor.diagnose(configuration, options(eval_freq=-1))

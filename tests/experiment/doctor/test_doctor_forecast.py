@@ -26,6 +26,8 @@ from dqn_zoo_ext.train import main as train
 
 INVADERS, CART_POLE = "SpaceInvadersNoFrameskip-v4", "CartPole-v1"
 
+pytestmark = pytest.mark.usefixtures("a_good_machine")
+
 
 def configured(env: str, words: str = "") -> Configuration:
     return load("dqn", resolve(env), overrides=dict(word.split(":", 1) for word in words.split()))
