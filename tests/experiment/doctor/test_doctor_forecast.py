@@ -26,8 +26,6 @@ from dqn_zoo_ext.train import main as train
 
 INVADERS, CART_POLE = "SpaceInvadersNoFrameskip-v4", "CartPole-v1"
 
-pytestmark = pytest.mark.usefixtures("a_good_machine")
-
 
 def configured(env: str, words: str = "") -> Configuration:
     return load("dqn", resolve(env), overrides=dict(word.split(":", 1) for word in words.split()))
@@ -199,6 +197,7 @@ def test_very_many_evaluations_are_counted_and_some_are_told() -> None:
     assert run.epsilon_at_evaluations[-1].agent_steps == 10_000_000
 
 
+@pytest.mark.usefixtures("a_good_machine")
 def test_an_agent_that_goes_on(logs: Path) -> None:
     agent = logs / "double_dqn" / "CartPole-v1_1" / "CartPole-v1.zip"
     configuration = configured(CART_POLE, "n_timesteps:20000")
@@ -231,6 +230,7 @@ def test_the_brief_look_is_quick_and_leaves_everything_as_it_was(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("a_good_machine")
 def test_the_brief_lines_tell_the_worst() -> None:
     words = "preprocessing_kwargs.frame_skip:16 learning_rate:0 frame_stack:1 gamma:1.0"
     lines = doctor.brief_lines(looked_at(INVADERS, words))
