@@ -12,19 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dqn_zoo_ext.learning.tracing import is_traced
+
 _WEIGHTS, _ROWS = 100_000, 4  # with less there is nothing to gain
 
 
 def takes(vectors: Tensor, weight: Tensor) -> bool:
     """Whether a layer is made so: a wide one, of (B, in_features) of float32, which nobody is about to round.
 
-    Not while PyTorch writes down what is done, to compile or to export it: others than PyTorch would not know the name.
+    Not in a graph for others than PyTorch, who would not know the name.
     """
     if vectors.device.type != "cpu" or not _is_there() or not torch.backends.mkldnn.enabled:
         return False
-    if torch._C._get_tracing_state() is not None or torch.compiler.is_compiling():
-        return False
-    if not vectors.dtype == weight.dtype == torch.float32 or torch.is_autocast_enabled("cpu"):
+    if is_traced() or not vectors.dtype == weight.dtype == torch.float32 or torch.is_autocast_enabled("cpu"):
         return False
     return vectors.ndim == 2 and len(vectors) >= _ROWS and weight.numel() >= _WEIGHTS
 

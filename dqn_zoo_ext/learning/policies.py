@@ -24,7 +24,7 @@ from dqn_zoo_ext.learning.networks.activations import Activation, activation_cla
 from dqn_zoo_ext.learning.networks.heads import Features
 from dqn_zoo_ext.learning.networks.stochastic import drawing
 from dqn_zoo_ext.learning.networks.torsos import ScreenTorso
-from dqn_zoo_ext.learning.precision import Precision, computing, scaled_screens
+from dqn_zoo_ext.learning.precision import Precision, computing, pays_in_blocks, scaled_screens
 from dqn_zoo_ext.registry import register_policy
 
 
@@ -100,8 +100,10 @@ class QNetwork(SB3QNetwork):
         torso = self.features_extractor
         if not self.has_screen_torso or not isinstance(obs, Tensor):
             return self.extract_features(obs, torso)
+        assert isinstance(torso, ScreenTorso)  # or it would have none
+        block = torso.block(*obs.shape[2:]) if pays_in_blocks(self.precision, obs.device) else 1
         with computing(self.precision, obs.device):
-            features: Tensor = torso(scaled_screens(obs, self.precision))
+            features: Tensor = torso(scaled_screens(obs, self.precision, block))
         return features.float()
 
     @contextlib.contextmanager

@@ -7,9 +7,12 @@ import pytest
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import preprocess_obs
+from torch import nn
 
+from dqn_zoo_ext.learning import policies
+from dqn_zoo_ext.learning.networks.convolution import Convolution
 from dqn_zoo_ext.learning.policies import CnnPolicy, QNetwork
-from dqn_zoo_ext.learning.precision import scaled_screens
+from dqn_zoo_ext.learning.precision import Precision, scaled_screens
 
 SCREENS = spaces.Box(0, 255, (4, 84, 84), np.uint8)
 TORSOS: dict[str, dict[str, Any]] = {
@@ -45,6 +48,79 @@ def test_for_bf16_every_byte_is_divided_as_in_float32_and_rounded_once() -> None
     scaled = scaled_screens(every_byte, "bf16")
     assert scaled.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(scaled, (every_byte.float() / 255).to(torch.bfloat16))
+
+
+@pytest.mark.parametrize("side", [2, 4])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_blocks_are_those_of_pixel_unshuffle(precision: Precision, side: int) -> None:
+    blocks = scaled_screens(screens(), precision, side)
+    assert blocks.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(blocks, nn.functional.pixel_unshuffle(scaled_screens(screens(), precision), side))
+
+
+@pytest.mark.parametrize("side", [1, 3, 7])
+def test_there_are_no_blocks_of_other_sides(side: int) -> None:
+    assert torch.equal(scaled_screens(screens(), "bf16", side), scaled_screens(screens(), "bf16"))
+
+
+def test_screens_that_lie_otherwise_in_memory_have_the_same_blocks() -> None:
+    expected = scaled_screens(screens(), "bf16", 4)
+    turned = screens().permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    at_an_odd_byte = torch.cat([torch.zeros(1, dtype=torch.uint8), screens().flatten()])[1:].view(3, 4, 84, 84)
+    for each in (turned, at_an_odd_byte):
+        assert torch.equal(scaled_screens(each, "bf16", 4), expected)
+
+
+def first_layers_channels(each: QNetwork, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Filled with those of what its first convolution is called with."""
+    seen: list[int] = []
+    first = next(part for part in each.modules() if isinstance(part, Convolution))
+    plain = first.forward
+
+    def forward(screens: torch.Tensor) -> torch.Tensor:
+        seen.append(int(screens.shape[1]))
+        return plain(screens)
+
+    monkeypatch.setattr(first, "forward", forward)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("torso", "precision", "channels"),
+    [("nature", "bf16", 64), ("nature", "fp32", 4), ("nature_padded", "bf16", 4), ("data_efficient", "bf16", 4)],
+)
+def test_only_a_first_layer_of_bf16_that_fits_is_given_blocks(
+    torso: str, precision: Precision, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = network(torso)
+    each.precision = precision
+    seen = first_layers_channels(each, monkeypatch)
+    each(screens())
+    assert seen == [channels]
+
+
+def test_a_traced_network_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    each = network("nature")
+    each.precision = "bf16"
+    seen = first_layers_channels(each, monkeypatch)
+    with torch.no_grad():
+        torch.jit.trace(each, screens(), check_trace=False)
+    assert set(seen) == {4}
+
+
+def test_in_blocks_bf16_learns_the_same_but_for_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for blocks in (True, False):
+        monkeypatch.setattr(policies, "pays_in_blocks", lambda *_, pays=blocks: pays)
+        each = network("nature")
+        each.precision = "bf16"
+        features = each.torso(screens())
+        features.square().sum().backward()
+        found.append([features, *(weight.grad for weight in each.features_extractor.parameters())])
+    for in_blocks, plain in zip(*found, strict=True):
+        assert in_blocks is not None
+        assert plain is not None
+        assert (in_blocks - plain).norm() < 0.02 * plain.norm()
 
 
 @pytest.mark.parametrize("torso", TORSOS)

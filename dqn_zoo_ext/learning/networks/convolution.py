@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dqn_zoo_ext.learning import kernels, onednn
+from dqn_zoo_ext.learning.tracing import is_traced
 
 _LONG_SUMS = 256  # terms, from which on a dense layer's sums are cut into pieces on a GPU
 
@@ -38,8 +39,23 @@ class Convolution(nn.Conv2d):
         return weight is not None and _can_be_by_kernels(weight)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # PyTorch's name
-        """(B, C, H, W) to (B, filters, OH, OW)."""
+        """(B, C, H, W) to (B, filters, OH, OW). Also of screens in blocks, see ``block``."""
+        if self._is_in_blocks(input):
+            return nn.functional.conv2d(input, nn.functional.pixel_unshuffle(self.weight, self.stride[0]), self.bias)
         return self.by_kernels(input) if _can_be_by_kernels(input) else super().forward(input)
+
+    def block(self, height: int, width: int) -> int:
+        """The side of the blocks of pixels, as ``pixel_unshuffle`` makes them, on which it has a stride of 1.
+
+        It is the stride, if that divides the kernel and the sides of screens so large; else 1: there are none.
+        """
+        stride = self.stride[0]
+        divides = all(size % stride == 0 for size in (*self.kernel_size, height, width))
+        return stride if divides and self.padding == (0, 0) else 1
+
+    def _is_in_blocks(self, screens: Tensor) -> bool:
+        stride = self.stride[0]
+        return stride > 1 and not is_traced() and screens.shape[1] == self.in_channels * stride**2
 
     def by_kernels(self, screens: Tensor, relu: bool = False) -> Tensor:
         """``forward``, on a GPU, with a ReLU if `relu`."""

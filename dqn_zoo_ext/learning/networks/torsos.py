@@ -100,6 +100,11 @@ class ScreenTorso(BaseFeaturesExtractor):
         features: Tensor = self.linear(self.cnn(observations))
         return features
 
+    def block(self, height: int, width: int) -> int:
+        """The side of the blocks of pixels that the first layer takes screens in, if it is given them; 1: none."""
+        first = self.cnn[0]
+        return first.block(height, width) if isinstance(first, Convolution) else 1
+
     @staticmethod
     def screen(observation_space: spaces.Box) -> tuple[int, int, int]:
         """(channels, height, width) of the observations; UserError if they are no images."""

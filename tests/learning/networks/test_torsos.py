@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from torch import nn
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.learning.networks.convolution import Convolution
 from dqn_zoo_ext.learning.networks.heads import LinearHead
 from dqn_zoo_ext.learning.networks.torsos import (
     DataEfficient,
@@ -140,3 +142,26 @@ def test_the_least_screen_is_named_and_does(torso: type[Nature], least: int) -> 
     torso(screen(least, least))
     with pytest.raises(TooSmall, match=f"too small for {torso.__name__}, which needs {least} x {least} pixels or more"):
         torso(screen(least, least - 1))
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(8, 4), (4, 2), (8, 8)])
+def test_a_convolution_is_the_same_on_blocks_with_a_stride_of_one(kernel: int, stride: int) -> None:
+    torch.manual_seed(0)
+    layer = Convolution(4, 16, kernel, stride).double()
+    screens = torch.rand(3, 4, 24, 16, dtype=torch.double)
+    side = layer.block(24, 16)
+    assert side == stride
+    found = []
+    for seen in (screens, nn.functional.pixel_unshuffle(screens, side)):
+        made = layer(seen)
+        found.append([made, *torch.autograd.grad(made.square().sum(), list(layer.parameters()))])
+    for plain, in_blocks in zip(*found, strict=True):
+        torch.testing.assert_close(in_blocks, plain)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "height", "width"),
+    [(8, 4, 2, 84, 84), (8, 4, 0, 82, 84), (8, 4, 0, 84, 82), (5, 4, 0, 84, 84), (3, 1, 0, 84, 84)],
+)
+def test_it_takes_no_blocks_that_do_not_fit(kernel: int, stride: int, padding: int, height: int, width: int) -> None:
+    assert Convolution(4, 16, kernel, stride, padding).block(height, width) == 1

@@ -1,0 +1,8 @@
+"""Whether what is done now is being written down, for others than the PyTorch that runs here."""
+
+import torch
+
+
+def is_traced() -> bool:
+    """Whether PyTorch writes down what is done, to compile or to export it."""
+    return torch._C._get_tracing_state() is not None or torch.compiler.is_compiling()
