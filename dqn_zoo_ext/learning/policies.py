@@ -16,7 +16,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.dqn.policies import DQNPolicy
 from stable_baselines3.dqn.policies import QNetwork as SB3QNetwork
-from torch import Tensor
+from torch import Tensor, nn
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.learning.graphs import Beside
@@ -85,6 +85,11 @@ class QNetwork(SB3QNetwork):
         if (head, layer, distribution) == ("linear", "linear", "expectation"):
             # the same random numbers as its own DQN would have begun with
             self.q_net.load_state_dict(stable_baselines3s)
+
+    def train(self, mode: bool = True) -> "QNetwork":
+        """As PyTorch's, by a shorter way: acting and learning take turns, and each turn asks for it."""
+        _set_mode(self, mode)
+        return self
 
     def forward(self, obs: PyTorchObs) -> Tensor:
         """The expected return of each action, (B, A)."""
@@ -156,6 +161,17 @@ class QNetwork(SB3QNetwork):
         # how the torso is made, not itself: one with spectral normalisation cannot be pickled
         del theirs["features_extractor"], theirs["features_dim"]
         return {**theirs, "make_torso": self.make_torso, **self.parts}
+
+
+def _set_mode(part: nn.Module, training: bool) -> None:
+    part.__dict__["training"] = training  # PyTorch's own way of setting it looks for weights of that name first
+    for child in part._modules.values():
+        if child is None:
+            continue
+        if type(child).train is nn.Module.train:
+            _set_mode(child, training)
+        else:
+            child.train(training)
 
 
 class TorsoHeadPolicy(DQNPolicy):

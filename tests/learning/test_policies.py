@@ -197,3 +197,25 @@ def test_the_online_net_learns_in_training_mode_and_acts_in_the_other() -> None:
     observation = np.ones((1, 4), np.float32)
     model.predict(observation, deterministic=True)
     assert online.modes[-1] is False
+
+
+class KeepsItsStatistics(nn.BatchNorm1d):
+    """As for fine-tuning: never in training mode."""
+
+    def train(self, mode: bool = True) -> "KeepsItsStatistics":
+        del mode
+        super().train(False)
+        return self
+
+
+def test_a_mode_is_every_parts_also_of_one_that_came_later_unless_it_has_its_own_way() -> None:
+    network = MlpPolicy(VECTOR, spaces.Discrete(2), lambda _: 1e-4).q_net
+    assert isinstance(network, QNetwork)
+    network.train()
+    network.q_net = nn.Sequential(nn.Linear(4, 8), KeepsItsStatistics(8), nn.Sequential(nn.Dropout(), nn.Linear(8, 2)))
+    network.register_module("nothing", None)
+    for mode in (False, True):
+        assert network.train(mode) is network
+        modes = {type(part): part.training for part in network.modules()}
+        assert modes.pop(KeepsItsStatistics) is False
+        assert set(modes.values()) == {mode}

@@ -81,11 +81,15 @@ class Layers(nn.Sequential):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # PyTorch's name
         """What the last layer makes of what the one before made."""
+        if not _can_be_by_kernels(input):
+            for layer in self:
+                input = layer(input)  # noqa: A001
+            return input
         layers = list(self)
         while layers:
             layer = layers.pop(0)
             in_one = bool(layers) and isinstance(layers[0], nn.ReLU) and not _are_watched(layer, layers[0])
-            if in_one and isinstance(layer, Convolution | Dense) and _can_be_by_kernels(input):
+            if in_one and isinstance(layer, Convolution | Dense):
                 layers.pop(0)
                 input = layer.by_kernels(input, relu=True)  # noqa: A001
             else:

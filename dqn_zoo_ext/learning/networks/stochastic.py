@@ -23,10 +23,15 @@ class Stochastic(nn.Module):
     draws: Draws = "nothing"
 
 
+def stochastic_parts(network: nn.Module) -> list[Stochastic]:
+    """Those of a network that draw."""
+    return [part for part in network.modules() if isinstance(part, Stochastic)]
+
+
 @contextlib.contextmanager
 def drawing(*networks: nn.Module, draws: Draws = "once") -> Iterator[None]:
-    """Inside, the stochastic parts of `networks` draw anew at every call."""
-    parts = [part for network in networks for part in network.modules() if isinstance(part, Stochastic)]
+    """Inside, the stochastic parts of `networks`, which may be such parts themselves, draw anew at every call."""
+    parts = [part for network in networks for part in stochastic_parts(network)]
     before = [part.draws for part in parts]
     for part in parts:
         part.draws = draws

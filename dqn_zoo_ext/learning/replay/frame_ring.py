@@ -230,27 +230,27 @@ class FrameRing(Rows):
         cells = cells.to(self.storage, non_blocking=True)
         if kernels.run_on(self.storage):
             return self._gathered_at_once(cells)
-        reward = torch.zeros(len(cells), device=self.storage)
-        discount = torch.ones(len(cells), device=self.storage)
-        open_ = torch.ones(len(cells), dtype=torch.bool, device=self.storage)
-        length = torch.zeros(len(cells), dtype=torch.int64, device=self.storage)
-        for step in range(self.n_steps):
+        start = self._place(cells)
+        reward, open_ = self.rewards_received[start], ~self.ends[start]
+        discount = open_ * self.gamma
+        length = torch.ones(len(cells), dtype=torch.int64, device=self.storage)
+        for step in range(1, self.n_steps):
             here = self._place(cells + step * self.n_envs)
-            if step > 0:
-                open_ = open_ & ~self.cuts[here]
+            open_ = open_ & ~self.cuts[here]
             reward += torch.where(open_, discount * self.rewards_received[here], 0.0)
             discount = torch.where(open_, discount * self.gamma, discount)
             length += open_
             ended = open_ & self.ends[here]
             discount = discount.masked_fill(ended, 0.0)
             open_ = open_ & ~ended
-        start = self._place(cells)
+        both = torch.cat([cells, cells + length * self.n_envs])
+        obs_tm1, obs_t = self._observations(both).to(self.device).tensor_split(2)
         return Batch(
-            obs_tm1=self._observations(cells).to(self.device),
+            obs_tm1=obs_tm1,
             a_tm1=self.actions_taken[start].long().to(self.device),
             r_t=reward.to(self.device),
             discount_t=discount.to(self.device),
-            obs_t=self._observations(cells + length * self.n_envs).to(self.device),
+            obs_t=obs_t,
             weights=torch.ones(len(cells), device=self.device),
             cells=cells.to(self.device),
         )

@@ -15,7 +15,7 @@ from dqn_zoo_ext.learning import gradients
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.graphs import Beside
 from dqn_zoo_ext.learning.losses import Loss
-from dqn_zoo_ext.learning.networks.stochastic import drawing
+from dqn_zoo_ext.learning.networks.stochastic import drawing, stochastic_parts
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
 from dqn_zoo_ext.learning.updates.finite import LossOfBatch, NotFinite, What, names_not_finite, not_finite
 from dqn_zoo_ext.learning.updates.reading import Reading
@@ -73,6 +73,7 @@ class Learner:
         self._max_grad_norm = max_grad_norm
         # as they are, so that their norms may be found beside it; PyTorch's SGD, for one, can write into them
         self._step_leaves_gradients = isinstance(optimizer, DeepMindRMSprop | torch.optim.Adam)
+        self._stochastic = [part for network in (online, target) for part in stochastic_parts(network)]
         self._weights = {name: weight for name, weight in online.named_parameters() if weight.requires_grad}
         if updates_per_reading is None:
             on_cpu = all(weight.device.type == "cpu" for weight in self._weights.values())
@@ -97,12 +98,13 @@ class Learner:
 
         Unless `updates_per_reading` is 1 it reads no number, so that it can be captured as a graph.
         """
-        with drawing(self._online, self.target):
+        with drawing(*self._stochastic):
             loss = self._loss(self._online, self.target, batch)
         mean_loss = (batch.weights * loss.per_sample).mean()
         if self._reads_at_once and not math.isfinite(mean_loss.item()):
             raise self._cause_of_loss(batch)
-        self._optimizer.zero_grad()
+        for weight in self._weights.values():  # as zero_grad does, without its bookkeeping
+            weight.grad = None
         mean_loss.backward()
         norms = None
         if self._max_grad_norm is not None:
