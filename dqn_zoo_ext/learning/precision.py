@@ -72,9 +72,9 @@ def _blocks(screens: Tensor, side: int) -> Tensor:
 
 
 def pays_in_blocks(precision: Precision, device: torch.device) -> bool:
-    """Whether a first convolution of large stride is faster on blocks of pixels, with a stride of 1. Not as a graph.
+    """Whether a first convolution of large stride is to see blocks of pixels, on which its stride is 1.
 
-    That is in bf16 on a CPU: most of what it gains is the gradient of the weights. fp32's is no faster so.
+    bf16's, with its gradients, is faster so on a CPU, fp32's slower. What is traced stays a plain convolution.
     """
     return precision == "bf16" and device.type == "cpu" and not is_traced()
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from dqn_zoo_ext.learning import policies
 from dqn_zoo_ext.learning.networks.convolution import Convolution
+from dqn_zoo_ext.learning.networks.torsos import Nature
 from dqn_zoo_ext.learning.policies import CnnPolicy, QNetwork
 from dqn_zoo_ext.learning.precision import Precision, scaled_screens
 
@@ -97,6 +98,20 @@ def test_only_a_first_layer_of_bf16_that_fits_is_given_blocks(
     seen = first_layers_channels(each, monkeypatch)
     each(screens())
     assert seen == [channels]
+
+
+class Brightened(Nature):
+    """Does something to the screens before its first layer does."""
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        return super().forward(observations * torch.ones(4, 84, 84))
+
+
+def test_a_torso_that_looks_at_screens_itself_is_given_screens() -> None:
+    each = network("nature", features_extractor_class=Brightened)
+    each.precision = "bf16"
+    assert each.has_screen_torso
+    assert each.torso(screens()).shape == (3, 512)
 
 
 def test_a_traced_network_has_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,9 +82,8 @@ class Layers(nn.Sequential):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # PyTorch's name
         """What the last layer makes of what the one before made."""
         if not _can_be_by_kernels(input):
-            for layer in self:
-                input = layer(input)  # noqa: A001
-            return input
+            result: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
+            return result
         layers = list(self)
         while layers:
             layer = layers.pop(0)

@@ -101,9 +101,14 @@ class ScreenTorso(BaseFeaturesExtractor):
         return features
 
     def block(self, height: int, width: int) -> int:
-        """The side of the blocks of pixels that the first layer takes screens in, if it is given them; 1: none."""
+        """The side of the blocks of pixels that the first layer takes screens in, if it is given them; 1: none.
+
+        A subclass with a ``forward`` of its own is given none: it may look at the screens before that layer does.
+        """
         first = self.cnn[0]
-        return first.block(height, width) if isinstance(first, Convolution) else 1
+        if type(self).forward is not ScreenTorso.forward or not isinstance(first, Convolution):
+            return 1
+        return first.block(height, width)
 
     @staticmethod
     def screen(observation_space: spaces.Box) -> tuple[int, int, int]:

@@ -103,8 +103,7 @@ class Learner:
         mean_loss = (batch.weights * loss.per_sample).mean()
         if self._reads_at_once and not math.isfinite(mean_loss.item()):
             raise self._cause_of_loss(batch)
-        for weight in self._weights.values():  # as zero_grad does, without its bookkeeping
-            weight.grad = None
+        self._optimizer.zero_grad()
         mean_loss.backward()
         norms = None
         if self._max_grad_norm is not None:
