@@ -19,7 +19,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # Before any import of huggingface_hub, which reads them then: no test sees the token or the cache of who runs it, and
 # uploads go through LFS, which the tests' own Hub speaks (tests/hub_server), and not through Xet
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="dqn_zoo_ext_hf_home_")
-atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
+os.environ["SB3_LOGDIR"] = tempfile.mkdtemp(prefix="dqn_zoo_ext_sb3_logs_")  # else one folder for every model
+for _variable in ("HF_HOME", "SB3_LOGDIR"):
+    atexit.register(shutil.rmtree, os.environ[_variable], ignore_errors=True)
 os.environ["HF_HUB_DISABLE_XET"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 for _variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE"):
     os.environ.pop(_variable, None)
