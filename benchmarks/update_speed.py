@@ -64,7 +64,7 @@ def operations_of_an_update(model: DeepQ) -> int:
     layers = [layer for layer in model.q_net.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     with torch.no_grad():
-        model.q_net(torch.zeros((1, *model.observation_space.shape), device=model.device))  # type: ignore[misc]
+        model.q_net(torch.zeros((1, *model.observation_space.shape), dtype=torch.uint8, device=model.device))  # type: ignore[misc]
     for hook in hooks:
         hook.remove()
     return 2 * (4 * sum(products) - products[0])

@@ -88,6 +88,8 @@ class QNetwork(SB3QNetwork):
 
     def train(self, mode: bool = True) -> "QNetwork":
         """As PyTorch's, by a shorter way: acting and learning take turns, and each turn asks for it."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"a network's mode is True (training) or False, got {mode!r}")
         _set_mode(self, mode)
         return self
 
@@ -105,10 +107,11 @@ class QNetwork(SB3QNetwork):
         torso = self.features_extractor
         if not self.has_screen_torso or not isinstance(obs, Tensor):
             return self.extract_features(obs, torso)
-        assert isinstance(torso, ScreenTorso)  # or it would have none
-        block = torso.block(*obs.shape[2:]) if pays_in_blocks(self.precision, obs.device) else 1
+        side = 1
+        if pays_in_blocks(self.precision, obs.device) and isinstance(torso, ScreenTorso):  # it may have been wrapped
+            side = torso.side_of_blocks(*obs.shape[2:])
         with computing(self.precision, obs.device):
-            features: Tensor = torso(scaled_screens(obs, self.precision, block))
+            features: Tensor = torso(scaled_screens(obs, self.precision, side))
         return features.float()
 
     @contextlib.contextmanager
@@ -168,10 +171,17 @@ def _set_mode(part: nn.Module, training: bool) -> None:
     for child in part._modules.values():
         if child is None:
             continue
-        if type(child).train is nn.Module.train:
-            _set_mode(child, training)
-        else:
+        if _has_ways_of_its_own(child):
             child.train(training)
+        else:
+            _set_mode(child, training)
+
+
+def _has_ways_of_its_own(part: nn.Module) -> bool:
+    """Of being put into a mode: its class's, its own (a frozen part), or TorchScript's, which keeps it elsewhere."""
+    kind = type(part)
+    plain = kind.train is nn.Module.train and kind.__setattr__ is nn.Module.__setattr__
+    return not plain or "train" in part.__dict__
 
 
 class TorsoHeadPolicy(DQNPolicy):

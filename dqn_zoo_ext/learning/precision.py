@@ -17,7 +17,7 @@ from dqn_zoo_ext.learning.tracing import is_traced
 
 Precision = Literal["fp32", "tf32", "bf16"]
 _HIGHEST = 255  # of a pixel
-_OF_BYTES = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # so many pixels of a row moved as one number
+_ROW_AS_ONE_NUMBER = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # so many pixels of a row moved as one number
 
 
 def computing(precision: Precision, device: torch.device) -> contextlib.AbstractContextManager[object]:
@@ -33,18 +33,18 @@ def allow_tf32(allowed: bool) -> None:
     torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
-def scaled_screens(screens: Tensor, precision: Precision, block: int = 1) -> Tensor:
-    """(B, C, H, W) bytes as numbers in [0, 1], for the torso.
+def scaled_screens(screens: Tensor, precision: Precision, side: int = 1) -> Tensor:
+    """(B, C, H, W) bytes as numbers in [0, 1], for the torso. Other numbers than bytes are divided by 255 too.
 
-    block: at 2, 4 or 8 they come in blocks of so many pixels a side, each one pixel of more channels, as
-    ``pixel_unshuffle`` makes them: (B, C * block**2, H / block, W / block). At any other they come as they are.
+    side: at 2, 4 or 8 bytes come in blocks of so many pixels a side, each one pixel of more channels, as
+    ``pixel_unshuffle`` makes them: (B, C * side**2, H / side, W / side). At any other they come as they are.
 
     They lie in memory pixel by pixel (channels last), which convolutions and, above all, the gradients of their weights
     are faster for.
     """
     kind = torch.bfloat16 if precision == "bf16" else torch.float32  # either has all bytes, and rounds a quotient once
-    if block in _OF_BYTES:
-        return _blocks(screens, block).to(kind).div_(_HIGHEST).permute(0, 3, 1, 2)
+    if side in _ROW_AS_ONE_NUMBER and screens.dtype == torch.uint8 and len(screens) > 0:
+        return _blocks(screens, side).to(kind).div_(_HIGHEST).permute(0, 3, 1, 2)
     if kernels.run_on(screens.device):
         from dqn_zoo_ext.learning.kernels.screens import scaled as made  # Triton is not everywhere
 
@@ -63,9 +63,10 @@ def scaled_screens(screens: Tensor, precision: Precision, block: int = 1) -> Ten
 def _blocks(screens: Tensor, side: int) -> Tensor:
     """(B, H / side, W / side, C * side**2) bytes: of each block of pixels channel after channel, row after row."""
     batch, channels, height, width = screens.shape
-    if screens.storage_offset() % side or not screens.is_contiguous():
+    lies_otherwise = any(stride % side for stride in (*screens.stride()[:-1], screens.storage_offset()))
+    if lies_otherwise or not screens.is_contiguous():
         screens = screens.clone(memory_format=torch.contiguous_format)
-    rows = screens.view(_OF_BYTES[side])  # of a block's one row, which stays together
+    rows = screens.view(_ROW_AS_ONE_NUMBER[side])  # of a block's one row, which stays together
     rows = rows.view(batch, channels, height // side, side, width // side).transpose(1, 2)
     rows = rows.reshape(batch, height // side, channels * side, width // side)
     return rows.transpose(2, 3).contiguous().view(torch.uint8)

@@ -218,3 +218,29 @@ def test_a_mode_is_every_parts_also_of_one_that_came_later_unless_it_has_its_own
         assert network.train(mode) is network
         for part in network.modules():
             assert part.training is (mode and not isinstance(part, KeepsItsStatistics))
+
+
+def test_a_part_that_was_frozen_by_hand_stays_so() -> None:
+    network = MlpPolicy(VECTOR, spaces.Discrete(2), lambda _: 1e-4).q_net
+    frozen = nn.Dropout().eval()
+    frozen.train = lambda *_: frozen  # type: ignore[method-assign]  # as the usual recipe for it
+    network.q_net = nn.Sequential(frozen, nn.Linear(4, 2))
+    network.train()
+    assert not frozen.training
+
+
+def test_a_part_of_torchscript_is_told_the_mode_too() -> None:
+    network = MlpPolicy(VECTOR, spaces.Discrete(2), lambda _: 1e-4).q_net
+    network.q_net = nn.Sequential(torch.jit.script(nn.Dropout()), nn.Linear(4, 2))
+    observation = torch.ones(1, 4)
+    network.train(False)
+    first, second = (network(observation) for _ in range(2))
+    assert torch.equal(first, second)
+    network.train()
+    assert len({tuple(network.q_net[0](torch.ones(64)).tolist()) for _ in range(2)}) == 2
+
+
+def test_a_mode_is_true_or_false() -> None:
+    network = MlpPolicy(VECTOR, spaces.Discrete(2), lambda _: 1e-4).q_net
+    with pytest.raises(ValueError, match="got 'x'"):
+        network.train("x")  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """The torso's way of computing: channels last, in a named precision; everything behind it in float32."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -70,19 +71,20 @@ def test_screens_that_lie_otherwise_in_memory_have_the_same_blocks() -> None:
     at_an_odd_byte = torch.cat([torch.zeros(1, dtype=torch.uint8), screens().flatten()])[1:].view(3, 4, 84, 84)
     for each in (turned, at_an_odd_byte):
         assert torch.equal(scaled_screens(each, "bf16", 4), expected)
+    one_channel = screens()[:, 0].unsqueeze(-1).permute(0, 3, 1, 2)  # contiguous, and yet it lies otherwise
+    assert torch.equal(scaled_screens(one_channel, "bf16", 4), scaled_screens(screens()[:, :1], "bf16", 4))
 
 
-def first_layers_channels(each: QNetwork, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Filled with those of what its first convolution is called with."""
+def channels_given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Filled with those of what torsos are given from now on: 4, or 64 in blocks."""
     seen: list[int] = []
-    first = next(part for part in each.modules() if isinstance(part, Convolution))
-    plain = first.forward
 
-    def forward(screens: torch.Tensor) -> torch.Tensor:
-        seen.append(int(screens.shape[1]))
-        return plain(screens)
+    def noted(*arguments: Any) -> torch.Tensor:
+        scaled = scaled_screens(*arguments)
+        seen.append(int(scaled.shape[1]))
+        return scaled
 
-    monkeypatch.setattr(first, "forward", forward)
+    monkeypatch.setattr(policies, "scaled_screens", noted)
     return seen
 
 
@@ -95,7 +97,7 @@ def test_only_a_first_layer_of_bf16_that_fits_is_given_blocks(
 ) -> None:
     each = network(torso)
     each.precision = precision
-    seen = first_layers_channels(each, monkeypatch)
+    seen = channels_given(monkeypatch)
     each(screens())
     assert seen == [channels]
 
@@ -107,17 +109,112 @@ class Brightened(Nature):
         return super().forward(observations * torch.ones(4, 84, 84))
 
 
-def test_a_torso_that_looks_at_screens_itself_is_given_screens() -> None:
+class Doubling(Convolution):
+    """A first layer with a ``forward`` of its own."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002  # PyTorch's name
+        assert input.shape[1:] == (4, 84, 84)
+        return super().forward(2 * input)
+
+
+def with_a_layer_of_ones_own(torso: Nature) -> None:
+    torso.cnn[0] = Doubling(4, 32, 8, 4)
+
+
+def with_layers_of_another_kind(torso: Nature) -> None:
+    torso.cnn = nn.Sequential(*torso.cnn)  # type: ignore[assignment]
+
+
+def with_a_forward_in_place(torso: Nature) -> None:
+    torso.cnn[0].forward = torso.cnn[0].forward
+
+
+def with_a_hook_on(which: str) -> Callable[[Nature], None]:
+    def watched(torso: Nature) -> None:
+        part = {"torso": torso, "layers": torso.cnn, "first layer": torso.cnn[0]}[which]
+        part.register_forward_pre_hook(lambda *_: None)
+
+    return watched
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_a_layer_of_ones_own,
+        with_layers_of_another_kind,
+        with_a_forward_in_place,
+        *(with_a_hook_on(which) for which in ("torso", "layers", "first layer")),
+    ],
+)
+def test_who_may_look_at_screens_is_given_screens(
+    change: Callable[[Nature], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = network("nature")
+    each.precision = "bf16"
+    change(each.features_extractor)  # type: ignore[arg-type]
+    seen = channels_given(monkeypatch)
+    assert each.torso(screens()).shape == (3, 512)
+    assert seen == [4]
+
+
+def test_a_torso_that_looks_at_screens_itself_is_given_screens(monkeypatch: pytest.MonkeyPatch) -> None:
     each = network("nature", features_extractor_class=Brightened)
     each.precision = "bf16"
+    seen = channels_given(monkeypatch)
     assert each.has_screen_torso
     assert each.torso(screens()).shape == (3, 512)
+    assert seen == [4]
+
+
+class Wrapped(nn.Module):
+    """Around a torso, as ``torch.compile`` puts one."""
+
+    def __init__(self, torso: nn.Module) -> None:
+        super().__init__()
+        self.torso = torso
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.torso(observations)
+        return features
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_torso_may_be_wrapped(precision: Precision) -> None:
+    each = network("nature")
+    each.precision = precision
+    expected = each.torso(screens())
+    each.features_extractor = Wrapped(each.features_extractor)  # type: ignore[assignment]
+    torch.testing.assert_close(each.torso(screens()), expected, rtol=0.05, atol=0.01)
+
+
+@pytest.mark.parametrize("which", ["torso", "layers"])
+def test_a_torso_may_be_compiled(which: str) -> None:
+    each = network("nature")
+    each.precision = "bf16"
+    expected = each.torso(screens())
+    torso = each.features_extractor
+    assert isinstance(torso, Nature)
+    (torso if which == "torso" else torso.cnn).compile(backend="eager")  # traced as by any other, without a compiler
+    torch.testing.assert_close(each.torso(screens()), expected, rtol=0.05, atol=0.01)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.int64])
+def test_bf16_takes_screens_of_other_numbers_too(kind: torch.dtype) -> None:
+    each = network("nature")
+    each.precision = "bf16"
+    torch.testing.assert_close(each.torso(screens().to(kind)), each.torso(screens()), rtol=0.05, atol=0.01)
+
+
+def test_bf16_takes_no_screens_at_all() -> None:
+    each = network("nature")
+    each.precision = "bf16"
+    assert each.torso(screens()[:0]).shape == (0, 512)
 
 
 def test_a_traced_network_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     each = network("nature")
     each.precision = "bf16"
-    seen = first_layers_channels(each, monkeypatch)
+    seen = channels_given(monkeypatch)
     with torch.no_grad():
         torch.jit.trace(each, screens(), check_trace=False)
     assert set(seen) == {4}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dqn_zoo_ext.learning import kernels, onednn
-from dqn_zoo_ext.learning.tracing import is_traced
+from dqn_zoo_ext.learning.tracing import is_recorded_by_torchscript
 
 _LONG_SUMS = 256  # terms, from which on a dense layer's sums are cut into pieces on a GPU
 
@@ -39,23 +39,28 @@ class Convolution(nn.Conv2d):
         return weight is not None and _can_be_by_kernels(weight)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # PyTorch's name
-        """(B, C, H, W) to (B, filters, OH, OW). Also of screens in blocks, see ``block``."""
+        """(B, C, H, W) to (B, filters, OH, OW). Also of screens in blocks, see ``side_of_blocks``."""
         if self._is_in_blocks(input):
             return nn.functional.conv2d(input, nn.functional.pixel_unshuffle(self.weight, self.stride[0]), self.bias)
         return self.by_kernels(input) if _can_be_by_kernels(input) else super().forward(input)
 
-    def block(self, height: int, width: int) -> int:
-        """The side of the blocks of pixels, as ``pixel_unshuffle`` makes them, on which it has a stride of 1.
+    def side_of_blocks(self, height: int, width: int) -> int:
+        """Of the blocks of pixels, as ``pixel_unshuffle`` makes them, on which it has a stride of 1.
 
         It is the stride, if that divides the kernel and the sides of screens so large; else 1: there are none.
         """
-        stride = self.stride[0]
-        divides = all(size % stride == 0 for size in (*self.kernel_size, height, width))
-        return stride if divides and self.padding == (0, 0) else 1
+        divides = self._can_see_blocks() and height % self.stride[0] == 0 and width % self.stride[0] == 0
+        return self.stride[0] if divides else 1
+
+    def _can_see_blocks(self) -> bool:
+        """Not a subclass that does something else, nor a layer that somebody watches: both are to see screens."""
+        plain = type(self).forward is Convolution.forward and is_left_alone(self)
+        return plain and self.padding == (0, 0) and all(size % self.stride[0] == 0 for size in self.kernel_size)
 
     def _is_in_blocks(self, screens: Tensor) -> bool:
-        stride = self.stride[0]
-        return stride > 1 and not is_traced() and screens.shape[1] == self.in_channels * stride**2
+        if self.stride[0] == 1 or is_recorded_by_torchscript() or screens.ndim != 4:
+            return False
+        return screens.shape[1] == self.in_channels * self.stride[0] ** 2 and self._can_see_blocks()
 
     def by_kernels(self, screens: Tensor, relu: bool = False) -> Tensor:
         """``forward``, on a GPU, with a ReLU if `relu`."""
@@ -106,6 +111,11 @@ def dense(vectors: Tensor, weight: Tensor, bias: Tensor, relu: bool = False) -> 
     products = _products(torch.backends.cuda.matmul.allow_tf32)
     result: Tensor = _Made.apply(*of_a_pixel, bias, 1, 0, relu, products)  # type: ignore[no-untyped-call]
     return result.flatten(1)
+
+
+def is_left_alone(part: nn.Module) -> bool:
+    """Whether nobody is to be called with what goes into it, or has put a ``forward`` of his own in its place."""
+    return "forward" not in part.__dict__ and not _are_watched(part)
 
 
 def _are_watched(*layers: nn.Module) -> bool:

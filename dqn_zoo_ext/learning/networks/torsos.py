@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.learning.networks.activations import Activation, activation_class
-from dqn_zoo_ext.learning.networks.convolution import Convolution, Dense, Layers
+from dqn_zoo_ext.learning.networks.convolution import Convolution, Dense, Layers, is_left_alone
 from dqn_zoo_ext.registry import register_torso, torsos
 
 Features = Annotated[int, Field(ge=1)]
@@ -100,15 +100,17 @@ class ScreenTorso(BaseFeaturesExtractor):
         features: Tensor = self.linear(self.cnn(observations))
         return features
 
-    def block(self, height: int, width: int) -> int:
-        """The side of the blocks of pixels that the first layer takes screens in, if it is given them; 1: none.
+    def side_of_blocks(self, height: int, width: int) -> int:
+        """Of the blocks of pixels that the first layer takes screens in, if it is given them; 1: none.
 
-        A subclass with a ``forward`` of its own is given none: it may look at the screens before that layer does.
+        There are none where somebody else may look at the screens before that layer does: a ``forward`` of a subclass,
+        a hook, or what has taken the place of the layers.
         """
-        first = self.cnn[0]
-        if type(self).forward is not ScreenTorso.forward or not isinstance(first, Convolution):
+        plain = type(self).forward is ScreenTorso.forward and type(self.cnn) is Layers
+        if not plain or not is_left_alone(self) or not is_left_alone(self.cnn):
             return 1
-        return first.block(height, width)
+        first = self.cnn[0]
+        return first.side_of_blocks(height, width) if isinstance(first, Convolution) else 1
 
     @staticmethod
     def screen(observation_space: spaces.Box) -> tuple[int, int, int]:

@@ -53,7 +53,7 @@ class Rows(ReplayBuffer):
         self.planes = planes
         self.stack_start = stack_start
         self.n_steps = n_steps
-        self.gamma = gamma
+        self.gamma = float(gamma)  # a whole number would make whole discounts
         self.handle_timeout_termination = True  # Stable-Baselines3 asks when it loads a buffer
         self.rows = _rows_of(buffer_size, n_envs, self.stack, n_steps)
         self.buffer_size = self.rows  # Stable-Baselines3 counts a buffer's rows under this name

@@ -43,8 +43,8 @@ class _Unread(NamedTuple):
 class Learner:
     """Improves an online network on batches, and stops with ``NotFinite`` when a number goes wrong.
 
-    loss: an algorithm's ``loss(online, target, batch)``. max_grad_norm: the gradient's Euclidean norm is scaled down to
-    this; None leaves it alone.
+    loss: an algorithm's ``loss(online, target, batch)``. online, target: they keep the parts that they have now.
+    max_grad_norm: the gradient's Euclidean norm is scaled down to this; None leaves it alone.
 
     updates_per_reading: after how many updates their numbers are read from the device. None: after each on the CPU,
     where that is free, and after 32 elsewhere, where the program would wait for the device.

@@ -149,7 +149,7 @@ def test_a_convolution_is_the_same_on_blocks_with_a_stride_of_one(kernel: int, s
     torch.manual_seed(0)
     layer = Convolution(4, 16, kernel, stride).double()
     screens = torch.rand(3, 4, 24, 16, dtype=torch.double)
-    side = layer.block(24, 16)
+    side = layer.side_of_blocks(24, 16)
     assert side == stride
     found = []
     for seen in (screens, nn.functional.pixel_unshuffle(screens, side)):
@@ -164,4 +164,4 @@ def test_a_convolution_is_the_same_on_blocks_with_a_stride_of_one(kernel: int, s
     [(8, 4, 2, 84, 84), (8, 4, 0, 82, 84), (8, 4, 0, 84, 82), (5, 4, 0, 84, 84), (3, 1, 0, 84, 84)],
 )
 def test_it_takes_no_blocks_that_do_not_fit(kernel: int, stride: int, padding: int, height: int, width: int) -> None:
-    assert Convolution(4, 16, kernel, stride, padding).block(height, width) == 1
+    assert Convolution(4, 16, kernel, stride, padding).side_of_blocks(height, width) == 1

@@ -6,7 +6,7 @@ import torch
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ring_twin import Twin, histories, play
+from ring_twin import Twin, feed, histories, play
 
 from dqn_zoo_ext.learning.replay.frame_ring import FrameRing, _step_over
 
@@ -46,6 +46,17 @@ def test_a_window_by_hand() -> None:
     batch = ring.gather(torch.tensor([0, 1]))  # stop before the cut, and bootstrap from its state
     assert batch.r_t.tolist() == [0 + 0.5 * 1, 1.0]
     assert batch.discount_t.tolist() == [0.25, 0.5]
+
+
+@pytest.mark.parametrize("gamma", [0, 1])
+def test_a_discount_said_as_a_whole_number_makes_the_same_discounts(gamma: int) -> None:
+    space = spaces.Box(0, 255, (2, 2, 2), np.uint8)
+    ring = FrameRing(20, space, spaces.Discrete(9), "cpu", 1, n_steps=2, gamma=gamma)
+    for _ in feed(ring, Twin(1, 2), [["go", "on"]] * 8):
+        pass
+    discounts = ring.batch_of(next(iter(ring.draws(4, 1)))).discount_t
+    assert discounts.dtype == torch.float32
+    assert discounts.tolist() == [float(gamma)] * 4
 
 
 def test_draws_are_uniform_over_drawable_cells() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from dqn_zoo_ext.learning import kernels
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.losses import Loss
+from dqn_zoo_ext.learning.networks.stochastic import Stochastic, stochastic_parts
 from dqn_zoo_ext.learning.updates.learner import Learner, copy_weights
 
 
@@ -101,6 +102,26 @@ def test_the_target_net_is_asked_and_never_changed() -> None:
     assert weights_of(online) == pytest.approx([1 + 0.1 * 2])
     assert weights_of(target) == [4.0]
     assert target.weight.grad is None
+
+
+class NoisyNet(nn.Linear):
+    """A net with a part that draws."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 1, bias=False)
+        self.part = Stochastic()
+
+
+def test_both_nets_draw_once_in_an_update_and_not_outside() -> None:
+    online, target, drew = NoisyNet(), NoisyNet(), []
+
+    def loss(online_net: nn.Module, target_net: nn.Module, two: Batch) -> Loss:
+        drew.append([part.draws for net in (online_net, target_net) for part in stochastic_parts(net)])
+        return squared(online_net, target_net, two)
+
+    Learner(loss, online, target, torch.optim.SGD(online.parameters(), lr=0.1), None).update(TWO)
+    assert drew == [["once", "once"]]
+    assert [online.part.draws, target.part.draws] == ["nothing", "nothing"]
 
 
 @pytest.mark.parametrize("updates_per_reading", [1, 2, 32])
