@@ -222,6 +222,7 @@ def test_a_traced_network_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_in_blocks_bf16_learns_the_same_but_for_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
+    seen = channels_given(monkeypatch)
     for blocks in (True, False):
         monkeypatch.setattr(policies, "pays_in_blocks", lambda *_, pays=blocks: pays)
         each = network("nature")
@@ -229,6 +230,7 @@ def test_in_blocks_bf16_learns_the_same_but_for_rounding(monkeypatch: pytest.Mon
         features = each.torso(screens())
         features.square().sum().backward()
         found.append([features, *(weight.grad for weight in each.features_extractor.parameters())])
+    assert seen == [64, 4]
     for in_blocks, plain in zip(*found, strict=True):
         assert in_blocks is not None
         assert plain is not None

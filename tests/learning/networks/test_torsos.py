@@ -165,3 +165,11 @@ def test_a_convolution_is_the_same_on_blocks_with_a_stride_of_one(kernel: int, s
 )
 def test_it_takes_no_blocks_that_do_not_fit(kernel: int, stride: int, padding: int, height: int, width: int) -> None:
     assert Convolution(4, 16, kernel, stride, padding).side_of_blocks(height, width) == 1
+
+
+def test_what_only_looks_like_blocks_is_none() -> None:
+    unbatched = torch.rand(4, 64, 64)  # 64 rows, and not 64 channels
+    layer = Convolution(4, 16, 8, 4)
+    torch.testing.assert_close(layer(unbatched), layer(unbatched[None])[0])
+    with pytest.raises(RuntimeError, match="channels"):
+        Convolution(4, 16, 8, 4, padding=2)(torch.rand(1, 64, 21, 21))
