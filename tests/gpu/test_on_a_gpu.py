@@ -147,20 +147,22 @@ def test_priorities_of_captured_updates_are_those_of_eager_ones() -> None:
     ids=["deepmind_rmsprop", "adam"],
 )
 def test_a_step_is_one_kernel_over_all_weights(ours: Any, twin: Any, kernel: str) -> None:
-    weights, twins = ([torch.linspace(-1, 1, size, device="cuda") for size in (5, 4_000, 99_999)] for _ in range(2))
+    sizes = (5, 4_000, 99_999, *range(10, 20))
+    weights, twins = ([torch.linspace(-1, 1, size, device="cuda") for size in sizes] for _ in range(2))
     optimizers = ours(weights), twin(twins)
     for seed in range(4):
         for each, optimizer in zip((weights, twins), optimizers, strict=True):
             torch.manual_seed(seed)
             for weight in each:
                 weight.grad = torch.randn_like(weight)
+            torch.cuda.synchronize()  # what went before is not the step's
             with profile(activities=[ProfilerActivity.CUDA]) as recorded:
                 optimizer.step()
                 torch.cuda.synchronize()
             launched = [event.name for event in recorded.events() if "CUDA" in str(event.device_type)]
             assert launched.count(kernel) == (optimizer is optimizers[0])
-            # beside it the count of steps, and a learning rate that is no tensor
-            assert optimizer is optimizers[1] or len(launched) <= 3, launched
+            # beside it counts of steps and a rate that is no tensor; nothing for each weight, once there is a state
+            assert optimizer is optimizers[1] or seed == 0 or len(launched) < len(sizes) // 2, launched
     for one, other in zip(weights, twins, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
