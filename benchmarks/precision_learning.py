@@ -6,9 +6,11 @@ the training. Runs of the same seed begin with the same weights and the same ran
 otherwise they are runs like any other two, so seeds, not pairs, are compared.
 
 A row is one training. The file of results is written after every row; a second call makes only the rows that are
-missing in it. Eight minutes a row; `--jobs` of them beside each other, with one thread of PyTorch's each.
+missing in it. Eight minutes a row; `--jobs` of them beside each other, with one thread of PyTorch's each. `--params`
+gives all of them what else shall be looked at, a number of environments for example; it wants a file of its own.
 
 Run: python benchmarks/precision_learning.py [--seeds 1 2 3] [--precision fp32 bf16] [--agent-steps 100000] [--jobs 2]
+     [--params n_envs:16 --output FILE]
 """
 
 import json
@@ -29,15 +31,14 @@ GAME = resolve("SpaceInvadersNoFrameskip-v4")
 GAMES, SEED_OF_GAMES, LAST_OF_TRAINING = 100, 12345, 50
 
 
-def row_of(precision: str, seed: int, agent_steps: int) -> dict[str, Any]:
-    """A training and its evaluation."""
+def row_of(precision: str, seed: int, agent_steps: int, params: list[str]) -> dict[str, Any]:
+    """A training and its evaluation. params: KEY:VALUE, besides the precision."""
     with tempfile.TemporaryDirectory() as folder:
         agent = ["--algo", "dqn", "--env", GAME.gym_id, "-f", folder]
         length = ["-n", str(agent_steps), "--save-freq", "-1", "--eval-freq", "-1"]
-        words = ["--preset", "pong-quick", *agent, *length, "--seed", str(seed), "-params", f"precision:{precision}"]
-        run("train", words)
+        given = ["-params", f"precision:{precision}", *params]
+        run("train", ["--preset", "pong-quick", *agent, *length, "--seed", str(seed), *given])
         of_run = Path(folder) / "dqn" / f"{GAME.folder_name}_1"
-        told = json.loads((of_run / "results.json").read_text(encoding="utf-8"))
         fresh = ["--episodes", str(GAMES), "--seed", str(SEED_OF_GAMES), "--json"]
         score = json.loads(run("evaluate", [*agent, *fresh]).splitlines()[-1])
         monitor = (of_run / "0.monitor.csv").read_text(encoding="utf-8").splitlines()[2:]
@@ -45,7 +46,7 @@ def row_of(precision: str, seed: int, agent_steps: int) -> dict[str, Any]:
     return {
         "precision": precision,
         "seed": seed,
-        "agent_steps": told["agent_steps"],
+        "agent_steps": agent_steps,
         "training_mean": round(statistics.mean(of_games), 1),
         "mean": round(score["mean"], 1),
         "std": round(score["std"], 1),
@@ -71,22 +72,26 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=whole_number(0), default=[1, 2, 3])
     parser.add_argument("--precision", nargs="+", choices=["fp32", "bf16"], default=["fp32", "bf16"])
     parser.add_argument("--agent-steps", type=whole_number(1), default=100_000)
+    parser.add_argument("--params", nargs="+", default=[], metavar="KEY:VALUE", help="more for all, e.g. n_envs:16")
     parser.add_argument("--jobs", type=whole_number(1), default=2, help="trainings beside each other")
     arguments = parser.parse_args()
     output: Path = arguments.output
-    rows: list[dict[str, Any]] = json.loads(output.read_text(encoding="utf-8"))["rows"] if output.exists() else []
+    written = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
+    if written and (others := written.get("params", [])) != arguments.params:
+        parser.error(f"--output: {output} holds trainings with other --params ({' '.join(others) or 'none'})")
+    rows: list[dict[str, Any]] = written.get("rows", [])
     there = {(row["precision"], row["seed"]) for row in rows if row["agent_steps"] == arguments.agent_steps}
     asked = [(name, seed) for seed, name in product(arguments.seeds, arguments.precision)]
     with ThreadPoolExecutor(arguments.jobs) as pool:
         for done in as_completed(
-            [pool.submit(row_of, *pair, arguments.agent_steps) for pair in asked if pair not in there]
+            [pool.submit(row_of, *pair, arguments.agent_steps, arguments.params) for pair in asked if pair not in there]
         ):
             rows.append(done.result())
             print(rows[-1], flush=True)
             output.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(output, json.dumps({"rows": rows}, indent=1) + "\n")
+            write_atomically(output, json.dumps({"params": arguments.params, "rows": rows}, indent=1) + "\n")
     found = [summary(rows, name, arguments.agent_steps) for name in arguments.precision]
-    publish("precision_learning", {"found": found, "rows": rows}, output)
+    publish("precision_learning", {"params": arguments.params, "found": found, "rows": rows}, output)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -189,6 +190,26 @@ def test_precision_learning(
     assert found["training_mean"] == row["training_mean"] > 0
     again = result_of("precision_learning", words, monkeypatch, capsys, tmp_path)
     assert again["rows"] == result["rows"]  # nothing was trained
+    with pytest.raises(SystemExit, match="2"):
+        result_of("precision_learning", [*words, "--params", "n_envs:16"], monkeypatch, capsys, tmp_path)
+    assert "holds trainings with other --params (none)" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_precision_learning_with_something_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Such as 16 environments; a last vector step may be begun before the agent steps that were asked for."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.setattr("precision_learning.GAMES", 1)
+    run = importlib.import_module("one_core").run
+    told = Mock(side_effect=run)
+    monkeypatch.setattr("precision_learning.run", told)
+    words = ["--agent-steps", "8001", "--precision", "bf16", "--seeds", "1", "--params", "n_envs:16"]
+    result = result_of("precision_learning", words, monkeypatch, capsys, tmp_path)
+    assert result["params"] == ["n_envs:16"]
+    assert result["rows"][0]["agent_steps"] == 8_001
+    assert told.call_args_list[0].args[1][-3:] == ["-params", "precision:bf16", "n_envs:16"]
 
 
 def test_precision_learning_compares_trainings_of_one_length(monkeypatch: pytest.MonkeyPatch) -> None:
