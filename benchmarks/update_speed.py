@@ -32,7 +32,7 @@ from reporting import device_name, parser_of, publish, whole_number
 from torch import Tensor, nn
 
 from dqn_zoo_ext.learning.deep_q import DeepQ
-from dqn_zoo_ext.learning.precision import allow_tf32
+from dqn_zoo_ext.learning.hardware.precision import allow_tf32
 
 OVERRIDES: dict[str, dict[str, Any]] = {
     "fp32": {},

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from dqn_zoo_ext.keywords import integral
-from dqn_zoo_ext.learning.precision import Precision
+from dqn_zoo_ext.learning.hardware.precision import Precision
 
 SCHEDULES = ("learning_rate", "exploration")
 """The hyperparameters that are schedules."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dqn_zoo_ext.learning.graphs import AsGraph, Capture
+from dqn_zoo_ext.learning.hardware.graphs import AsGraph, Capture
 from dqn_zoo_ext.learning.replay import FrameRing, Shown
 
 

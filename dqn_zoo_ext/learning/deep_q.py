@@ -29,7 +29,8 @@ from dqn_zoo_ext.keywords import signature_of
 from dqn_zoo_ext.learning.acting import GreedyActions
 from dqn_zoo_ext.learning.batch import Batch, from_sb3_samples
 from dqn_zoo_ext.learning.exploration import epsilon_greedy
-from dqn_zoo_ext.learning.graphs import Capture, CudaGraph
+from dqn_zoo_ext.learning.hardware.graphs import Capture, CudaGraph
+from dqn_zoo_ext.learning.hardware.precision import Precision
 from dqn_zoo_ext.learning.known_spaces import refuse_dictionary, refuse_unknown_spaces
 from dqn_zoo_ext.learning.loop import TrainingLoop
 from dqn_zoo_ext.learning.losses import Loss
@@ -42,7 +43,6 @@ from dqn_zoo_ext.learning.parts import (
     settings_among,
 )
 from dqn_zoo_ext.learning.policies import CnnPolicy, MlpPolicy, MultiInputPolicy, QNetwork
-from dqn_zoo_ext.learning.precision import Precision
 from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.replay.told_by_env import with_stacking
 from dqn_zoo_ext.learning.schedules import AsProgress, Delayed, Linear, Schedule, as_schedule
@@ -62,7 +62,7 @@ class DeepQ(TrainingLoop, Model):
     exploration_begins: where the schedule's count begins, at the run's ``start`` or at ``learning_starts``.
     target_update_unit: what ``target_update_interval`` counts, ``agent_steps`` or ``updates``.
     loss: a registered loss that fits what is learned, by default Huber's of a TD error.
-    precision: of the torso (``learning.precision``); weights, heads, losses and optimizers are fp32 in any case.
+    precision: of the torso (``hardware.precision``); weights, heads, losses and optimizers are fp32 in any case.
     learning_rate: a number, a schedule of ours, or one of Stable-Baselines3's.
     train_freq: transitions, over all environments together, between rounds of updates (episodes are refused);
     gradient_steps: updates in a round, -1 for as many as transitions.

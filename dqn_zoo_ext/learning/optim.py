@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dqn_zoo_ext.learning import kernels
-from dqn_zoo_ext.learning.compiled import Group, on_cpu, one_pass
+from dqn_zoo_ext.learning.hardware.compiled import Group, on_cpu, one_pass
 from dqn_zoo_ext.registry import register_optimizer
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -135,8 +135,8 @@ class DeepMindRMSprop(WithoutCompiler):
 def _rmsprop(group: Group, lr: float | Tensor, decay: float, eps: float) -> None:
     """All weights together in a handful of launches, instead of a dozen for each.
 
-    Every product and every sum is rounded by itself, as in ``compiled.one_pass`` and ``kernels.weights.rmsprop``: no
-    ``lerp``, no ``addcmul``.
+    Every product and every sum is rounded by itself, as in ``compiled.one_pass`` and ``kernels.weights.rmsprop``:
+    no ``lerp``, no ``addcmul``.
     """
     weights, gradients, means, squares = group
     torch._foreach_mul_(means, decay)

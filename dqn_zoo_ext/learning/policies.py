@@ -19,12 +19,12 @@ from stable_baselines3.dqn.policies import QNetwork as SB3QNetwork
 from torch import Tensor, nn
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.learning.graphs import Beside
+from dqn_zoo_ext.learning.hardware.graphs import Beside
+from dqn_zoo_ext.learning.hardware.precision import Precision, computing, pays_in_blocks, scaled_screens
 from dqn_zoo_ext.learning.networks.activations import Activation, activation_class, activation_name
 from dqn_zoo_ext.learning.networks.heads import Features
 from dqn_zoo_ext.learning.networks.stochastic import drawing
 from dqn_zoo_ext.learning.networks.torsos import ScreenTorso
-from dqn_zoo_ext.learning.precision import Precision, computing, pays_in_blocks, scaled_screens
 from dqn_zoo_ext.registry import register_policy
 
 

@@ -15,7 +15,7 @@ from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN, DoubleDQN, ImpalaDQN, PrioritizedDQN, Rainbow
 from dqn_zoo_ext.envs.ale_vec_env import AleVecEnv
 from dqn_zoo_ext.learning.deep_q import DeepQ
-from dqn_zoo_ext.learning.graphs import CudaGraph
+from dqn_zoo_ext.learning.hardware.graphs import CudaGraph
 from dqn_zoo_ext.learning.networks.convolution import Convolution
 from dqn_zoo_ext.learning.optim import Adam, DeepMindRMSprop
 from dqn_zoo_ext.learning.parts import parts_of

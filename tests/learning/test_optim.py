@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from dqn_zoo_ext.learning import compiled as compiled_module
+from dqn_zoo_ext.learning.hardware import compiled as compiled_module
 from dqn_zoo_ext.learning.optim import Adam, DeepMindRMSprop, RMSprop
 
 

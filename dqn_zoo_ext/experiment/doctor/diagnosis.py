@@ -32,7 +32,7 @@ from dqn_zoo_ext.experiment.doctor.run_rules import (
 )
 from dqn_zoo_ext.experiment.doctor.sizes import Sizes, Spaces, sizes, spaces_of
 from dqn_zoo_ext.experiment.options import RunOptions
-from dqn_zoo_ext.learning.precision import has_bf16
+from dqn_zoo_ext.learning.hardware.precision import has_bf16
 from dqn_zoo_ext.process import usable_cores
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dqn_zoo_ext.learning import kernels, onednn
-from dqn_zoo_ext.learning.tracing import is_recorded_by_torchscript
+from dqn_zoo_ext.learning import kernels
+from dqn_zoo_ext.learning.hardware import onednn
+from dqn_zoo_ext.learning.hardware.tracing import is_recorded_by_torchscript
 
 _LONG_SUMS = 256  # terms, from which on a dense layer's sums are cut into pieces on a GPU
 

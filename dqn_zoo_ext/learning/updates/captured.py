@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from dqn_zoo_ext.learning.graphs import AsGraph, Capture
+from dqn_zoo_ext.learning.hardware.graphs import AsGraph, Capture
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop
 from dqn_zoo_ext.learning.policies import QNetwork
 from dqn_zoo_ext.learning.replay import Draw, FrameRing

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dqn_zoo_ext.learning import gradients
 from dqn_zoo_ext.learning.batch import Batch
-from dqn_zoo_ext.learning.graphs import Beside
+from dqn_zoo_ext.learning.hardware.graphs import Beside
 from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.networks.stochastic import drawing, stochastic_parts
 from dqn_zoo_ext.learning.optim import DeepMindRMSprop

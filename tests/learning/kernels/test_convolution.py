@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dqn_zoo_ext.learning.hardware.precision import allow_tf32
 from dqn_zoo_ext.learning.kernels import convolution as kernel_module
 from dqn_zoo_ext.learning.networks import convolution
 from dqn_zoo_ext.learning.networks.convolution import Convolution, Dense, Layers
 from dqn_zoo_ext.learning.optim import Adam
-from dqn_zoo_ext.learning.precision import allow_tf32
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 ALIKE = 1e-5  # of the greatest number: float32 sums of some hundred terms in another order

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dqn_zoo_ext.learning.precision import scaled_screens
+from dqn_zoo_ext.learning.hardware.precision import scaled_screens
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 84, 84), (2, 12, 10, 7), (1, 1, 5, 5)], ids=str)

@@ -11,7 +11,7 @@ from test_captured import Again
 
 from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.learning.deep_q import DeepQ
-from dqn_zoo_ext.learning.graphs import Capture
+from dqn_zoo_ext.learning.hardware.graphs import Capture
 from dqn_zoo_ext.learning.saved import deep_q_state
 from dqn_zoo_ext.learning.updates.captured import keep_on_device
 from dqn_zoo_ext.learning.updates.learner import Learner

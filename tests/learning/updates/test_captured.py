@@ -15,7 +15,7 @@ from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN, ImpalaDQN, PrioritizedDQN
 from dqn_zoo_ext.learning.batch import Batch
 from dqn_zoo_ext.learning.deep_q import DeepQ
-from dqn_zoo_ext.learning.graphs import Capture
+from dqn_zoo_ext.learning.hardware.graphs import Capture
 from dqn_zoo_ext.learning.losses import Loss
 from dqn_zoo_ext.learning.parts import parts_of, settings_among
 from dqn_zoo_ext.learning.policies import CnnPolicy

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dqn_zoo_ext.learning import onednn
+from dqn_zoo_ext.learning.hardware import onednn
 from dqn_zoo_ext.learning.networks.convolution import Dense, Layers, dense
 
 ALIKE = 1e-5  # of the greatest number: float32 sums of some hundred terms in another order

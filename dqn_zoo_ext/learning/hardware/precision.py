@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dqn_zoo_ext.learning import kernels
-from dqn_zoo_ext.learning.tracing import is_traced
+from dqn_zoo_ext.learning.hardware.tracing import is_traced
 
 Precision = Literal["fp32", "tf32", "bf16"]
 _HIGHEST = 255  # of a pixel

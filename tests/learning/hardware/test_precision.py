@@ -11,10 +11,10 @@ from stable_baselines3.common.preprocessing import preprocess_obs
 from torch import nn
 
 from dqn_zoo_ext.learning import policies
+from dqn_zoo_ext.learning.hardware.precision import Precision, scaled_screens
 from dqn_zoo_ext.learning.networks.convolution import Convolution
 from dqn_zoo_ext.learning.networks.torsos import Nature
 from dqn_zoo_ext.learning.policies import CnnPolicy, QNetwork
-from dqn_zoo_ext.learning.precision import Precision, scaled_screens
 
 SCREENS = spaces.Box(0, 255, (4, 84, 84), np.uint8)
 TORSOS: dict[str, dict[str, Any]] = {

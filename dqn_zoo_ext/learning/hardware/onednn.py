@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dqn_zoo_ext.learning.tracing import is_traced
+from dqn_zoo_ext.learning.hardware.tracing import is_traced
 
 _WEIGHTS, _ROWS = 100_000, 4  # with less there is nothing to gain
 
