@@ -67,9 +67,19 @@ def say_as_told(options: argparse.Namespace) -> Callable[[str], None]:
 
 
 def command_of(verb: str, arguments: Sequence[str] | None) -> str:
-    """The command line as one could type it again."""
+    """The command line as one could type it again, but for passwords: files that are shared hold it."""
     given = sys.argv[1:] if arguments is None else arguments
-    return shlex.join(["python", "-m", f"dqn_zoo_ext.{verb}", *given])
+    return shlex.join(["python", "-m", f"dqn_zoo_ext.{verb}", *map(_to_show, given)])
+
+
+def _to_show(word: str) -> str:
+    """A word of a command line without the password of a database in it."""
+    option, is_one_word, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    if "://" not in value:
+        return word
+    from dqn_zoo_ext.storage.database_url import has_password, without_password  # SQLAlchemy takes a while to import
+
+    return f"{option}{is_one_word}{without_password(value)}" if has_password(value) else word
 
 
 def python_to_type() -> str:

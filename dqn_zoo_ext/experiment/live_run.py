@@ -23,7 +23,7 @@ from dqn_zoo_ext.learning.saved import deep_q_state
 from dqn_zoo_ext.learning.saved.stored_rows import rows_of
 from dqn_zoo_ext.process import most_memory
 from dqn_zoo_ext.state import Resumable, State
-from dqn_zoo_ext.storage.atomic import replacing, write_atomically
+from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
 from dqn_zoo_ext.storage.event_files import EventFiles
 from dqn_zoo_ext.storage.exact.checkpoints import Checkpoint, CheckpointFolder, Snapshot
 from dqn_zoo_ext.storage.exact.state_file import copied
@@ -131,16 +131,17 @@ class LiveRun:
         """
         try:
             self._restore_what_may_not_fit(checkpoint, state, with_replay)
+            self._restore_callbacks(state["callbacks"])
         except UserError:
             raise
         except (ValueError, KeyError, RuntimeError) as error:
             reason = last_line(error)
             raise UserError(f"checkpoint {checkpoint.path} does not fit this run: {reason}") from error
-        # files last: where anything above is refused, they are as they were
-        self._restore_callbacks(state["callbacks"])
-        self.progress_csv.load_state(state["progress_csv"])
-        self.event_files.load_state(state["event_files"])
-        self._restore_best_model(checkpoint)
+        # files last: where anything above is refused, they are as they were, or as a callback writes its own
+        with plain_os_errors(f"cannot bring back the files in {self.folder.path}"):
+            self.progress_csv.load_state(state["progress_csv"])
+            self.event_files.load_state(state["event_files"])
+            self._restore_best_model(checkpoint)
         self.started = datetime.fromisoformat(state["run"]["started"])
         self.seconds_before = state["run"]["seconds"]
         self.memory_before = state["run"].get("most_memory", 0)
@@ -199,8 +200,7 @@ class LiveRun:
         if checkpoint.best_model is None:
             self.folder.best_model.unlink(missing_ok=True)
             return
-        with replacing(self.folder.best_model) as temporary:
-            temporary.write_bytes(checkpoint.best_model.read_bytes())
+        write_atomically(self.folder.best_model, checkpoint.best_model.read_bytes())
 
 
 def identity(configuration: Configuration, options: RunOptions) -> dict[str, Any]:

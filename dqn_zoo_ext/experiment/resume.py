@@ -22,8 +22,11 @@ from dqn_zoo_ext.storage.results import RunResults, Versions, read_results
 from dqn_zoo_ext.storage.run_folder import RunFolder
 
 _ABSENT = "nothing"
-_NEVER_OTHER = {"algo", "env", "seed", "optimizer", "n_envs"}
-"""What cannot change within a run: its states would mean nothing, or, as with the seed, too little."""
+_NEVER_OTHER = {"algo", "env", "seed", "optimizer", "n_envs", "eval_episodes"}
+"""What cannot change within a run: its states would mean nothing, or, as with the seed, too little.
+
+evaluations.npz has as many games in each evaluation, and so have the files of Stable-Baselines3, which others read.
+"""
 REPLAY = "replay"
 """Allowed to change: goes on with an empty replay, where the one that was saved is damaged."""
 _DAMAGE = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
@@ -160,17 +163,18 @@ def refuse_changes(
 
 
 def _differences(stored: State, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    there, here = (
-        {
-            **{key: part[key] for key in ("algo", "env")},
-            **flatten({key: value for key, value in part["configuration"].items() if key != "search"}),
-            **flatten(part["options"]),
-        }
-        for part in (stored, given)
-    )
+    there, here = _decided(stored), _decided(given)
     keys = [key for key in {**there, **here} if there.get(key) != {} and here.get(key) != {}]
     pairs = {key: (there.get(key, _ABSENT), here.get(key, _ABSENT)) for key in keys}
     return {key: values for key, values in pairs.items() if _as_saved(values[0]) != _as_saved(values[1])}
+
+
+def _decided(identity_of_run: Mapping[str, Any]) -> dict[str, Any]:
+    """By key; an option that was not given leaves the word to the configuration."""
+    configured = flatten({key: value for key, value in identity_of_run["configuration"].items() if key != "search"})
+    options = flatten(identity_of_run["options"])
+    given = {key: value for key, value in options.items() if value is not None or key not in configured}
+    return {**{key: identity_of_run[key] for key in ("algo", "env")}, **configured, **given}
 
 
 def _told(value: Any) -> str:

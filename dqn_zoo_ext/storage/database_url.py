@@ -25,6 +25,17 @@ def is_journal(storage: str) -> bool:
     return storage.endswith(".log") and "://" not in storage
 
 
+def has_password(storage: str) -> bool:
+    """Whether there is one in it; where it cannot be read, whether there may be one."""
+    if is_journal(storage):
+        return False
+    try:
+        url = parsed(storage)
+    except UserError:
+        return "@" in storage
+    return url.password is not None or "password" in url.query
+
+
 def without_password(storage: str) -> str:
     """A URL, or the path of a journal, as it may be shown: with ``***`` for a password."""
     if is_journal(storage):

@@ -1,6 +1,9 @@
 """What may change when a run is gone on with, what is refused, and what is said of it."""
 
+import shlex
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,6 +120,50 @@ def test_a_run_that_was_not_named_is_named_where_it_cannot_go_on(run: Path, caps
 def test_an_option_that_was_not_given_is_called_so(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = refused(["--resume", str(run), "--n-eval-envs", "2"], capsys)
     assert "n_eval_envs was not given and is 2" in line
+
+
+@pytest.mark.parametrize("way", ["option", "configuration"])
+def test_a_change_is_found_whichever_way_it_was_said(
+    way: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(eval_freq: int, eval_episodes: int) -> list[str]:
+        if way == "option":
+            return ["--eval-freq", str(eval_freq), "--eval-episodes", str(eval_episodes)]
+        return ["-params", f"eval_freq:{eval_freq}", f"eval_episodes:{eval_episodes}"]
+
+    begin = ["--algo", "dqn", "--env", "CartPole-v1", "--seed", "3", "-f", str(tmp_path)]
+    assert train([*begin, "-n", "20", "--save-freq", "10", *said(10, 1)]) == 0
+    resume = ["--resume", str(tmp_path / "dqn" / "CartPole-v1_1"), "-n", "30"]
+    line = refused([*resume, *said(7, 1)], capsys)
+    assert "the run has changed: n_timesteps was 20 and is 30, eval_freq was 10 and is 7; to allow it" in line
+    # evaluations.npz has as many games in each evaluation
+    line = refused([*resume, *said(10, 2), "--allow-change", "n_timesteps", "eval_episodes"], capsys)
+    assert line == "--resume: eval_episodes was 1 and cannot become 2; begin a new run for that"
+    assert train([*resume, *said(7, 1), "--allow-change", "n_timesteps", "eval_freq"]) == 0
+
+
+def test_a_callback_that_is_another_one_now_is_refused_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def histogram(agent_steps: int) -> list[str]:
+        return [*_WORDS[-6:], f"callback:[{{action_histogram: {{agent_steps: {agent_steps}}}}}]"]
+
+    begin = ["-f", str(tmp_path), *_WORDS[:-6]]
+    assert train([*begin, *histogram(100)]) == 0
+    run = tmp_path / "double_dqn" / "CartPole-v1_1"
+    more = ["--resume", str(run), "-n", "400", "--allow-change", "n_timesteps", "callback", "-params"]
+    assert "does not fit this run" in refused([*more, *histogram(50)], capsys)
+    assert train([*more, *histogram(100)]) == 0
+
+
+def test_a_disk_that_is_full_before_the_run_goes_on_is_a_line(run: Path) -> None:
+    """Here files of more than 8 kB cannot be written."""
+    words = shlex.join([sys.executable, "-m", "dqn_zoo_ext.train", "--resume", str(run)])
+    ended = subprocess.run(["bash", "-c", f"ulimit -f 8; {words}"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"error: cannot write {run / 'best_model.zip'}: File too large")
+    assert train(["--resume", str(run)]) == 0
 
 
 def test_an_end_that_has_passed_is_refused_before_anything_is_played_again(

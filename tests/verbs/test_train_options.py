@@ -1,12 +1,16 @@
 """RL-Zoo's command lines are understood: every option of its `train`, with its words, choices and defaults."""
 
 import argparse
+import shlex
+from pathlib import Path
 
 import pytest
 import rl_zoo3.train
 
 from dqn_zoo_ext.cli.train_options import make_parser, run_options_of
+from dqn_zoo_ext.cli.verb import command_of
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.train import main as train
 
 OTHER_DEFAULTS = {
     "algo",  # dqn
@@ -79,3 +83,21 @@ def test_a_log_interval_of_no_games() -> None:
     assert (
         str(refused.value) == "--log-interval must be at least 1, or -1 for the default, or -2 for no log lines, not 0"
     )
+
+
+@pytest.mark.parametrize("storage", ["postgresql://alice:hush@db/studies", "postgresql://db/studies?password=hush"])
+@pytest.mark.parametrize("as_one_word", [False, True])
+def test_no_password_is_written_into_a_run(tmp_path: Path, storage: str, as_one_word: bool) -> None:
+    """A run's folder is shared, and its package on the Hub has the command."""
+    given = [f"--storage={storage}"] if as_one_word else ["--storage", storage]
+    words = ["--algo", "dqn", "--env", "CartPole-v1", "-n", "10", "-f", str(tmp_path), "--verbose", "0", *given]
+    assert train(words) == 0
+    texts = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(b"postgresql" in text for text in texts)
+    assert not any(b"hush" in text for text in texts)
+
+
+def test_a_command_is_as_it_was_typed_but_for_passwords() -> None:
+    words = ["--storage", "sqlite:///a.db", "-params", "a:1 b", "--conf-file=https://host/x@y"]
+    assert command_of("tune", words) == shlex.join(["python", "-m", "dqn_zoo_ext.tune", *words])
+    assert shlex.split(command_of("tune", ["--storage", "what@://is:this"]))[-1] == "***"

@@ -1,5 +1,6 @@
 """A trained agent from a run folder, ready to play. Nothing in its files is executed."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -94,9 +95,23 @@ class Agent:
         counters = self._counters()
         return None if counters is None else counters.num_timesteps
 
-    @property
+    @functools.cached_property
     def sha256(self) -> str:
-        """Of the file; of a checkpoint's folder that of the names and the SHA-256 of all files in it."""
+        """Of the file, as it was when this was first asked for.
+
+        Of a checkpoint's folder that of the names and the SHA-256 of all files in it.
+        """
+        return self._sha256_now()
+
+    def check_not_replaced(self) -> None:
+        """UserError if the file is another one than ``sha256`` was first asked of, by a training that goes on."""
+        if self._sha256_now() != self.sha256:
+            raise UserError(
+                f"agent file {self.file} has been replaced meanwhile by a training that goes on: give the command "
+                "again, or name a checkpoint (--load-checkpoint)"
+            )
+
+    def _sha256_now(self) -> str:
         with plain_os_errors(f"cannot read {self.file}"):
             if self.file.is_dir():
                 names = [(part.name, _sha256(part)) for part in sorted(self.file.iterdir())]
@@ -135,11 +150,15 @@ class Agent:
         return build_venv(self.configuration, n_envs, seed, evaluation=protocol.rules, render_mode=render_mode)
 
     def policy(self, venv: VecEnv, device: str) -> BasePolicy:
-        """The agent's policy with its weights, for the spaces of `venv`. UserError if the weights do not fit them."""
+        """The agent's policy with its weights, for the spaces of `venv`.
+
+        UserError if the weights do not fit them, or are not those that ``sha256`` was asked of.
+        """
         if not isinstance(venv.action_space, Discrete):
             env, actions = self.configuration.env.gym_id, one_line(str(venv.action_space))
             raise UserError(f"agent file {self.file}: it needs discrete actions, and its '{env}' has {actions}")
         weights = self._weights()
+        self.check_not_replaced()
         most = _MOST_MADE * _numbers_stored(weights.values()) + _SMALL
         try:
             with parameters_at_most(most):  # a stranger's config.yml could be made to fill the memory

@@ -75,6 +75,7 @@ def pack(agent: Agent, namespace: str, repo_name: str, options: PackOptions, say
         in_training = agent.configuration.hyperparameters.eval_protocol
         title = f"{algo} on {agent.configuration.env.gym_id}"
         drawn = draw_curve(agent.run.evaluations, in_training, title, folder / names.CURVE)
+        agent.check_not_replaced()
         card = Card(
             algo=algo,
             env=agent.configuration.env.gym_id,
@@ -100,7 +101,8 @@ def pack(agent: Agent, namespace: str, repo_name: str, options: PackOptions, say
 def _made_from(agent: Agent, namespace: str, repo_name: str, options: PackOptions) -> str:
     """SHA-256 of all that a package is made from."""
     digest = hashlib.sha256(f"{VERSION} {namespace}/{repo_name} {replace(options, n_envs=None)}".encode())
-    for path in (agent.file, agent.run.config, agent.run.args, agent.run.results, agent.run.evaluations):
+    digest.update(agent.sha256.encode())
+    for path in (agent.run.config, agent.run.args, agent.run.results, agent.run.evaluations):
         with plain_os_errors(f"cannot read {path}"):
             content = path.read_bytes() if path.is_file() else b""
         digest.update(hashlib.sha256(content).digest())
