@@ -37,6 +37,31 @@ def results_page() -> Iterator[ModuleType]:
     sys.path.remove(str(DOCS))
 
 
+_ROW = re.compile(r"\| \[[^\]]+\]\((results/[^)]+)\) \| ([\d.]+)M \| ([\d,.]+) ± ([\d,.]+) \| ([\d,.]+) \|")
+_SHOWN = _ROW.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("row", _SHOWN, ids=lambda row: row[0])
+def test_the_readme_shows_what_results_hold(row: tuple[str, ...]) -> None:
+    folder, *shown = row
+    run, measured = (
+        json.loads((ROOT / folder / name).read_text(encoding="utf-8")) for name in ("run.json", "evaluations.json")
+    )
+    of_hundred = {each["network"]: each for each in measured["evaluations"] if each["games"] == 100}
+    network = of_hundred.get("last") or of_hundred["best"]
+    assert network["protocol"] == "course-unit3"
+    curve = (ROOT / folder / "curve.csv").read_text(encoding="utf-8").split()
+    of_training = [line.split(",")[2] for line in curve if line.split(",")[2]]
+    found = [run["frames"] / 1e6, network["mean"], network["std"], float(of_training[-1])]
+    for text, number in zip(shown, found, strict=True):
+        digits = len(text.partition(".")[2])
+        assert float(text.replace(",", "")) == pytest.approx(number, abs=0.5001 * 10**-digits)
+
+
+def test_the_readme_shows_some() -> None:
+    assert len(_SHOWN) >= 7
+
+
 @pytest.fixture
 def results_folder(results_page: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The program that makes folders, with an empty results/."""
