@@ -93,6 +93,20 @@ def test_runs_that_differ_in_more_than_the_seed_are_not_put_together(logs: Path,
     assert "<td>double_dqn, run 3</td><td>1</td><td>2,500</td>" in html
 
 
+def test_runs_of_several_log_folders_all_have_a_curve_and_a_line(logs: Path, tmp_path: Path) -> None:
+    runs = [tmp_path / which / "double_dqn" / f"CartPole-v1_{number}" for which in ("one", "other") for number in "12"]
+    for run in runs:
+        shutil.copytree(logs / CART_POLE, run)
+    for run in runs[2:]:
+        config = run / "CartPole-v1" / "config.yml"
+        config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 32"))
+    assert report([*map(str, runs), "-o", str(tmp_path / "page.html"), "--film-steps", "0"]) == 0
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for log_folder in ("one", "other"):
+        assert f"double_dqn, runs 1, 2 in {log_folder} (2 seeds), evaluations" in html
+        assert f"<td>double_dqn, runs 1, 2 in {log_folder}</td><td>2</td>" in html
+
+
 def test_a_run_that_cannot_be_read_or_played_does_not_keep_the_others_from_the_page(logs: Path, tmp_path: Path) -> None:
     unplayable, damaged = (tmp_path / "double_dqn" / f"CartPole-v1_{number}" for number in (1, 2))
     for run in (unplayable, damaged):
