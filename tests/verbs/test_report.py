@@ -49,6 +49,19 @@ def test_runs_that_differ_in_the_seed_become_one_curve_and_a_line_of_a_table(log
     assert html.count('<section class="card run">') == 2
 
 
+def test_the_doctor_is_told_the_options_that_the_run_was_given(logs: Path, tmp_path: Path) -> None:
+    run = tmp_path / CART_POLE
+    shutil.copytree(logs / CART_POLE, run)
+    config, args = run / "CartPole-v1" / "config.yml", run / "CartPole-v1" / "args.yml"
+    config.write_text(config.read_text().replace("eval_freq: 2000", "eval_freq: 5000"))
+    as_it_was = args.read_text()
+    for given, said in (("null", True), ("100", False)):
+        args.write_text(as_it_was.replace("eval_freq: null", f"eval_freq: {given}"))
+        assert report([str(run), "-o", str(tmp_path / "page.html"), "--film-steps", "0"]) == 0
+        html = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert ("an agent should be evaluated during training" in html) == said
+
+
 def test_published_scores_are_those_by_the_rules_that_the_evaluation_was_played_by(logs: Path, tmp_path: Path) -> None:
     """By rl-zoo, which leaves stickiness as in training; an older record does not say it, and its config.yml does."""
     run = tmp_path / PONG

@@ -15,9 +15,8 @@ from dqn_zoo_ext.evaluation.published_scores import PublishedScore, curves_of, s
 from dqn_zoo_ext.evaluation.scores import human_normalised_of, in_context
 from dqn_zoo_ext.experiment.agents.agent import Agent, Which
 from dqn_zoo_ext.experiment.agents.filming import film_game
+from dqn_zoo_ext.experiment.agents.hindsight import warnings_of
 from dqn_zoo_ext.experiment.build import played_stickiness, protocol_of
-from dqn_zoo_ext.experiment.doctor import diagnose
-from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.report.chart import Chart, Level, notes_of
 from dqn_zoo_ext.report.curves import Curve
 from dqn_zoo_ext.report.learning_curves import What, alike_but_for_the_seed, as_curve, curves_of_runs, cut, same_game
@@ -146,7 +145,6 @@ def _section(history: RunHistory, how: HowToTell) -> RunSection:
     )
     if configuration is None:
         return replace(known, no_film=no_film)
-    diagnosis = diagnose(configuration, RunOptions(log_folder=run.path, seed=how.seed), measure=False)
 
     def brief(words: str) -> str:  # the section says where the run lies
         return words.replace(f"{run.config_folder}/", "")
@@ -155,7 +153,7 @@ def _section(history: RunHistory, how: HowToTell) -> RunSection:
     known = replace(
         known,
         settings=[(key, str(value), brief(str(sources[key]))) for key, value in configuration.flat().items()],
-        warnings=[brief(finding.line) for finding in diagnosis.findings],
+        warnings=[brief(line) for line in warnings_of(run, configuration)],
     )
     if how.max_agent_steps == 0:
         return known
