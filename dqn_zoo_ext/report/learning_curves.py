@@ -90,16 +90,17 @@ def learning_chart(
 
 def curves_of_runs(histories: Sequence[RunHistory], what: What, axis: Axis) -> list[Curve]:
     """A curve for each algorithm and configuration, over its seeds; for each run if they are to be separate."""
-    curves = []
-    for label, runs in alike_but_for_the_seed(histories, what.separate).items():
-        each = [
-            training_curve(run, axis, what.last_games, label)
-            if what.of_training
-            else evaluation_curve(run, axis, label)
-            for run in runs
-        ]
-        curves.append(over_seeds(each, what.band))
-    return curves
+    groups = alike_but_for_the_seed(histories, what.separate)
+    return [curve_of_seeds(runs, what, axis, label) for label, runs in groups.items()]
+
+
+def curve_of_seeds(runs: Sequence[RunHistory], what: What, axis: Axis, label: str) -> Curve:
+    """The curve of runs that differ in the seed only. UserError if they have none in common, or one lacks it."""
+    each = [
+        training_curve(run, axis, what.last_games, label) if what.of_training else evaluation_curve(run, axis, label)
+        for run in runs
+    ]
+    return over_seeds(each, what.band)
 
 
 def alike_but_for_the_seed(histories: Sequence[RunHistory], separate: bool = False) -> dict[str, list[RunHistory]]:

@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dqn_zoo_ext.errors import UserError
@@ -133,6 +134,49 @@ def test_a_run_that_cannot_be_read_or_played_does_not_keep_the_others_from_the_p
     assert "Left out: " in html
     assert "There is no game to see: no agent &#39;CartPole-v1.zip&#39;" in html
     assert html.count("data:video/mp4;base64,") == 2
+
+
+def test_a_damaged_record_is_named_in_the_section_of_its_run(logs: Path, tmp_path: Path) -> None:
+    good, damaged = (tmp_path / "dqn" / f"PongNoFrameskip-v4_{number}" for number in (1, 2))
+    for run in (good, damaged):
+        shutil.copytree(logs / PONG, run)
+    (damaged / "results.json").write_text("{")
+    args = damaged / "PongNoFrameskip-v4" / "args.yml"
+    args.write_text(args.read_text().replace("eval_freq: null", "eval_freq: often"))
+    record = good / "results.json"
+    told = json.loads(record.read_text())
+    for which in (told["best"], told["final"], *told["evaluations"]):
+        which["protocol"] = "nature-2051"
+    record.write_text(json.dumps(told))
+    assert report([str(good), str(damaged), "-o", str(tmp_path / "page.html"), "--film-steps", "0"]) == 0
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    of_good, of_damaged = html.split('<section class="card run">')[1:]
+    assert "This could not be told: unknown evaluation protocol &#39;nature-2051&#39;" in of_good
+    assert "by nature-2051, after" in of_good  # what was measured stands there all the same
+    assert f"This could not be told: {damaged}/results.json is not JSON" in of_damaged
+    assert "args.yml: eval_freq must be a whole number or null, not &#39;often&#39;" in of_damaged
+    assert "Configuration, and where each value comes from" in of_damaged
+
+
+def test_runs_without_a_common_stretch_have_no_curve_and_all_the_rest(logs: Path, tmp_path: Path) -> None:
+    runs = [tmp_path / "double_dqn" / f"CartPole-v1_{number}" for number in (1, 2)]
+    for run, agent_steps in zip(runs, (50, 52), strict=True):
+        shutil.copytree(logs / CART_POLE, run)
+        np.savez(run / "evaluations.npz", timesteps=[agent_steps], results=[[20.0, 30.0]])
+    words = [*map(str, runs), "-o", str(tmp_path / "page.html"), "--film-steps", "0"]
+    assert report(words) == 0
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    missing = "the runs of &#39;double_dqn&#39; have no stretch of training in common"
+    assert f"No curve of double_dqn, evaluations: {missing}" in html
+    assert "double_dqn (2 seeds), training games" in html
+    assert "<td>double_dqn</td><td>2</td><td>50 to 52</td>" in html
+    assert html.count('<section class="card run">') == 2
+    for run in runs:
+        (run / "0.monitor.csv").unlink()
+    assert report(words) == 0
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert f"No curve of double_dqn, evaluations: {missing}" in html
+    assert 'id="curves"' not in html
 
 
 def test_what_it_cannot_tell_is_one_line(logs: Path, tmp_path: Path) -> None:
