@@ -63,6 +63,16 @@ def test_a_run_after_published_is_taken_for_a_curve(logs: Path, capsys: pytest.C
     assert said == f"--published takes names of curves, and {run!r} is a folder: give runs before it"
 
 
+def test_a_run_given_by_several_paths_is_one_run(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(logs)
+    run = Path("double_dqn", "CartPole-v1_1")
+    assert plot([str(run), str(logs / run), f"{run}/../{run.name}", "-o", str(tmp_path / "c.svg"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["runs"] == [str(run)]
+    assert "seeds" not in (tmp_path / "c.svg").read_text()
+
+
 def test_one_bad_run_of_two_is_left_out(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = logs / "double_dqn" / "CartPole-v1_1", tmp_path / "dqn" / "CartPole-v1_1"
     (bad / "CartPole-v1").mkdir(parents=True)

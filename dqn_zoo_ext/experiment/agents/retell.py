@@ -24,7 +24,7 @@ from dqn_zoo_ext.report.learning_curves import What, alike_but_for_the_seed, as_
 from dqn_zoo_ext.report.page import Page, Row, RunSection
 from dqn_zoo_ext.report.plots import curves_plot
 from dqn_zoo_ext.storage.results import EvaluationRecord, RunResults, read_results
-from dqn_zoo_ext.storage.run_folder import RunFolder
+from dqn_zoo_ext.storage.run_folder import RunFolder, each_once
 from dqn_zoo_ext.storage.run_history import RunHistory, read_history
 from dqn_zoo_ext.version import VERSION
 from dqn_zoo_ext.words import counted, duration
@@ -72,7 +72,7 @@ def retell(runs: Sequence[Path], how: HowToTell) -> Page:
 def _read(runs: Sequence[Path]) -> tuple[list[RunHistory], list[str]]:
     """The runs that can be read, and a note on each that cannot. UserError if none can."""
     histories, notes = [], []
-    for path in {path.resolve(): path for path in runs}.values():
+    for path in each_once(runs):
         try:
             histories.append(read_history(path))
         except UserError as error:
