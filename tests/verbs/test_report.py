@@ -187,6 +187,12 @@ def test_what_it_cannot_tell_is_one_line(logs: Path, tmp_path: Path) -> None:
     assert both.endswith("these are runs of CartPole-v1, PongNoFrameskip-v4: draw each by itself")
     nowhere = complaint(logs / CART_POLE, "-o", tmp_path / "none" / "page.html")
     assert nowhere.startswith("-o: cannot write the page to ")
+    absent = tmp_path / "dqn" / "PongNoFrameskip-v4_9"
+    assert f"no run folder {str(absent)!r}" in complaint(absent, logs / CART_POLE, "--film-steps", "20")
+    in_the_way = tmp_path / "kept" / CART_POLE
+    shutil.copytree(logs / CART_POLE, in_the_way)
+    (in_the_way / "report.html").mkdir()
+    assert complaint(in_the_way).startswith(f"-o: cannot write the page to '{in_the_way}/report.html'")
     assert "unknown evaluation protocol 'natur-2015'" in complaint(logs / PONG, "--protocol", "natur-2015", "-o", page)
     empty = tmp_path / "dqn" / "CartPole-v1_1"
     shutil.copytree(logs / CART_POLE, empty)
