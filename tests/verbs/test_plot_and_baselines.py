@@ -212,10 +212,19 @@ def test_who_was_measured_is_told_by_the_file_and_its_agent_steps(
     assert found["repeat_action_probability"] is None
 
 
-def test_an_agents_option_is_refused_for_a_baseline(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--load-best", "--load-best is for trained agents; 'random' needs none"),
+        ("--baselines", "--baselines measures them beside a trained agent; by themselves it is --algo baselines"),
+        ("--device nonsense", "--device: "),
+    ],
+)
+def test_an_agents_option_is_refused_for_a_baseline(option: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        run_verb(evaluate, ["--algo", "random", "--env", "CartPole-v1", "--load-best"])
-    assert capsys.readouterr().err == "error: --load-best is for trained agents; 'random' needs none\n"
+        run_verb(evaluate, ["--algo", "random", "--env", "CartPole-v1", "--episodes", "1", *option.split()])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {said}")
 
 
 def test_without_a_terminal_it_says_now_and_then_how_far_it_is(
