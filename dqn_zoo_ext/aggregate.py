@@ -35,6 +35,7 @@ from dqn_zoo_ext.experiment.comparable import (
 )
 from dqn_zoo_ext.report.chart import ENDINGS, check_ending, draw, write_picture
 from dqn_zoo_ext.report.profiles import profiles_chart
+from dqn_zoo_ext.storage.run_folder import each_once
 from dqn_zoo_ext.words import counted
 
 _DESCRIPTION = """\
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, read, aggregate, print."""
     options = _parse(arguments)
     prepare(options)
-    runs = [last_evaluation(folder) for folder in dict.fromkeys(options.runs)]
+    runs = [last_evaluation(folder) for folder in each_once(options.runs)]
     protocol = _one_protocol(runs)
     mixed = why_not_together(runs)
     if mixed and not options.allow_mixed:

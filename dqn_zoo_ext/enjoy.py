@@ -9,8 +9,9 @@ from pathlib import Path
 from dqn_zoo_ext.cli.agents import find_agent, rules_to_play_by
 from dqn_zoo_ext.cli.games_bar import games_bar
 from dqn_zoo_ext.cli.parser import Parser
-from dqn_zoo_ext.cli.values import check_device, key_values, seed_or_random, whole_number
+from dqn_zoo_ext.cli.values import check_device, seed_or_random, whole_number
 from dqn_zoo_ext.cli.verb import prepare, run_verb, say_as_told
+from dqn_zoo_ext.config.overrides import key_values
 from dqn_zoo_ext.config.schema import MOST_SIDE_BY_SIDE
 from dqn_zoo_ext.evaluation.play import Game, Player
 from dqn_zoo_ext.evaluation.protocols import Protocol

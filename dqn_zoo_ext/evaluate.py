@@ -132,6 +132,9 @@ def _measure_baselines(options: Namespace, command: str) -> int:
     for option in ("load_best", "load_checkpoint", "load_last_checkpoint"):
         if getattr(options, option):
             raise UserError(f"--{option.replace('_', '-')} is for trained agents; '{options.algo}' needs none")
+    if options.baselines:
+        raise UserError(f"--baselines measures them beside a trained agent; by themselves it is --algo {_BOTH}")
+    check_device(options.device)
     configuration = load("dqn", resolve(options.env))
     protocol = protocol_of(configuration) if options.protocol is None else protocols.get(options.protocol)
     episodes, seed = options.episodes or protocol.episodes, seed_or_random(options.seed)

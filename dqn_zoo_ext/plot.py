@@ -20,6 +20,7 @@ from dqn_zoo_ext.experiment.agents.baselines import baseline_of
 from dqn_zoo_ext.report.chart import ENDINGS, Level, check_ending, draw, write_picture
 from dqn_zoo_ext.report.curves import AXES, BANDS
 from dqn_zoo_ext.report.learning_curves import STYLES, What, learning_chart, same_game
+from dqn_zoo_ext.storage.run_folder import each_once
 from dqn_zoo_ext.storage.run_history import RunHistory, read_history
 from dqn_zoo_ext.words import counted
 
@@ -105,7 +106,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
 def _read(folders: Sequence[Path]) -> tuple[list[RunHistory], list[str]]:
     """The histories that can be read, and a line on each that cannot. UserError if none can."""
     histories, wrong = [], []
-    for folder in dict.fromkeys(folders):
+    for folder in each_once(folders):
         try:
             histories.append(read_history(folder))
         except UserError as error:

@@ -86,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             other = opened.enter_context(contextlib.closing(agent.venv(protocol, 1, seed, render_mode=mode)))
             films.append(_film(options, agent, policy, other, replace(protocol, epsilon=1.0), seed))
         pictures = films[0] if len(films) == 1 else side_by_side(films)
+        _make_folder(path.parent)  # nothing has been played yet: pictures come as they are written
         write_mp4(pictures, path, fps=agent.pictures_per_second(venv), scale=scale)
     if options.verbose > 0:
         print(f"{agent.file}, {protocol.name}, epsilon {protocol.epsilon:g}: video in {path}")
@@ -109,13 +110,16 @@ def _output(options: argparse.Namespace, agent: Agent) -> Path:
     given: Path | None = options.output_folder
     if given is None:
         return agent.run.video if options.pretrained is None else Path(f"{options.pretrained}.mp4")
-    is_file = _is_film(given, ".mp4", ".gif")
-    folder = given.parent if is_file else given
+    if _is_film(given, ".mp4", ".gif"):
+        return given.with_suffix(".mp4")
+    return given / f"{agent.run.algo}-{agent.run.env}.mp4"
+
+
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write to folder {str(folder)!r}: {error.strerror}") from error
-    return given.with_suffix(".mp4") if is_file else folder / f"{agent.run.algo}-{agent.run.env}.mp4"
 
 
 def _is_film(path: Path | None, *suffixes: str) -> bool:

@@ -8,8 +8,8 @@ from typing import Literal
 from dqn_zoo_ext.cli.parser import Parser
 from dqn_zoo_ext.cli.preset_options import add_preset_options, parse_with_preset
 from dqn_zoo_ext.cli.search_options import add_search_options
-from dqn_zoo_ext.cli.values import check_device, key_values, seed_or_random, whole_number
-from dqn_zoo_ext.config.overrides import parse_params
+from dqn_zoo_ext.cli.values import check_device, seed_or_random, whole_number
+from dqn_zoo_ext.config.overrides import key_values, parse_params
 from dqn_zoo_ext.config.schema import MOST_SIDE_BY_SIDE
 from dqn_zoo_ext.config.yaml_source import Source, located
 from dqn_zoo_ext.errors import UserError

@@ -1,15 +1,12 @@
-"""What the words of a command line stand for: numbers, keys with values, seeds, devices."""
+"""What the words of a command line stand for: numbers, seeds, devices."""
 
 import argparse
 import random
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import torch
 
-from dqn_zoo_ext.config.overrides import parse_params
-from dqn_zoo_ext.config.yaml_source import Source, read_text
 from dqn_zoo_ext.errors import UserError, first_line
 from dqn_zoo_ext.keywords import one_line
 
@@ -31,12 +28,6 @@ def whole_number(least: int | None = None, most: int | None = None) -> Callable[
         return number
 
     return parse
-
-
-def key_values(words: Sequence[str], option: str) -> dict[str, Any]:
-    """``key:value`` words as plain data: the values are read as YAML, never evaluated."""
-    given = parse_params(words, option)
-    return {key: read_text(text, Source(option), count_lines=False).plain() for key, text in given.items()}
 
 
 def seed_or_random(seed: int) -> int:

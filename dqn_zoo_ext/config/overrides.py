@@ -1,6 +1,7 @@
 """The command line as the last layer of a configuration: ``-params learning_rate:1e-3 policy_kwargs.torso:nips``."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from dqn_zoo_ext.config.yaml_source import Located, Source, located, read_text
 from dqn_zoo_ext.errors import UserError
@@ -30,6 +31,12 @@ def parse_params(words: Iterable[str], option: str = COMMAND_LINE.file) -> dict[
         result[key] = value
         before = word
     return result
+
+
+def key_values(words: Iterable[str], option: str) -> dict[str, Any]:
+    """``key:value`` words as plain data: the values are read as YAML, never evaluated."""
+    given = parse_params(words, option)
+    return {key: read_text(text, Source(option), count_lines=False).plain() for key, text in given.items()}
 
 
 def as_layer(overrides: Mapping[str, object]) -> dict[str, Located]:

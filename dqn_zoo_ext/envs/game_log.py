@@ -13,6 +13,7 @@ from gymnasium.core import ActType, ObsType
 from stable_baselines3.common.monitor import Monitor, ResultsWriter
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.state import State
 
 _ENV = "env"
 
@@ -21,7 +22,8 @@ class GameLog:
     """Makes the ``episode`` entry of an info, and writes it to a csv file if there is one.
 
     path: a file whose name ends in ``monitor.csv``; a file that exists is continued, with its clock, so that a resumed
-        run keeps one history. None: no file.
+        run keeps one history. None: no file. Its clock counts the time between two processes too, until `load_state`
+        sets it to what it was.
     env_id: goes into the file's header.
     shared: the file holds the games of several environments; its column ``env`` says of which one each game is. A file
         that was begun without the column, by an earlier version, goes on without.
@@ -59,30 +61,34 @@ class GameLog:
                 raise UserError(f"cannot write {self._writer.file_handler.name}: {error.strerror}") from error
         return game
 
-    def state(self) -> int | None:
-        """How many bytes the file has, all of them on the disk; None without a file."""
+    def state(self) -> State | None:
+        """How many bytes the file has, all of them on the disk, and the seconds on its clock; None without a file."""
         if self._writer is None:
             return None
         file = self._writer.file_handler
         file.flush()
         os.fsync(file.fileno())
-        return os.fstat(file.fileno()).st_size
+        return {"bytes": os.fstat(file.fileno()).st_size, "seconds": time.time() - self._clock_began}
 
-    def load_state(self, state: int | None) -> None:
-        """Cut the file back to the bytes it had: games that ended later are to be played again.
+    def load_state(self, state: State | int | None) -> None:
+        """Cut the file back to the bytes it had: games that ended later are to be played again. The clock goes on from
+        its seconds; in a state of an earlier version, the bytes alone, there are none, and it stays as it is.
 
         ValueError if it has fewer, or is gone; then it is left as it is. A log that had no file has nothing to cut.
         """
         if state is None:
             return
+        length = state if isinstance(state, int) else state["bytes"]
         if self._writer is None:
-            raise ValueError(f"the log of games had a file of {state} bytes when the state was saved; now it has none")
+            raise ValueError(f"the log of games had a file of {length} bytes when the state was saved; now it has none")
         file = self._writer.file_handler
         size = os.fstat(file.fileno()).st_size
-        if size < state or not Path(file.name).exists():
-            raise ValueError(f"'{file.name}' is gone or was cut: it had {state} bytes when the state was saved")
-        file.seek(state)
+        if size < length or not Path(file.name).exists():
+            raise ValueError(f"'{file.name}' is gone or was cut: it had {length} bytes when the state was saved")
+        file.seek(length)
         file.truncate()
+        if not isinstance(state, int):
+            self._clock_began = time.time() - state["seconds"]
 
     @contextlib.contextmanager
     def silent(self) -> Iterator[None]:

@@ -66,7 +66,7 @@ def last_evaluation(folder: Path) -> LastEvaluation:
 
 def names_of_games(runs: Iterable[LastEvaluation]) -> dict[Played, str]:
     """What to call each thing that was played: the game, with the environment where that is not all there is of it."""
-    every = sorted({(str(run.game), run.played) for run in runs})
+    every = sorted({(run.game or run.played[0], run.played) for run in runs})
     games, named = [game for game, _ in every], [(game, env) for game, (env, _) in every]
     found = {}
     for game, (env, sticky) in every:

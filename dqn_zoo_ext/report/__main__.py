@@ -1,5 +1,6 @@
 """``python -m dqn_zoo_ext.report``: runs as one page to look at."""
 
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.evaluation import protocols
 from dqn_zoo_ext.experiment.agents.retell import HowToTell, retell
 from dqn_zoo_ext.report.page import write_page
+from dqn_zoo_ext.storage.run_folder import RunFolder
 
 _DESCRIPTION = """\
 Make a page of one run or several of one game: the score in context, learning curves, a video of the best agent with
@@ -49,14 +51,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         device=check_device(options.device),
         max_agent_steps=options.film_steps,
     )
-    path: Path = options.output or options.runs[0] / "report.html"
-    if options.output is not None and (path.is_dir() or not path.parent.is_dir()):
-        raise UserError(f"-o: cannot write the page to {str(path)!r}: give a file's name in a folder that is there")
-    page = retell(options.runs, how)
-    write_page(page, path)
+    path = _checked_output(options)
+    write_page(retell(options.runs, how), path)
     if options.verbose > 0:
         print(f"the page: {path} ({path.stat().st_size / 1e6:.1f} MB; open it in a browser)")
     return 0
+
+
+def _checked_output(options: Namespace) -> Path:
+    """Where the page will lie. UserError if it cannot: all the games would be played for nothing."""
+    first: Path = options.runs[0]
+    if options.output is None and not first.is_dir():
+        RunFolder.at(first)  # its error names the nearest run that is there
+    path: Path = options.output or first / "report.html"
+    if path.is_dir() or not path.parent.is_dir():
+        raise UserError(f"-o: cannot write the page to {str(path)!r}: give a file's name in a folder that is there")
+    return path
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """From runs to a chart of their learning: which are seeds of one curve, what stands behind them, what must be said."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
+from pathlib import Path
 
 import numpy as np
 
@@ -88,20 +90,22 @@ def learning_chart(
 
 def curves_of_runs(histories: Sequence[RunHistory], what: What, axis: Axis) -> list[Curve]:
     """A curve for each algorithm and configuration, over its seeds; for each run if they are to be separate."""
-    curves = []
-    for label, runs in alike_but_for_the_seed(histories, what.separate).items():
-        each = [
-            training_curve(run, axis, what.last_games, label)
-            if what.of_training
-            else evaluation_curve(run, axis, label)
-            for run in runs
-        ]
-        curves.append(over_seeds(each, what.band))
-    return curves
+    groups = alike_but_for_the_seed(histories, what.separate)
+    return [curve_of_seeds(runs, what, axis, label) for label, runs in groups.items()]
+
+
+def curve_of_seeds(runs: Sequence[RunHistory], what: What, axis: Axis, label: str) -> Curve:
+    """The curve of runs that differ in the seed only. UserError if they have none in common, or one lacks it."""
+    each = [
+        training_curve(run, axis, what.last_games, label) if what.of_training else evaluation_curve(run, axis, label)
+        for run in runs
+    ]
+    return over_seeds(each, what.band)
 
 
 def alike_but_for_the_seed(histories: Sequence[RunHistory], separate: bool = False) -> dict[str, list[RunHistory]]:
-    """Runs of one algorithm with the same configuration, by a name: the algorithm, with its runs where that is not all.
+    """Runs of one algorithm with the same configuration, by a name: the algorithm, with its runs where that is not all,
+    and with their log folders where two runs of it have one number.
 
     separate: each run by itself.
     """
@@ -109,10 +113,11 @@ def alike_but_for_the_seed(histories: Sequence[RunHistory], separate: bool = Fal
     for history in histories:
         own = str(history.folder) if separate else history.configuration
         groups.setdefault((history.algo, own), []).append(history)
-    of_algo = [algo for algo, _ in groups]
-    return {
-        algo if of_algo.count(algo) == 1 else f"{algo}, {_numbers(runs)}": runs for (algo, _), runs in groups.items()
-    }
+    found: dict[str, list[RunHistory]] = {}
+    for algo in dict.fromkeys(algo for algo, _ in groups):
+        of_algo = [runs for (other, _), runs in groups.items() if other == algo]
+        found.update(zip(_names(algo, of_algo), of_algo, strict=True))
+    return found
 
 
 def same_game(histories: Sequence[RunHistory]) -> str:
@@ -157,6 +162,36 @@ def cut(curve: Curve, end: float) -> Curve:
 
     score = np.interp(x, curve.x, curve.score)
     return replace(curve, x=x, score=score, low=up_to_end(curve.low), high=up_to_end(curve.high), cut=True)
+
+
+def _names(algo: str, groups: Sequence[Sequence[RunHistory]]) -> list[str]:
+    """A name for each group of the algorithm's runs; no two are the same."""
+    if len(groups) == 1:
+        return [algo]
+    runs = [run for group in groups for run in group]
+    if len({run.folder.name for run in runs}) == len(runs):
+        return [f"{algo}, {_numbers(group)}" for group in groups]
+    folders = _short({_log_folder(run) for run in runs})
+    names = []
+    for group in groups:
+        of_folder: dict[str, list[RunHistory]] = {}
+        for run in group:
+            of_folder.setdefault(folders[_log_folder(run)], []).append(run)
+        listed = " and ".join(f"{_numbers(its)} in {folder}" for folder, its in of_folder.items())
+        names.append(f"{algo}, {listed}")
+    return names
+
+
+def _log_folder(run: RunHistory) -> str:
+    return str(run.folder.parent.parent.resolve())
+
+
+def _short(folders: Collection[str]) -> dict[str, str]:
+    """Each of these absolute paths without the beginning that all have, but never without all of it."""
+    shared = os.path.commonpath(folders)
+    if shared in folders:
+        shared = str(Path(shared).parent)
+    return {folder: os.path.relpath(folder, shared) for folder in folders}
 
 
 def _numbers(runs: Sequence[RunHistory]) -> str:

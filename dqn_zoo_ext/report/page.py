@@ -45,7 +45,7 @@ class FilmedGame:
 class RunSection:
     """One run on the page. facts: short pairs. shares: of the time, by activity. settings: key, value, source.
 
-    no_film: why there is none.
+    no_film: why there is none. untold: a line for each thing that could not be read.
     """
 
     title: str
@@ -58,14 +58,17 @@ class RunSection:
     command: str = ""
     film: FilmedGame | None = None
     no_film: str = ""
+    untold: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Page:
-    """All that stands on it. notes: below the curves. aggregates: a table over runs, head first; empty for none."""
+    """All that stands on it. curves: None if there are none. notes: below them. aggregates: a table over runs, head
+    first; empty for none.
+    """
 
     title: str
-    curves: Plot
+    curves: Plot | None
     notes: Sequence[str]
     runs: Sequence[RunSection]
     aggregates: Sequence[Sequence[str]] = field(default_factory=tuple)

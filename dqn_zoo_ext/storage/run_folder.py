@@ -1,10 +1,11 @@
 """One run's folder, laid out as RL-Zoo lays it out: ``<log folder>/<algo>/<env>_<n>/``."""
 
 import contextlib
+import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -90,7 +91,7 @@ class RunFolder:
             there = path.parent.iterdir() if path.parent.is_dir() else ()
             runs = [str(folder) for folder in there if _RUN.fullmatch(folder.name)]
             raise UserError(f"no run folder {str(path)!r}{nearest(str(path), runs)}")
-        if not path.parent.name:  # relative to a folder whose name has to be known
+        if {path.name, path.parent.name} & {"", ".."}:  # relative to folders whose names have to be known
             path = path.resolve()
         name = _RUN.fullmatch(path.name)
         run = cls(path, path.parent.name, name[1] if name else path.name)
@@ -260,6 +261,14 @@ def _numbered(parent: Path, env: str) -> Iterator[_Numbered]:
         for entry in parent.iterdir():
             if name := pattern.fullmatch(entry.name):
                 yield _Numbered(entry, int(name[1]), plain=name[2] is None)
+
+
+def each_once(folders: Iterable[Path]) -> list[Path]:
+    """The folders without those that another path before them leads to."""
+    found: dict[str, Path] = {}
+    for folder in folders:  # not `resolve`, which raises where links lead in a circle
+        found.setdefault(os.path.realpath(folder), folder)
+    return list(found.values())
 
 
 def _check_name(path: Path) -> None:

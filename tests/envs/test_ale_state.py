@@ -138,7 +138,7 @@ def test_games_logged_after_the_state_vanish_and_are_played_again(tmp_path: Path
 
     assert len(rows(path)) > 6
     assert rows(path) == rows(again)
-    again.write_bytes(path.read_bytes()[: state["game_log"] - 1])
+    again.write_bytes(path.read_bytes()[: state["game_log"]["bytes"] - 1])
     with pytest.raises(ValueError, match="is gone or was cut") as raised:
         make("breakout", monitor_path=again).load_state(state)
     assert "\n" not in str(raised.value)

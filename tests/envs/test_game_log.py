@@ -66,7 +66,8 @@ def test_it_is_cut_back_to_its_state_and_goes_on_from_there(continued: bool, tmp
     log.finish(1.0, 10)
     state = log.state()
     kept = path.read_bytes()
-    assert state == len(kept)
+    assert state is not None
+    assert state["bytes"] == len(kept)
     log.finish(2.0, 20)
     if continued:
         log.close()
@@ -83,18 +84,47 @@ def test_it_is_cut_back_to_its_state_and_goes_on_from_there(continued: bool, tmp
     assert [row.split(",")[:2] for row in rows] == [["4.0", "40"], ["6.0", "60"]]
 
 
+def began_an_hour_earlier(path: Path) -> None:
+    head, _, rows = path.read_text().partition("\n")
+    header = json.loads(head[1:])
+    path.write_text(f"#{json.dumps({**header, 't_start': header['t_start'] - 3600})}\n{rows}")
+
+
+def test_the_clock_goes_on_from_the_state_and_not_from_the_time_between_two_processes(tmp_path: Path) -> None:
+    path = tmp_path / "0.monitor.csv"
+    log = GameLog(path, "pong")
+    log.finish(1.0, 10)
+    log.close()
+    began_an_hour_earlier(path)
+    log = GameLog(path, "pong")
+    state = log.state()
+    assert state is not None
+    assert 3600 <= state["seconds"] < 3700
+    log.close()
+
+    began_an_hour_earlier(path)  # the run lay still for an hour
+    log = GameLog(path, "pong")
+    log.load_state(state["bytes"])  # of an earlier version
+    assert 7200 <= log.finish(2.0, 20)["t"] < 7300
+    log.load_state(state)
+    assert 3600 <= log.finish(2.0, 20)["t"] < 3700
+    log.close()
+    assert [row.split(",")[2][:2] for row in path.read_text().splitlines()[3:]] == ["36"]
+
+
 def test_a_file_that_lost_games_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "0.monitor.csv"
     log = GameLog(path, "pong")
     log.finish(1.0, 10)
     state = log.state()
     assert state is not None
-    for lost in (path.read_bytes()[: state - 1], None):
+    length = state["bytes"]
+    for lost in (path.read_bytes()[: length - 1], None):
         if lost is None:
             path.unlink()
         else:
             path.write_bytes(lost)
-        with pytest.raises(ValueError, match=f"is gone or was cut: it had {state} bytes"):
+        with pytest.raises(ValueError, match=f"is gone or was cut: it had {length} bytes"):
             log.load_state(state)
         assert path.exists() == (lost is not None)
     with pytest.raises(ValueError, match="now it has none"):

@@ -13,13 +13,21 @@ from dqn_zoo_ext.report.learning_curves import STYLES, What, as_curve, cut, lear
 from dqn_zoo_ext.storage.run_history import Evaluations, RunHistory, TrainingGames
 
 
-def run(number: int, score: float, algo: str = "dqn", env: str = "PongNoFrameskip-v4", config: str = "") -> RunHistory:
+def run(
+    number: int,
+    score: float,
+    algo: str = "dqn",
+    env: str = "PongNoFrameskip-v4",
+    config: str = "",
+    log_folder: str = "",
+) -> RunHistory:
     steps = np.array([1e6, 2e6])
     games = TrainingGames(np.array([score, score]), steps, steps / 100)
     evaluations = Evaluations(steps, np.array([[score], [score + 1]]))
     game = "pong" if "Pong" in env else None
     frames = 4 if game else 1
-    return RunHistory(Path(algo) / f"{env}_{number}", algo, env, game, frames, "greedy", config, games, evaluations)
+    folder = Path(log_folder) / algo / f"{env}_{number}"
+    return RunHistory(folder, algo, env, game, frames, "greedy", config, games, evaluations)
 
 
 def test_equal_configurations_are_seeds_of_one_curve() -> None:
@@ -37,6 +45,25 @@ def test_other_configurations_of_an_algorithm_are_told_apart_by_their_runs() -> 
     assert labels == ["dqn, run 1", "dqn, runs 2, 3 (2 seeds)"]
     each = learning_chart([run(1, 10), run(2, 20)], What(separate=True))
     assert [curve.label for curve in each.curves] == ["dqn, run 1", "dqn, run 2"]
+
+
+def test_runs_of_several_log_folders_with_one_number_are_told_apart_by_their_folders() -> None:
+    runs = [run(1, 10.0 * place, config=log_folder, log_folder=log_folder) for place, log_folder in enumerate("abc")]
+    chart = learning_chart(runs)
+    assert [curve.label for curve in chart.curves] == ["dqn, run 1 in a", "dqn, run 1 in b", "dqn, run 1 in c"]
+    assert [curve.score[0] for curve in chart.curves] == [0, 10, 20]
+
+    seeds = [run(number, 10, log_folder=f"/logs/{each}/of") for each in ("one", "other") for number in (1, 2)]
+    assert [curve.label for curve in learning_chart(seeds).curves] == ["dqn (4 seeds)"]
+    assert [curve.label for curve in learning_chart(seeds, What(separate=True)).curves] == [
+        *("dqn, run 1 in one/of", "dqn, run 2 in one/of", "dqn, run 1 in other/of", "dqn, run 2 in other/of"),
+    ]
+    mixed = [*seeds, run(1, 10, config="c", log_folder="/logs"), run(1, 10, "c51", log_folder="/logs")]
+    assert [curve.label for curve in learning_chart(mixed).curves] == [
+        "dqn, runs 1, 2 in logs/one/of and runs 1, 2 in logs/other/of (4 seeds)",
+        "dqn, run 1 in logs",
+        "c51",
+    ]
 
 
 def test_runs_of_two_games_are_refused() -> None:

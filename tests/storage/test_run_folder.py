@@ -9,7 +9,7 @@ from huggingface_sb3 import EnvironmentName  # type: ignore[import-untyped]
 from rl_zoo3.utils import get_latest_run_id, get_model_path
 
 from dqn_zoo_ext.errors import UserError
-from dqn_zoo_ext.storage.run_folder import RunFolder
+from dqn_zoo_ext.storage.run_folder import RunFolder, each_once
 
 PONG = "PongNoFrameskip-v4"
 
@@ -18,6 +18,15 @@ def touch(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     return path
+
+
+def test_a_folder_is_known_by_every_path_that_leads_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunFolder.claim(tmp_path, "dqn", PONG).path
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    monkeypatch.chdir(run)
+    paths = [Path(), Path("..", run.name), Path(PONG, ".."), run]
+    assert [(RunFolder.at(path).algo, RunFolder.at(path).env) for path in paths] == [("dqn", PONG)] * 4
+    assert each_once([*paths, tmp_path / "circle"]) == [Path(), tmp_path / "circle"]
 
 
 def test_every_file_has_its_place_in_rl_zoos_tree() -> None:

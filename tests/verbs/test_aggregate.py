@@ -169,6 +169,29 @@ def test_configurations_of_one_algorithm_are_no_seeds_of_it(tmp_path: Path, caps
     assert json.loads(out.splitlines()[-1])["mixed"] == [line]
 
 
+def test_a_game_that_is_not_of_atari_is_called_by_its_environment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = make_run(tmp_path, "dqn", "CartPole-v1", 1, 10.0)
+    other = make_run(tmp_path, "dqn", "CartPole-v1", 2, 10.0, more="learning_rate: 0.01\n")
+    assert "'dqn' has several configurations on CartPole-v1: learning_rate is" in complaint([one, other], capsys)
+    acrobot = make_run(tmp_path, "dqn", "Acrobot-v1", 1, 10.0)
+    names = names_of_games([last_evaluation(Path(run)) for run in (one, acrobot)])
+    assert list(names.values()) == ["Acrobot-v1", "CartPole-v1"]
+
+
+def test_a_run_given_by_several_paths_is_one_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(make_run(tmp_path, "dqn", PONG, 1, 10.0))
+    (tmp_path / "linked").symlink_to(tmp_path / "dqn")
+    monkeypatch.chdir(tmp_path)
+    given = [str(run), str(run.relative_to(tmp_path)), f"{run}/../{run.name}", str(tmp_path / "linked" / run.name)]
+    assert aggregate([*given, "--repetitions", "50", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])["algorithms"]
+    assert {algo: each["runs"] for algo, each in found.items()} == {"dqn": 1}
+
+
 def test_runs_of_several_lengths_or_under_way_are_no_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = make_run(tmp_path, "dqn", PONG, 1, 10.0, agent_steps=10_000)
     stopped = make_run(tmp_path, "dqn", PONG, 2, -20.0, finished=False, agent_steps=5_000)

@@ -190,6 +190,13 @@ def test_record_video_to_a_file_of_a_name(name: str, written: set[str], logs: Pa
     assert {path.name for path in folder.iterdir()} == written
 
 
+@pytest.mark.parametrize("wrong", [["--view", "attention"], ["--device", "nonsense"]])
+def test_record_video_that_cannot_be_made_leaves_no_folder(wrong: list[str], logs: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError):
+        record_video([*CART_POLE, "-f", str(logs), "-o", str(tmp_path / "new"), *wrong])
+    assert not (tmp_path / "new").exists()
+
+
 def test_record_video_into_a_folder_with_the_name_of_a_film(logs: Path, tmp_path: Path) -> None:
     (tmp_path / "x.mp4").mkdir()
     assert record_video([*CART_POLE, "-f", str(logs), "-o", str(tmp_path / "x.mp4"), "-n", "10"]) == 0

@@ -63,6 +63,16 @@ def test_a_run_after_published_is_taken_for_a_curve(logs: Path, capsys: pytest.C
     assert said == f"--published takes names of curves, and {run!r} is a folder: give runs before it"
 
 
+def test_a_run_given_by_several_paths_is_one_run(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(logs)
+    run = Path("double_dqn", "CartPole-v1_1")
+    assert plot([str(run), str(logs / run), f"{run}/../{run.name}", "-o", str(tmp_path / "c.svg"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["runs"] == [str(run)]
+    assert "seeds" not in (tmp_path / "c.svg").read_text()
+
+
 def test_one_bad_run_of_two_is_left_out(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = logs / "double_dqn" / "CartPole-v1_1", tmp_path / "dqn" / "CartPole-v1_1"
     (bad / "CartPole-v1").mkdir(parents=True)
@@ -202,10 +212,19 @@ def test_who_was_measured_is_told_by_the_file_and_its_agent_steps(
     assert found["repeat_action_probability"] is None
 
 
-def test_an_agents_option_is_refused_for_a_baseline(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--load-best", "--load-best is for trained agents; 'random' needs none"),
+        ("--baselines", "--baselines measures them beside a trained agent; by themselves it is --algo baselines"),
+        ("--device nonsense", "--device: "),
+    ],
+)
+def test_an_agents_option_is_refused_for_a_baseline(option: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        run_verb(evaluate, ["--algo", "random", "--env", "CartPole-v1", "--load-best"])
-    assert capsys.readouterr().err == "error: --load-best is for trained agents; 'random' needs none\n"
+        run_verb(evaluate, ["--algo", "random", "--env", "CartPole-v1", "--episodes", "1", *option.split()])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {said}")
 
 
 def test_without_a_terminal_it_says_now_and_then_how_far_it_is(

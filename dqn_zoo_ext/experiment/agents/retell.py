@@ -1,6 +1,7 @@
 """Runs told on a page: what each of them was, what came of it, and how its agent plays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,21 +16,21 @@ from dqn_zoo_ext.evaluation.published_scores import PublishedScore, curves_of, s
 from dqn_zoo_ext.evaluation.scores import human_normalised_of, in_context
 from dqn_zoo_ext.experiment.agents.agent import Agent, Which
 from dqn_zoo_ext.experiment.agents.filming import film_game
+from dqn_zoo_ext.experiment.agents.hindsight import warnings_of
 from dqn_zoo_ext.experiment.build import played_stickiness, protocol_of
-from dqn_zoo_ext.experiment.doctor import diagnose
-from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.report.chart import Chart, Level, notes_of
 from dqn_zoo_ext.report.curves import Curve
-from dqn_zoo_ext.report.learning_curves import What, alike_but_for_the_seed, as_curve, curves_of_runs, cut, same_game
+from dqn_zoo_ext.report.learning_curves import What, alike_but_for_the_seed, as_curve, curve_of_seeds, cut, same_game
 from dqn_zoo_ext.report.page import Page, Row, RunSection
 from dqn_zoo_ext.report.plots import curves_plot
 from dqn_zoo_ext.storage.results import EvaluationRecord, RunResults, read_results
-from dqn_zoo_ext.storage.run_folder import RunFolder
+from dqn_zoo_ext.storage.run_folder import RunFolder, each_once
 from dqn_zoo_ext.storage.run_history import RunHistory, read_history
 from dqn_zoo_ext.version import VERSION
 from dqn_zoo_ext.words import counted, duration
 
 _FIRST_PUBLISHED_FRAMES = 1e6  # no published curve has an earlier point
+_TRAINING = "training games"
 _NEAREST = 6  # published scores on the page, those nearest to ours
 
 
@@ -44,13 +45,15 @@ class HowToTell:
 
 
 def retell(runs: Sequence[Path], how: HowToTell) -> Page:
-    """The page of runs of one game, whose folders these are; those that cannot be read are named on it.
+    """The page of runs of one game, whose folders these are. Those that cannot be read are named on it, as is whatever
+    else is missing.
 
     UserError if they are of several games, or none can be read.
     """
     histories, notes = _read(runs)
     env = same_game(histories)
-    chart = _chart(env, histories)
+    chart, missing = _chart(env, histories)
+    notes += missing
     try:
         aggregates = _aggregates(histories)
     except UserError as error:  # rliable is an extra
@@ -58,7 +61,7 @@ def retell(runs: Sequence[Path], how: HowToTell) -> Page:
         notes.append(str(error))
     return Page(
         title=f"{', '.join(dict.fromkeys(history.algo for history in histories))} on {env}",
-        curves=curves_plot(chart),
+        curves=curves_plot(chart) if chart.curves else None,
         notes=[*chart.notes, *notes],
         runs=[_section(history, how) for history in histories],
         aggregates=aggregates,
@@ -69,7 +72,7 @@ def retell(runs: Sequence[Path], how: HowToTell) -> Page:
 def _read(runs: Sequence[Path]) -> tuple[list[RunHistory], list[str]]:
     """The runs that can be read, and a note on each that cannot. UserError if none can."""
     histories, notes = [], []
-    for path in {path.resolve(): path for path in runs}.values():
+    for path in each_once(runs):
         try:
             histories.append(read_history(path))
         except UserError as error:
@@ -79,28 +82,39 @@ def _read(runs: Sequence[Path]) -> tuple[list[RunHistory], list[str]]:
     return histories, notes
 
 
-def _chart(env: str, histories: Sequence[RunHistory]) -> Chart:
-    evaluated = curves_of_runs([each for each in histories if each.evaluations is not None], What(), "agent_steps")
-    trained = curves_of_runs(
-        [each for each in histories if each.games is not None], What(of_training=True), "agent_steps"
-    )
+def _chart(env: str, histories: Sequence[RunHistory]) -> tuple[Chart, list[str]]:
+    """The chart, and a note on each curve that there is not."""
+    missing: list[str] = []
+    evaluated = _curves([each for each in histories if each.evaluations is not None], "evaluations", missing)
+    trained = _curves([each for each in histories if each.games is not None], _TRAINING, missing)
     curves = [
         *(replace(curve, label=f"{curve.label}, evaluations") for curve in evaluated),
-        *(replace(curve, label=f"{curve.label}, training games") for curve in trained),
+        *(replace(curve, label=f"{curve.label}, {_TRAINING}") for curve in trained),
     ]
     game, frames_per_agent_step = histories[0].game or "", histories[0].frames_per_agent_step
     published = scores_of(game)
     levels = [Level(name, published[name].score) for name in ("random", "human") if name in published]
-    end = max(float(curve.x[-1]) for curve in curves)
+    end = max((float(curve.x[-1]) for curve in curves), default=0.0)
     long_enough = end * frames_per_agent_step >= _FIRST_PUBLISHED_FRAMES
     others = curves_of(game, {each.algo for each in histories}) if long_enough else ()
     behind = [cut(as_curve(each, "agent_steps", frames_per_agent_step), end) for each in others]
-    return Chart(env, "agent_steps", curves, behind, levels, _notes(evaluated, trained))
+    return Chart(env, "agent_steps", curves, behind, levels, _notes(evaluated, trained)), missing
+
+
+def _curves(histories: Sequence[RunHistory], of: str, missing: list[str]) -> list[Curve]:
+    """The curves of `of`, evaluations or training games; into `missing` goes a note on each that there is not."""
+    found, what = [], What(of_training=of == _TRAINING)
+    for name, runs in alike_but_for_the_seed(histories).items():
+        try:
+            found.append(curve_of_seeds(runs, what, "agent_steps", name))
+        except UserError as error:
+            missing.append(f"No curve of {name}, {of}: {error}")
+    return found
 
 
 def _notes(evaluated: Sequence[Curve], trained: Sequence[Curve]) -> list[str]:
     found = []
-    for curves, what in ((evaluated, "evaluations"), (trained, "training games")):
+    for curves, what in ((evaluated, "evaluations"), (trained, _TRAINING)):
         found += [note.replace("Points:", f"Points of the {what}:", 1) for note in notes_of(curves)]
     return list(dict.fromkeys(found))
 
@@ -132,7 +146,10 @@ def _range(numbers: Sequence[int]) -> str:
 
 def _section(history: RunHistory, how: HowToTell) -> RunSection:
     run = RunFolder.at(history.folder)
-    results = read_results(run.results) if run.results.is_file() else None
+    untold: list[str] = []
+    results = None
+    with _noted_in(untold):
+        results = read_results(run.results) if run.results.is_file() else None
     spent = {} if results is None else results.seconds_spent
     total = sum(spent.values())
     configuration, no_film = _configuration(run)
@@ -140,13 +157,16 @@ def _section(history: RunHistory, how: HowToTell) -> RunSection:
         title=f"{run.algo}, run {run.path.name}",
         subtitle=str(run.path),
         facts=_facts(history, results),
-        scores=_scores(history, results, configuration),
+        scores=_scores(history, results, configuration, untold),
         shares=[(name, seconds / total) for name, seconds in spent.items() if seconds > 0],
         command="" if results is None else results.command,
+        untold=untold,
     )
     if configuration is None:
         return replace(known, no_film=no_film)
-    diagnosis = diagnose(configuration, RunOptions(log_folder=run.path, seed=how.seed), measure=False)
+    found: list[str] = []
+    with _noted_in(untold):
+        found = warnings_of(run, configuration)
 
     def brief(words: str) -> str:  # the section says where the run lies
         return words.replace(f"{run.config_folder}/", "")
@@ -155,7 +175,7 @@ def _section(history: RunHistory, how: HowToTell) -> RunSection:
     known = replace(
         known,
         settings=[(key, str(value), brief(str(sources[key]))) for key, value in configuration.flat().items()],
-        warnings=[brief(finding.line) for finding in diagnosis.findings],
+        warnings=[brief(line) for line in found],
     )
     if how.max_agent_steps == 0:
         return known
@@ -165,6 +185,15 @@ def _section(history: RunHistory, how: HowToTell) -> RunSection:
         return replace(known, film=film_game(agent, protocol, how.seed, how.device, how.max_agent_steps))
     except UserError as error:  # a run that has not come to an agent, or lost it
         return replace(known, no_film=str(error))
+
+
+@contextmanager
+def _noted_in(lines: list[str]) -> Iterator[None]:
+    """What cannot be read is a line there, and keeps nothing else from the page."""
+    try:
+        yield
+    except UserError as error:
+        lines.append(str(error))
 
 
 def _configuration(run: RunFolder) -> tuple[Configuration | None, str]:
@@ -190,7 +219,9 @@ def _facts(history: RunHistory, results: RunResults | None) -> list[tuple[str, s
     ]
 
 
-def _scores(history: RunHistory, results: RunResults | None, configuration: Configuration | None) -> list[Row]:
+def _scores(
+    history: RunHistory, results: RunResults | None, configuration: Configuration | None, untold: list[str]
+) -> list[Row]:
     if results is None:
         return []
     rows = []
@@ -207,7 +238,9 @@ def _scores(history: RunHistory, results: RunResults | None, configuration: Conf
     record = results.final or results.best
     if record is None or history.game is None:
         return rows
-    return [*rows, *_published(history.game, record, configuration)]
+    with _noted_in(untold):
+        rows += _published(history.game, record, configuration)
+    return rows
 
 
 def _measured(game: str | None, name: str, record: EvaluationRecord, note: str) -> Row:

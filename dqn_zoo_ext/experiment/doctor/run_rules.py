@@ -21,6 +21,9 @@ _FEW_EMULATORS, _MANY_EMULATORS = 2, 4  # for each core
 _ENOUGH_EMULATORS = 64  # what docs/speed.md was measured with
 _EVAL_KWARGS = "--eval-env-kwargs"
 
+OF_THE_MACHINE = frozenset({"replay_memory", "disk", "gpu_unused", "gpu_waits", "bf16_imitated"})
+"""The findings that say as much of the machine that is looked at as of the run."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
