@@ -184,7 +184,13 @@ def _add_run_options(parser: Parser) -> None:
         help="what may differ on a resume, e.g. n_timesteps together with -n",
     )
     group.add_argument("--save-replay-buffer", action="store_true", help="save the replay buffer at the end")
-    group.add_argument("-tb", "--tensorboard-log", type=Path, metavar="DIR", help="default: in the run's folder")
+    group.add_argument(
+        "-tb",
+        "--tensorboard-log",
+        type=Path,
+        metavar="DIR",
+        help="a folder of its own for each run goes into it, ALGO/ENV_N (default: in the run's folder)",
+    )
     group.add_argument(
         "--log-interval",
         type=whole_number(),

@@ -205,6 +205,11 @@ class RunFolder:
         return self.path / "tensorboard"
 
     @property
+    def tensorboard_elsewhere(self) -> Path:
+        """Says where TensorBoard's event files lie, if they do not lie in the run's folder."""
+        return self.config_folder / "tensorboard.txt"
+
+    @property
     def replay_buffer(self) -> Path:
         """The replay ring, if it was saved."""
         return self.path / self.replay_buffer_name
