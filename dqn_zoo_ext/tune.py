@@ -66,7 +66,11 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser = Parser("tune", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--algo", default="dqn", help="the algorithm (default: dqn)")
     parser.add_argument(
-        "--env", nargs="+", action="extend", default=["SpaceInvadersNoFrameskip-v4"], help="one game, or several, to do well in them all"
+        "--env",
+        nargs="+",
+        action="extend",
+        default=["SpaceInvadersNoFrameskip-v4"],
+        help="one game, or several, to do well in them all",
     )
     parser.add_argument(
         "--seeds",

@@ -11,6 +11,7 @@ from dqn_zoo_ext.cli.values import whole_number
 from dqn_zoo_ext.config.campaign_file import SEEDS, CampaignFile, distinct_envs, read_campaign_file
 from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.config.presets import find_preset
+from dqn_zoo_ext.config.yaml_source import Source, located
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.campaign.ablation import plan_ablation
 from dqn_zoo_ext.experiment.campaign.beneath import Beneath
@@ -128,7 +129,7 @@ def plan_of(options: Namespace) -> Plan:
     asked = _asked(options) if options.file is None else read_campaign_file(options.file)
     overrides: dict[str, object] = dict(parse_params(options.hyperparams))
     if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
-        overrides["n_timesteps"] = options.n_timesteps
+        overrides["n_timesteps"] = located(options.n_timesteps, Source("-n"))
     beneath = Beneath(options.conf_file or asked.conf, asked.params, overrides)
     seeds = options.seeds or asked.seeds
     name = None if options.file is None else asked.name

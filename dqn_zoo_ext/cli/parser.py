@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.cli.values import whole_number
+from dqn_zoo_ext.cli.values import run_id, whole_number
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.keywords import shown
 from dqn_zoo_ext.sharing.shipped import shipped_names
@@ -92,10 +92,10 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("-f", "--folder", type=Path, default=Path("logs"), help="log folder (default: logs)")
         self.add_argument(
             "--exp-id",
-            type=whole_number(),
+            type=run_id,
             default=0,
             metavar="N",
-            help="number of the run (default: 0, the latest; -1: no run folder)",
+            help="number of the run, as in ENV_N or ENV_N_UUID (default: 0, the latest; -1: no run folder)",
         )
         self.add_argument("--load-best", action="store_true", help="the best evaluated agent instead of the last one")
         self.add_argument(

@@ -16,6 +16,8 @@ from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 
 _RUN = re.compile(r"(.+)_\d+(?:_[0-9a-f-]{36})?")
+NUMBER_AND_UUID = re.compile(r"\d+_[0-9a-f-]{36}")
+"""What stands behind the environment in the name of a run that was claimed with a UUID."""
 _CHECKPOINT = re.compile(r"rl_model_(\d+)_steps\.zip")
 _SHOWN = 10  # names in an error line
 
@@ -61,26 +63,28 @@ class RunFolder:
         return run
 
     @classmethod
-    def find(cls, log_folder: Path, algo: str, env: str, exp_id: int = 0) -> "RunFolder":
+    def find(cls, log_folder: Path, algo: str, env: str, exp_id: int | str = 0) -> "RunFolder":
         """The folder of a run that exists, by RL-Zoo's ``--exp-id``.
 
         0: the run with the highest number (or the algorithm's folder itself if it holds the agent); a number: that run;
         -1: the algorithm's folder itself. A run that was claimed with a UUID is found by its number when no plain run
-        stands before it. UserError that names the runs which are there, if there is no such run.
+        stands before it, and always by number and UUID (`NUMBER_AND_UUID`). UserError that names the runs which are
+        there, if there is no such run.
         """
         parent = log_folder / algo
         flat = cls(parent, algo, env)
-        if exp_id < 0:
+        number = int(str(exp_id).partition("_")[0])
+        if number < 0:
             if parent.is_dir():
                 return flat
-            raise UserError(f"no folder {str(parent)!r}{_what_lies_in(log_folder, algo, env, exp_id)}")
-        runs = [run for run in _numbered(parent, env) if run.path.is_dir() and exp_id in (0, run.number)]
+            raise UserError(f"no folder {str(parent)!r}{_what_lies_in(log_folder, algo, env, number)}")
+        runs = [run for run in _numbered(parent, env) if run.path.is_dir() and exp_id in (0, *run.ids())]
         if runs:
             return cls(max(runs, key=_Numbered.rank).path, algo, env)
         if exp_id == 0 and flat.final_model.is_file():
             return flat
         wanted = "no run" if exp_id == 0 else f"no run {exp_id}"
-        there = _what_lies_in(log_folder, algo, env, exp_id)
+        there = _what_lies_in(log_folder, algo, env, number)
         raise UserError(f"{wanted} of '{one_line(algo)}' on '{env}' in {str(log_folder)!r}{there}")
 
     @classmethod
@@ -90,7 +94,7 @@ class RunFolder:
             there = path.parent.iterdir() if path.parent.is_dir() else ()
             runs = [str(folder) for folder in there if _RUN.fullmatch(folder.name)]
             raise UserError(f"no run folder {str(path)!r}{nearest(str(path), runs)}")
-        if not path.parent.name:  # relative to a folder whose name has to be known
+        if path.name == ".." or path.parent.name in ("", ".."):  # relative to a folder whose name has to be known
             path = path.resolve()
         name = _RUN.fullmatch(path.name)
         run = cls(path, path.parent.name, name[1] if name else path.name)
@@ -250,6 +254,10 @@ class _Numbered:
     path: Path
     number: int
     plain: bool  # no UUID behind the number
+
+    def ids(self) -> tuple[int | str, ...]:
+        uuid_behind = self.path.name.rpartition("_")[2]
+        return (self.number,) if self.plain else (self.number, f"{self.number}_{uuid_behind}")
 
     def age(self) -> tuple[int, float]:
         return -self.number, -self.path.stat().st_mtime
