@@ -78,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _log_folder(options: Namespace) -> Path:
     if options.log_folder is not None:
         return Path(options.log_folder)
-    return Path("logs") if options.into is None else Path(options.into).parent.parent
+    # a relative path may have too few parts to go up
+    return Path("logs") if options.into is None else Path(options.into).resolve().parent.parent
 
 
 def _run_options(run: PlannedRun, conf_file: Path, log_folder: Path, options: Namespace, threads: int) -> RunOptions:

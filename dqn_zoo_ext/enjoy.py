@@ -108,7 +108,12 @@ def _parser() -> Parser:
     parser.add_argument("--stochastic", action="store_true", help="as the protocol says, which is the default")
     parser.add_argument("--seed", type=whole_number(), default=0, help="default: 0; -1: a random one")
     parser.add_argument(
-        "--env-kwargs", nargs="+", default=[], metavar="KEY:VALUE", help="over those that it was trained with"
+        "--env-kwargs",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY:VALUE",
+        help="over those that it was trained with",
     )
     parser.add_argument("-P", "--progress", action="store_true", help="a bar of the agent steps played")
     return parser

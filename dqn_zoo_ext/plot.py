@@ -86,6 +86,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "--published",
         nargs="*",
+        action="extend",
         metavar="CURVE",
         help="published curves behind: of the same algorithms, and those named (dopamine-dqn, nnabla-c51...)",
     )

@@ -76,6 +76,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--protocols",
         nargs="+",
+        action="extend",
         default=[],
         metavar="NAME",
         help=f"measure by these too, besides {_COURSE} ({', '.join(protocols.PROTOCOLS)})",

@@ -84,7 +84,7 @@ def _summary(finished: Finished, gym_packages: Sequence[str]) -> list[str]:
         assert finished.stopped_by is not None
         return [f"stopped by {finished.stopped_by.name} before it went on: its last checkpoint is as it was; {go_on}"]
     lines = [] if finished.was_finished else _what_came_of_it(results)
-    number = run.path.name.rpartition("_")[2]
+    number = run.path.name.removeprefix(f"{run.env}_")
     words = ["--algo", run.algo, "--env", results.env, "-f", str(run.path.parent.parent), "--exp-id", number]
     agent = shlex.join([*words, "--gym-packages", *gym_packages] if gym_packages else words)
     if finished.stopped_by is not None and finished.saved:

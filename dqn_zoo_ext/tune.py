@@ -66,11 +66,16 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser = Parser("tune", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--algo", default="dqn", help="the algorithm (default: dqn)")
     parser.add_argument(
-        "--env", nargs="+", default=["SpaceInvadersNoFrameskip-v4"], help="one game, or several, to do well in them all"
+        "--env",
+        nargs="+",
+        action="extend",
+        default=["SpaceInvadersNoFrameskip-v4"],
+        help="one game, or several, to do well in them all",
     )
     parser.add_argument(
         "--seeds",
         nargs="+",
+        action="extend",
         type=whole_number(),
         default=[FIRST_SEED],
         metavar="SEED",
@@ -82,6 +87,7 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "--objectives",
         nargs="+",
+        action="extend",
         default=["score"],
         metavar="NAME",
         help="score, speed (agent steps a second), memory (bytes); several for a Pareto front (default: score)",
@@ -97,7 +103,13 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument("-conf", "--conf-file", type=Path, metavar="FILE", help="as in train; may have a search: block")
     add_preset_options(parser)
     parser.add_argument(
-        "-params", "--hyperparams", nargs="+", default=[], metavar="KEY:VALUE", help="as in train; not searched for"
+        "-params",
+        "--hyperparams",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY:VALUE",
+        help="as in train; not searched for",
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
     add_study_options(parser, default_pruner=None)

@@ -11,6 +11,7 @@ from dqn_zoo_ext.cli.values import whole_number
 from dqn_zoo_ext.config.campaign_file import SEEDS, CampaignFile, distinct_envs, read_campaign_file
 from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.config.presets import find_preset
+from dqn_zoo_ext.config.yaml_source import Source, located
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.campaign.ablation import plan_ablation
 from dqn_zoo_ext.experiment.campaign.beneath import Beneath
@@ -58,24 +59,43 @@ def parse_campaign(arguments: Sequence[str] | None) -> Namespace:
     """The options given. UserError, in one line, for those that do not go together."""
     parser = Parser("campaign", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE.yml", help="what to compare (see below)")
-    parser.add_argument("--algos", nargs="+", default=[], metavar="ALGO", help="the algorithms to compare")
+    parser.add_argument(
+        "--algos", nargs="+", action="extend", default=[], metavar="ALGO", help="the algorithms to compare"
+    )
     parser.add_argument("--ablate", metavar="ALGO", help="one algorithm, and it less each of its parts, e.g. rainbow")
     parser.add_argument(
-        "--presets", nargs="+", default=[], metavar="NAME", help="trainings that have a name (`presets` lists them)"
+        "--presets",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="trainings that have a name (`presets` lists them)",
     )
     parser.add_argument(
         "--envs",
         "--env",
         nargs="+",
+        action="extend",
         default=[],
         metavar="ENV",
         help="SpaceInvadersNoFrameskip-v4, SpaceInvaders, CartPole-v1...",
     )
     parser.add_argument(
-        "--seeds", nargs="+", type=_seed, default=[], metavar="SEED", help="of each variant (default: 1 2 3)"
+        "--seeds",
+        nargs="+",
+        action="extend",
+        type=_seed,
+        default=[],
+        metavar="SEED",
+        help="of each variant (default: 1 2 3)",
     )
     parser.add_argument(
-        "--only", nargs="+", default=[], metavar="VARIANT", help="these ablations, beside the whole (default: all)"
+        "--only",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="VARIANT",
+        help="these ablations, beside the whole (default: all)",
     )
     parser.add_argument(
         "-n", "--n-timesteps", type=whole_number(), default=-1, metavar="STEPS", help="agent steps of each run"
@@ -86,6 +106,7 @@ def parse_campaign(arguments: Sequence[str] | None) -> Namespace:
         "-params",
         "--hyperparams",
         nargs="+",
+        action="extend",
         default=[],
         metavar="KEY:VALUE",
         help="as in train, for every variant; what a variant changes lies over them",
@@ -108,7 +129,7 @@ def plan_of(options: Namespace) -> Plan:
     asked = _asked(options) if options.file is None else read_campaign_file(options.file)
     overrides: dict[str, object] = dict(parse_params(options.hyperparams))
     if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
-        overrides["n_timesteps"] = options.n_timesteps
+        overrides["n_timesteps"] = located(options.n_timesteps, Source("-n"))
     beneath = Beneath(options.conf_file or asked.conf, asked.params, overrides)
     seeds = options.seeds or asked.seeds
     name = None if options.file is None else asked.name

@@ -3,10 +3,10 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.cli.values import whole_number
+from dqn_zoo_ext.cli.values import run_id, whole_number
 from dqn_zoo_ext.errors import UserError, nearest
 from dqn_zoo_ext.keywords import shown
 from dqn_zoo_ext.sharing.shipped import shipped_names
@@ -16,6 +16,25 @@ _NOT_OURS = {"--preset": "; a preset's agents are found by --algo and --env, whi
 
 _ALIKE = 0.75
 """How near an option must be to be asked for: '--num-threads' has 0.69 of '--norm-reward'."""
+
+
+class _Extend(argparse.Action):
+    """What ``action="extend"`` means here: lists of an option that is typed several times are one, without the default.
+
+    argparse's own would put them behind the default, which for a run that goes on is what was typed when it was begun.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """Set a new list: defaults are the parser's, which may be asked again."""
+        before = getattr(namespace, self.dest, None)
+        typed = before if isinstance(before, list) and before is not self.default else []
+        setattr(namespace, self.dest, [*typed, *(values or ())])
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,6 +48,7 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        self.register("action", "extend", _Extend)
 
     def parse(self, arguments: Sequence[str] | None) -> argparse.Namespace:
         """The options given; an unknown one is an error that names the nearest known one; so is one that is no text."""
@@ -72,10 +92,10 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("-f", "--folder", type=Path, default=Path("logs"), help="log folder (default: logs)")
         self.add_argument(
             "--exp-id",
-            type=whole_number(),
+            type=run_id,
             default=0,
             metavar="N",
-            help="number of the run (default: 0, the latest; -1: no run folder)",
+            help="number of the run, as in ENV_N or ENV_N_UUID (default: 0, the latest; -1: no run folder)",
         )
         self.add_argument("--load-best", action="store_true", help="the best evaluated agent instead of the last one")
         self.add_argument(
@@ -123,6 +143,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(
             "--gym-packages",
             nargs="+",
+            action="extend",
             default=[],
             metavar="MODULE",
             help="modules to import first: they register environments or algorithms of their own",

@@ -186,7 +186,7 @@ def search_and_tell(
     name = how.study.name or "-".join([options.algo, *(env.folder_name for env in envs)])
     claim = partial(StudyFolder.claim, run_options.log_folder, name, numbered=how.study.name is None)
     searched = search(problem, how, claim, launch, console, heading)
-    for line in _summary(searched, options, envs):
+    for line in _summary(searched, options, envs, with_page=how.plots):
         _say(console, line)
     if searched.stopped:
         _say(console, f"stopped; the same command with --study-name {searched.study.study_name} goes on")
@@ -214,7 +214,7 @@ def _say(console: Console, line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _summary(searched: "Searched", options: Namespace, envs: Sequence[EnvId]) -> list[str]:
+def _summary(searched: "Searched", options: Namespace, envs: Sequence[EnvId], with_page: bool) -> list[str]:
     from dqn_zoo_ext.report.study_page import values_said
 
     trials = searched.study.get_trials(deepcopy=False)
@@ -222,7 +222,7 @@ def _summary(searched: "Searched", options: Namespace, envs: Sequence[EnvId]) ->
     counted = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
     lines = [f"study '{searched.study.study_name}' has {len(trials)} trials: {counted}"]
     report = searched.report
-    lines += [f"all trials: {report.table}", f"report: {report.page}"]
+    lines += [f"all trials: {report.table}", *([f"report: {report.page}"] if with_page else [])]
     if searched.best is None:
         return lines
     front = searched.study.best_trials if len(searched.study.directions) > 1 else [searched.best]
@@ -230,6 +230,7 @@ def _summary(searched: "Searched", options: Namespace, envs: Sequence[EnvId]) ->
     confirmed = [] if searched.confirmation is None else searched.confirmation.lines()
     for env in envs:
         words = ["--algo", options.algo, "--env", env.requested, "-conf", str(report.winner(env.folder_name))]
+        words += ["--gym-packages", *options.gym_packages] if options.gym_packages else []
         lines.append(f"next: {python_to_type()} -m dqn_zoo_ext.train {shlex.join(words)}")
     lines.append("      (as long as a trial; add -n for a longer run)")
     return [*best, *confirmed, *lines]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dqn_zoo_ext.cli.parser import Parser
-from dqn_zoo_ext.cli.values import whole_number
+from dqn_zoo_ext.cli.values import number, whole_number
 from dqn_zoo_ext.config.load import Configuration
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.jobs.share import SideBySide, side_by_side
@@ -34,8 +34,10 @@ def add_sharing_options(parser: Parser, default_jobs: int) -> None:
         help="on a Ray cluster, whose machines all see the log folder; without an address that of this machine, local "
         "for a cluster of its own (needs the extra ray)",
     )
-    group.add_argument("--ray-cpus", type=float, default=1.0, metavar="N", help="CPUs that a run asks for (default: 1)")
-    group.add_argument("--ray-gpus", type=float, default=0.0, metavar="N", help="GPUs, e.g. 0.25 (default: 0)")
+    group.add_argument(
+        "--ray-cpus", type=number(0), default=1.0, metavar="N", help="CPUs that a run asks for (default: 1)"
+    )
+    group.add_argument("--ray-gpus", type=number(0), default=0.0, metavar="N", help="GPUs, e.g. 0.25 (default: 0)")
 
 
 def launcher_of(

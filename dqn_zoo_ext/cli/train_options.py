@@ -59,7 +59,9 @@ def add_tracking_options(parser: Parser) -> None:
     group.add_argument("--wandb-project-name", default="sb3", metavar="NAME", help="project (default: sb3)")
     group.add_argument("--wandb-entity", metavar="NAME", help="team (default: your own account)")
     group.add_argument("--wandb-group", metavar="NAME", help="group of runs")
-    group.add_argument("-tags", "--wandb-tags", nargs="+", default=[], metavar="TAG", help="tags of the run")
+    group.add_argument(
+        "-tags", "--wandb-tags", nargs="+", action="extend", default=[], metavar="TAG", help="tags of the run"
+    )
 
 
 def parse_training(parser: Parser, arguments: Sequence[str] | None) -> Namespace:
@@ -130,6 +132,7 @@ def _add_hyperparameter_options(parser: Parser) -> None:
         "-params",
         "--hyperparams",
         nargs="+",
+        action="extend",
         default=[],
         metavar="KEY:VALUE",
         help="over the YAML files', e.g. learning_rate:1e-4 exploration.end:0.01",
@@ -145,6 +148,7 @@ def _add_hyperparameter_options(parser: Parser) -> None:
     group.add_argument(
         "--env-kwargs",
         nargs="+",
+        action="extend",
         default=[],
         metavar="KEY:VALUE",
         help="for the environment itself, e.g. full_action_space:true",
@@ -178,12 +182,19 @@ def _add_run_options(parser: Parser) -> None:
     group.add_argument(
         "--allow-change",
         nargs="+",
+        action="extend",
         default=[],
         metavar="KEY",
         help="what may differ on a resume, e.g. n_timesteps together with -n",
     )
     group.add_argument("--save-replay-buffer", action="store_true", help="save the replay buffer at the end")
-    group.add_argument("-tb", "--tensorboard-log", type=Path, metavar="DIR", help="default: in the run's folder")
+    group.add_argument(
+        "-tb",
+        "--tensorboard-log",
+        type=Path,
+        metavar="DIR",
+        help="a folder of its own for each run goes into it, ALGO/ENV_N (default: in the run's folder)",
+    )
     group.add_argument(
         "--log-interval",
         type=whole_number(),
@@ -222,4 +233,6 @@ def _add_evaluation_options(parser: Parser) -> None:
         metavar="N",
         help="default: up to 8 on Atari, else 1",
     )
-    group.add_argument("--eval-env-kwargs", nargs="+", default=[], metavar="KEY:VALUE", help="over those of training")
+    group.add_argument(
+        "--eval-env-kwargs", nargs="+", action="extend", default=[], metavar="KEY:VALUE", help="over those of training"
+    )

@@ -1,6 +1,7 @@
 """What the words of a command line stand for: numbers, seeds, devices."""
 
 import argparse
+import math
 import random
 import warnings
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import torch
 
 from dqn_zoo_ext.errors import UserError, first_line
 from dqn_zoo_ext.keywords import one_line
+from dqn_zoo_ext.storage.run_folder import NUMBER_AND_UUID
 
 _LEAVE_OUT = "(leave --device out to take what is there)"
 
@@ -28,6 +30,26 @@ def whole_number(least: int | None = None, most: int | None = None) -> Callable[
         return number
 
     return parse
+
+
+def number(least: float) -> Callable[[str], float]:
+    """An argparse type: a finite number of at least `least`."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from None
+        if not least <= value < math.inf:
+            raise argparse.ArgumentTypeError(f"must be at least {least:g} and finite, not {text}")
+        return value
+
+    return parse
+
+
+def run_id(text: str) -> int | str:
+    """An argparse type: the number of a run, or the number with the UUID behind it that ``train --uuid`` adds."""
+    return text if NUMBER_AND_UUID.fullmatch(text) else whole_number()(text)
 
 
 def seed_or_random(seed: int) -> int:

@@ -10,6 +10,7 @@ from dqn_zoo_ext.cli.values import whole_number
 from dqn_zoo_ext.cli.verb import prepare, run_verb
 from dqn_zoo_ext.config.load import Configuration, load
 from dqn_zoo_ext.config.overrides import parse_params
+from dqn_zoo_ext.config.yaml_source import Source, located
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.keywords import one_line
 
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare(options)
     overrides: dict[str, object] = dict(parse_params(options.hyperparams))
     if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
-        overrides["n_timesteps"] = options.n_timesteps
+        overrides["n_timesteps"] = located(options.n_timesteps, Source("-n"))
     configuration = load(
         options.algo,
         resolve(options.env),

@@ -65,10 +65,17 @@ def _insert(mapping: dict[str, Located], path: list[str], node: Located, whole: 
             return
         if present is not None:
             raise UserError(f"{node.source}: '{whole}' is given twice")
-        mapping[first] = node
+        mapping[first] = _copied(node)
         return
     if present is None:
         present = mapping[first] = Located({}, node.source)
     if not isinstance(present.data, dict):
         raise UserError(f"{node.source}: '{whole}' goes into a value that is given whole beside it")
     _insert(present.data, rest, node, whole)
+
+
+def _copied(node: Located) -> Located:
+    """With mappings of its own: further keys are put into them, and the caller's are read again for other variants."""
+    if not isinstance(node.data, dict):
+        return node
+    return Located({key: _copied(value) for key, value in node.data.items()}, node.source)

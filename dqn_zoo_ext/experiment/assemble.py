@@ -14,7 +14,7 @@ from dqn_zoo_ext.experiment.build import build_model, build_venv
 from dqn_zoo_ext.experiment.callbacks import configured_callbacks, evaluation_callback, lent_by
 from dqn_zoo_ext.experiment.live_run import LiveRun
 from dqn_zoo_ext.experiment.options import RunOptions, default_save_freq
-from dqn_zoo_ext.storage.event_files import EventFiles
+from dqn_zoo_ext.storage.event_files import EventFiles, claim_folder, claimed_folder
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.progress_csv import ProgressCsv
 from dqn_zoo_ext.storage.results import EvaluationRecord
@@ -66,7 +66,7 @@ def assemble(
             callbacks=with_state,
             evaluation=evaluation,
             progress_csv=ProgressCsv(folder.path / "progress.csv"),
-            event_files=_event_files(options, folder),
+            event_files=_event_files(options, folder, progress.say),
         )
         outputs: list[KVWriter] = [run.event_files, run.progress_csv]
         if options.verbose > 1:
@@ -79,10 +79,18 @@ def assemble(
     return run, exact, [exact, *with_state, *without_state]
 
 
-def _event_files(options: RunOptions, folder: RunFolder) -> EventFiles:
+def _event_files(options: RunOptions, folder: RunFolder, say: Callable[[str], None]) -> EventFiles:
     if options.tensorboard_log is None:
         return EventFiles(folder.tensorboard)
-    return EventFiles(options.tensorboard_log / folder.algo / folder.path.name, private=False)
+    parent = options.tensorboard_log / folder.algo
+    claimed = claimed_folder(folder.tensorboard_elsewhere)
+    if claimed is None and folder.config.is_file():  # a run that was begun before folders were claimed goes on in it
+        claimed = parent / folder.path.name
+    if claimed is None or claimed.parent.resolve() != parent.resolve():
+        claimed = claim_folder(parent, folder.path.name, folder.tensorboard_elsewhere)
+        if claimed.name != folder.path.name:
+            say(f"event files: {claimed}, as another run has {folder.path.name} there")
+    return EventFiles(claimed, private=False)
 
 
 def _evaluation(

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 from collections.abc import Iterator
 
 import torch
@@ -80,12 +81,16 @@ def _keep_evidence(error: NotFinite, run: LiveRun) -> str:
     folder = run.folder.path / f"not_finite_update_{error.update}"
     if folder.exists():  # a run that goes on unchanged comes to the same numbers
         return f"{folder}, as before"
+    new = folder.with_name(f".{folder.name}.new")  # a part of it would be taken for the whole by the next process
+    shutil.rmtree(new, ignore_errors=True)
     try:
-        folder.mkdir()
-        write_state(error.evidence, folder)
-        (folder / "found.json").write_text(
+        new.mkdir()
+        write_state(error.evidence, new)
+        (new / "found.json").write_text(
             json.dumps({"message": str(error), "layers": error.layers, "statistics": error.statistics}, indent=2) + "\n"
         )
+        new.rename(folder)
     except OSError as failed:
+        shutil.rmtree(new, ignore_errors=True)
         return f"no file ({failed.strerror})"
     return str(folder)

@@ -34,7 +34,7 @@ from dqn_zoo_ext.learning.replay import FrameRing
 from dqn_zoo_ext.learning.saved.optimizer_state import load_optimizer_state
 from dqn_zoo_ext.state import State
 from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights, write_agent
-from dqn_zoo_ext.storage.atomic import plain_os_errors, remove_leftovers
+from dqn_zoo_ext.storage.atomic import plain_os_errors, remove_leftovers, replacing
 from dqn_zoo_ext.storage.exact.checkpoints import Checkpoint, CheckpointFolder
 from dqn_zoo_ext.storage.replay_file import read_replay, write_replay
 from dqn_zoo_ext.storage.results import EvaluationRecord, Machine, RunResults, Versions, write_results
@@ -335,7 +335,9 @@ def _save_replay(run: LiveRun) -> None:
     if isinstance(run.model.replay_buffer, FrameRing):
         write_replay(run.model.replay_buffer, run.folder.replay_buffer)
     else:  # Stable-Baselines3's own way, a pickle, for its own buffers; nothing here ever reads one
-        run.model.save_replay_buffer(run.folder.path / "replay_buffer.pkl")
+        path = run.folder.path / "replay_buffer.pkl"
+        with replacing(path) as temporary, plain_os_errors(f"cannot write {path}"):
+            run.model.save_replay_buffer(temporary)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """TensorBoard's files, which can be cut back to an earlier state, so that a resumed run has no point twice."""
 
 import contextlib
+import itertools
 import secrets
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from stable_baselines3.common.logger import TensorBoardOutputFormat
 
 from dqn_zoo_ext.state import State
-from dqn_zoo_ext.storage.atomic import plain_os_errors
+from dqn_zoo_ext.storage.atomic import plain_os_errors, write_atomically
 
 
 class EventFiles(TensorBoardOutputFormat):
@@ -71,3 +72,28 @@ def _write_and_remove(path: Path) -> None:
         path.write_bytes(bytes(4096))
     finally:
         path.unlink(missing_ok=True)
+
+
+def claim_folder(parent: Path, name: str, record: Path) -> Path:
+    """Make a folder that no other run has: ``<parent>/<name>``, or ``<parent>/<name>_2``... where there is one already.
+
+    Runs of two log folders, or of two trials, may have one name, and TensorBoard draws the files of a folder as one
+    run. record: a file of the run's own that says which it is. UserError if it cannot be made.
+    """
+    with plain_os_errors(f"cannot write event files in {parent}"):
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            path = parent / (name if number == 1 else f"{name}_{number}")
+            with contextlib.suppress(FileExistsError):  # exactly one process can make it
+                path.mkdir()
+                write_atomically(record, f"{path.resolve()}\n")
+                return path
+    raise AssertionError  # there is always a further one
+
+
+def claimed_folder(record: Path) -> Path | None:
+    """What `claim_folder` has written there. None if it has not. UserError if it cannot be read."""
+    if not record.is_file():
+        return None
+    with plain_os_errors(f"cannot read {record}"):
+        return Path(record.read_text(encoding="utf-8", errors="surrogateescape").strip())

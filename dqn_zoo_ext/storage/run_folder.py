@@ -17,6 +17,8 @@ from dqn_zoo_ext.storage.atomic import plain_os_errors
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 
 _RUN = re.compile(r"(.+)_\d+(?:_[0-9a-f-]{36})?")
+NUMBER_AND_UUID = re.compile(r"\d+_[0-9a-f-]{36}")
+"""What stands behind the environment in the name of a run that was claimed with a UUID."""
 _CHECKPOINT = re.compile(r"rl_model_(\d+)_steps\.zip")
 _SHOWN = 10  # names in an error line
 
@@ -62,26 +64,28 @@ class RunFolder:
         return run
 
     @classmethod
-    def find(cls, log_folder: Path, algo: str, env: str, exp_id: int = 0) -> "RunFolder":
+    def find(cls, log_folder: Path, algo: str, env: str, exp_id: int | str = 0) -> "RunFolder":
         """The folder of a run that exists, by RL-Zoo's ``--exp-id``.
 
         0: the run with the highest number (or the algorithm's folder itself if it holds the agent); a number: that run;
         -1: the algorithm's folder itself. A run that was claimed with a UUID is found by its number when no plain run
-        stands before it. UserError that names the runs which are there, if there is no such run.
+        stands before it, and always by number and UUID (`NUMBER_AND_UUID`). UserError that names the runs which are
+        there, if there is no such run.
         """
         parent = log_folder / algo
         flat = cls(parent, algo, env)
-        if exp_id < 0:
+        number = int(str(exp_id).partition("_")[0])
+        if number < 0:
             if parent.is_dir():
                 return flat
-            raise UserError(f"no folder {str(parent)!r}{_what_lies_in(log_folder, algo, env, exp_id)}")
-        runs = [run for run in _numbered(parent, env) if run.path.is_dir() and exp_id in (0, run.number)]
+            raise UserError(f"no folder {str(parent)!r}{_what_lies_in(log_folder, algo, env, number)}")
+        runs = [run for run in _numbered(parent, env) if run.path.is_dir() and exp_id in (0, *run.ids())]
         if runs:
             return cls(max(runs, key=_Numbered.rank).path, algo, env)
         if exp_id == 0 and flat.final_model.is_file():
             return flat
         wanted = "no run" if exp_id == 0 else f"no run {exp_id}"
-        there = _what_lies_in(log_folder, algo, env, exp_id)
+        there = _what_lies_in(log_folder, algo, env, number)
         raise UserError(f"{wanted} of '{one_line(algo)}' on '{env}' in {str(log_folder)!r}{there}")
 
     @classmethod
@@ -206,6 +210,11 @@ class RunFolder:
         return self.path / "tensorboard"
 
     @property
+    def tensorboard_elsewhere(self) -> Path:
+        """Says where TensorBoard's event files lie, if they do not lie in the run's folder."""
+        return self.config_folder / "tensorboard.txt"
+
+    @property
     def replay_buffer(self) -> Path:
         """The replay ring, if it was saved."""
         return self.path / self.replay_buffer_name
@@ -246,6 +255,10 @@ class _Numbered:
     path: Path
     number: int
     plain: bool  # no UUID behind the number
+
+    def ids(self) -> tuple[int | str, ...]:
+        uuid_behind = self.path.name.rpartition("_")[2]
+        return (self.number,) if self.plain else (self.number, f"{self.number}_{uuid_behind}")
 
     def age(self) -> tuple[int, float]:
         return -self.number, -self.path.stat().st_mtime

@@ -34,6 +34,8 @@ class StudyFolder:
         """
         if not name or Path(name).name != name or name.startswith("."):
             raise UserError(f"--study-name: must be a plain file name, not {name!r}")
+        if "?" in name:  # ends the path in the URL of its database
+            raise UserError(f"--study-name: must have no question mark, not {name!r}")
         claimed = claim(log_folder / STUDIES, name, numbered, "the study's folder")
         return cls(claimed.path, claimed)
 
@@ -49,7 +51,9 @@ class StudyFolder:
 
     @property
     def database(self) -> str:
-        """The URL of its own database."""
+        """The URL of its own database. UserError if there is none for a file in such a folder."""
+        if "?" in str(self.path):  # what stands behind it would be taken for settings, and not for the path
+            raise UserError(f"no database can lie in {str(self.path)!r}: its path must have no question mark")
         return f"sqlite:///{self.path / 'study.db'}"
 
     @property

@@ -74,6 +74,7 @@ def test_a_package_that_brings_environments(
             "error: -params: learning_rate: 'abc' is not a",
         ),
         (["--env", "PongNoFrameskip-v5"], "error: "),
+        (["--env", "CartPole-v1", "-n", "0"], "error: -n: n_timesteps: must be at least 1, not 0"),
         (["--env", "CartPole-v1", "--algo", "dqnn"], "error: unknown algorithm 'dqnn'; did you mean 'dqn'?"),
         (
             ["--env", "CartPole-v1", "--gym-packages", "no_such_package"],

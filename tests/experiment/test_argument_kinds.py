@@ -18,7 +18,7 @@ def kind_of(option: argparse.Action) -> str:
         return "true or false"
     if option.nargs == "+":
         return "a list of words"
-    if option.type is float:
+    if isinstance(option.default, float):
         return "a number"
     kind = "text" if option.type in (None, Path) else "a whole number"
     return f"{kind} or null" if option.default is None else kind

@@ -1,5 +1,9 @@
 """Memory that is full, wherever a run notices it: one line that says what may help, and how to go on."""
 
+import errno
+import io
+import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +54,28 @@ def test_a_batch_that_the_memory_does_not_hold(
     run = tmp_path / "dqn" / "CartPole-v1_1"
     go_on = f"python -m dqn_zoo_ext.train --resume {run}"
     assert line == f"error: {FULL}; the last checkpoint is of 0 agent steps: {go_on}"
+
+
+def test_a_replay_that_the_disk_has_no_space_for_leaves_the_one_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train([*WORDS, "-f", str(tmp_path), "--save-replay-buffer", "-params", *SMALL]) == 0
+    run = tmp_path / "dqn" / "CartPole-v1_1"
+    before = (run / "replay_buffer.pkl").read_bytes()
+    assert pickle.loads(before).pos == 80
+
+    def full(_: object, file: io.BufferedWriter, **__: object) -> None:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pickle, "dump", full)
+    with pytest.raises(SystemExit) as ended:
+        run_verb(train, ["--resume", str(run), "-n", "90", "--allow-change", "n_timesteps"])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: cannot write {run / 'replay_buffer.pkl'}: No space left on device; ")
+    assert (run / "replay_buffer.pkl").read_bytes() == before
+    assert list(run.glob(".replay_buffer*")) == []
 
 
 def test_the_doctor_notices_it_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

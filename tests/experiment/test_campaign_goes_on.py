@@ -15,6 +15,7 @@ from dqn_zoo_ext.campaign import main as campaign
 from dqn_zoo_ext.cli.campaign_options import parse_campaign, plan_of
 from dqn_zoo_ext.experiment.campaign.plan import PlannedRun
 from dqn_zoo_ext.experiment.campaign.run_folders import RunFolders
+from dqn_zoo_ext.experiment.campaign.so_far import SoFar
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Row
 from dqn_zoo_ext.storage.results import read_results
@@ -29,6 +30,8 @@ envs: [CartPole-v1]
 seeds: [1]
 params: {{n_timesteps: 1200, eval_freq: 600, {LEARN}}}   # a checkpoint after 1,000
 """
+FROM_FLAGS = ["--algos", "dqn", "--envs", "CartPole-v1", "-n", "300", "--verbose", "0"]
+FROM_FLAGS += ["-params", "eval_freq:300", *LEARN.replace(": ", ":").split(", ")]
 OUT_OF_MEMORY = "its process was ended by SIGKILL; the system does that when memory is full"
 
 
@@ -152,3 +155,25 @@ def test_a_run_that_another_process_has_is_left_to_it(begun: Begun) -> None:
     with locked(begun.run.path):
         assert begun.goes_on_in(row) == begun.run.path
     assert begun.said == []
+
+
+def test_a_campaign_may_be_named_from_within_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logs = tmp_path / "logs"
+    assert campaign([*FROM_FLAGS, "--seeds", "1", "-f", str(logs)]) == 0
+    (folder,) = (logs / "campaigns").iterdir()
+    monkeypatch.chdir(folder.parent)
+    assert campaign([*FROM_FLAGS, "--seeds", "1", "2", "--into", folder.name]) == 0
+    assert sorted(each.name for each in (logs / "dqn").iterdir()) == ["CartPole-v1_1", "CartPole-v1_2"]
+    assert [each.name for each in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_number_that_two_log_folders_have_is_each_ones_own(tmp_path: Path) -> None:
+    logs, other = tmp_path / "logs", tmp_path / "other"
+    assert campaign([*FROM_FLAGS, "--seeds", "1", "-f", str(logs)]) == 0
+    (folder,) = (logs / "campaigns").iterdir()
+    assert campaign([*FROM_FLAGS, "--seeds", "1", "2", "--into", str(folder), "-f", str(other)]) == 0
+    moved = logs.rename(tmp_path / "moved")  # a row names where its run was
+    so_far = SoFar.of(CampaignFolder(moved / "campaigns" / folder.name))
+    there = {row.seed: so_far.folder_of(row) for row in so_far.rows}
+    assert there == {1: moved / "dqn" / "CartPole-v1_1", 2: other / "dqn" / "CartPole-v1_1"}
+    assert all(read_results(path / "results.json").seed == seed for seed, path in there.items())

@@ -48,6 +48,16 @@ def test_names_of_variants_and_what_lies_over_what(tmp_path: Path) -> None:
     assert (plan.name, plan.numbered) == ("mine", False)
 
 
+def test_a_mapping_and_a_dotted_key_of_it_are_the_same_for_every_variant() -> None:
+    """The first variant leaves the mapping as the file has it."""
+    given = params(policy_kwargs={"net_arch": [16]}) | params(**{"policy_kwargs.activation": "tanh"})
+    plan = plan_comparison(["dqn", "double_dqn"], ENVS, [1], Beneath(params=given))
+    for each in plan.variants:
+        flat = each.configuration.flat()
+        assert (flat["policy_kwargs.net_arch"], flat["policy_kwargs.activation"]) == ([16], "tanh")
+    assert given["policy_kwargs"].plain() == {"net_arch": [16]}
+
+
 def test_long_names_of_folders_are_counted() -> None:
     envs = [resolve(name) for name in ("CartPole-v1", "Acrobot-v1", "MountainCar-v0", "Pong")]
     plan = plan_comparison(["dqn", "double_dqn", "dueling_dqn", "noisy_dqn"], envs, [1], Beneath())

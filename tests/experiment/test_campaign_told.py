@@ -9,6 +9,7 @@ from dqn_zoo_ext.experiment.campaign.tell import Told, tell
 from dqn_zoo_ext.report.cards import Card, Link, cards_as_html
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Manifest, Row
 from dqn_zoo_ext.storage.results import Versions
+from dqn_zoo_ext.storage.run_folder import RunFolder
 
 PONG, BOXING, CART = "PongNoFrameskip-v4", "BoxingNoFrameskip-v4", "CartPole-v1"
 
@@ -126,8 +127,9 @@ def test_without_rliable_the_page_says_which_extra(tmp_path: Path, monkeypatch: 
 
 
 def test_the_way_to_each_run_and_what_each_variant_changes(tmp_path: Path) -> None:
-    beside = tmp_path / "dqn" / f"{CART}_1"  # the log folder has been moved since
-    beside.mkdir(parents=True)
+    beside = RunFolder.claim(tmp_path, "dqn", CART)  # the log folder has been moved since
+    beside.config.touch()
+    beside.args.write_text(f"seed: 1\nconf_file: logs/campaigns/made-up/variants/{CART}/dqn.yml\n")
     begun = Row(variant="double_dqn", algo="double_dqn", env=CART, seed=1, run_folder="logs/double_dqn/CartPole-v1_1")
     found = told(tmp_path, [finished("dqn", CART, 1, 10.0), begun])
     assert dict(found.page.facts)["agent steps of a run"] == "1,000"

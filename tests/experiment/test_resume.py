@@ -59,6 +59,15 @@ def test_nothing_changed_goes_on(run: Path, capsys: pytest.CaptureFixture[str]) 
     assert read_results(run / "results.json").agent_steps == 300
 
 
+def test_what_is_typed_again_is_not_given_twice(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It stands in what was typed when the run was begun; a key of its own is read too, whichever -params it is in."""
+    assert train(["--resume", str(run), "-params", "learning_starts:50", "-params", "batch_size:16"]) == 0
+    assert not any(line.startswith("changed: ") for line in capsys.readouterr().out.splitlines())
+    line = refused(["--resume", str(run), "-params", "gamma:0.5", "-params", "batch_size:8"], capsys)
+    assert "gamma was 0.99 and is 0.5" in line
+    assert "batch_size was 16 and is 8" in line
+
+
 def test_settings_of_the_optimizer_that_are_allowed_to_change_do(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--resume", str(run), "-params", "optimizer_kwargs.eps:0.001", "optimizer_kwargs.weight_decay:0.25"]
     line = refused(words, capsys)

@@ -80,15 +80,20 @@ def test_a_requeued_job_waits_for_the_one_before_it(tmp_path: Path) -> None:
     assert (run / "results.json").is_file()
 
 
-def test_two_runs_that_write_their_events_into_one_folder(tmp_path: Path) -> None:
-    """Going on with one leaves the other's files as they are."""
+def test_two_runs_that_write_their_events_into_one_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each has a folder of its own there; going on with one leaves the other's files as they are."""
     events, others = tmp_path / "tb", [*CART_POLE, "--seed", "4", "-tb", str(tmp_path / "tb")]
     assert train([*CART_POLE, "-tb", str(events), "-f", str(tmp_path / "one")]) == 0
     of_one = set(events.rglob("events.*"))
+    capsys.readouterr()
     assert train([*others, "-f", str(tmp_path / "other")]) == 0
+    second = events / "double_dqn" / "CartPole-v1_1_2"
+    said = capsys.readouterr().out.splitlines()
+    assert f"event files: {second}, as another run has CartPole-v1_1 there" in said
     of_other = {path: path.read_bytes() for path in set(events.rglob("events.*")) - of_one}
     assert len(of_one) == len(of_other) == 1
-    assert {path.parent for path in of_one} == {path.parent for path in of_other}
+    assert {path.parent for path in of_one} == {events / "double_dqn" / "CartPole-v1_1"}
+    assert {path.parent for path in of_other} == {second}
     run = the_run(tmp_path / "one")
     (run / "results.json").unlink()
     shutil.rmtree(run / "checkpoints" / "agent_steps_000000000600")
@@ -97,6 +102,19 @@ def test_two_runs_that_write_their_events_into_one_folder(tmp_path: Path) -> Non
     assert {path: path.read_bytes() for path in of_other} == of_other
     assert next(iter(of_one)).stat().st_size < before  # cut back to the checkpoint; the rest is in a new one
     assert len(set(events.rglob("events.*"))) == 3
+    assert train(["--resume", str(the_run(tmp_path / "other")), "-n", "700", "--allow-change", "n_timesteps"]) == 0
+    assert {path.parent for path in set(events.rglob("events.*")) - of_one} == {second.with_name(run.name), second}
+    assert len(list(second.iterdir())) == 2
+
+
+def test_a_run_from_before_goes_on_in_the_folder_that_has_its_name(tmp_path: Path) -> None:
+    """It says nowhere which one is its own."""
+    events = tmp_path / "tb"
+    assert train([*CART_POLE, "-tb", str(events), "-f", str(tmp_path / "logs")]) == 0
+    run = the_run(tmp_path / "logs")
+    (run / "CartPole-v1" / "tensorboard.txt").unlink()
+    assert train(["--resume", str(run), "-n", "700", "--allow-change", "n_timesteps"]) == 0
+    assert [path.name for path in (events / "double_dqn").iterdir()] == ["CartPole-v1_1"]
 
 
 @pytest.mark.slow

@@ -84,6 +84,31 @@ def test_the_newer_of_two_uuid_runs_of_one_number_is_found(tmp_path: Path) -> No
     assert RunFolder.find(tmp_path, "dqn", PONG) == runs[1]
 
 
+def test_each_of_several_uuid_runs_is_found_by_its_whole_name(tmp_path: Path) -> None:
+    runs = [RunFolder.claim(tmp_path, "dqn", PONG, unique=True) for _ in range(3)]
+    RunFolder.claim(tmp_path, "dqn", PONG)
+    for run in runs:
+        assert RunFolder.find(tmp_path, "dqn", PONG, run.path.name.removeprefix(f"{PONG}_")) == run
+    with pytest.raises(UserError, match=r"no run 1_0f of 'dqn' on .*; there are runs 1"):
+        RunFolder.find(tmp_path, "dqn", PONG, "1_0f")
+
+
+def test_a_run_may_be_named_from_within_folders_of_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunFolder.claim(tmp_path, "dqn", PONG)
+    (run.path / "deep").mkdir()
+    for here, typed in (
+        (run.path, f"../{run.path.name}"),
+        (run.path, "."),
+        (run.path / "deep", ".."),
+        (run.path.parent, run.path.name),
+        (tmp_path, f"dqn/{run.path.name}"),
+        (run.config_folder, f"../../{run.path.name}"),
+    ):
+        monkeypatch.chdir(here)
+        found = RunFolder.at(Path(typed))
+        assert (found.path.resolve(), found.algo, found.env) == (run.path, "dqn", PONG)
+
+
 @pytest.mark.parametrize("exp_id", [0, 2, 10, -1])
 @pytest.mark.parametrize(
     ("load_best", "load_checkpoint", "load_last_checkpoint"),

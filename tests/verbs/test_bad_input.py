@@ -80,6 +80,11 @@ def complaint(verb: Verb, words: str, capsys: pytest.CaptureFixture[str]) -> str
         (f"{SPACE_INVADERS} -n many", "-n/--n-timesteps: must be a whole number, not 'many'"),
         (f"{SPACE_INVADERS} --device abacus", "--device: cannot use 'abacus'"),
         (f"{SPACE_INVADERS} --gym-packages not_there", "--gym-packages: cannot import 'not_there'"),
+        (
+            f"{SPACE_INVADERS} --gym-packages ..mine",
+            "--gym-packages: '..mine' is not the name of a module, such as my_",
+        ),
+        (f"{SPACE_INVADERS} --gym-packages envs/mine", "--gym-packages: 'envs/mine' is not the name of a module, such"),
         (f"{SPACE_INVADERS} -i nowhere.zip", "--trained-agent: no file 'nowhere.zip'"),
         (f"{SPACE_INVADERS} --seed 99999999999", "--seed must be below 2**31"),
         (f"{SPACE_INVADERS} --env-kwargs frameskip:4", "frame_skip"),

@@ -236,7 +236,7 @@ def test_a_nan_is_a_row(small: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
         ("--ablate small --env CartPole-v1 --seeds -1", "--seeds: must be from 0 to 2**31 - 1, not -1"),
         ("--ablate small --env CartPole-v1 --seeds x", "--seeds: must be a whole number, not 'x'"),
         ("--ablate small --env CartPole-v1 --seds 1", "unknown option '--seds'; did you mean '--seeds'"),
-        ("--ablate small --env CartPole-v1 -n 0", "n_timesteps"),
+        ("--ablate small --env CartPole-v1 -n 0", "-n: n_timesteps: must be at least 1, not 0"),
         ("--ablate small --env CartPole-v1 --device abacus", "--device: cannot use 'abacus'"),
         ("--ablate small --env CartPole-v1 -conf nowhere.yml", "nowhere.yml"),
         ("--ablate small --env CartPole-v1 -params eval_freq:-1", "-params: eval_freq: must be at least 1"),

@@ -92,6 +92,25 @@ def test_nothing_is_trained_there(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("option", ["--ray-cpus", "--ray-gpus"])
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("-1", "must be at least 0 and finite, not -1"),
+        ("inf", "must be at least 0 and finite, not inf"),
+        ("nan", "must be at least 0 and finite, not nan"),
+        ("half", "must be a number, not 'half'"),
+    ],
+)
+def test_a_share_of_a_cluster_that_cannot_be(
+    option: str, typed: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for verb, words in ((tune, CART_POLE), (campaign, ["--algos", "dqn", *CART_POLE]), (train, CART_POLE)):
+        line = complaint(verb, [*words, "-f", str(tmp_path / "logs"), "--ray", "local", option, typed], capsys)
+        assert line == f"argument {option}: {said}"
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("verb", [train, doctor, evaluate, enjoy, record_video, config])
 @pytest.mark.parametrize("threads", [1025, 100_000, 2**31, 10**30])
 def test_more_threads_than_there_can_be(verb: Verb, threads: int, capsys: pytest.CaptureFixture[str]) -> None:

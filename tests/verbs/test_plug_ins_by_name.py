@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 WORDS = ["--algo", "dqn", "--env", "CartPole-v1", "--gym-packages"]
 TRAIN = "train --algo dqn --env CartPole-v1 -n 40 --seed 1 --eval-freq -1 --verbose 0 --gym-packages mine"
 
@@ -21,6 +23,27 @@ def test_a_module_in_this_folder_is_found(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("raise ImportError('mine is read')\n")
     done = called(["config", *WORDS, "mine"], tmp_path)
     assert (done.returncode, done.stderr.strip()) == (2, "error: --gym-packages: cannot import 'mine': mine is read")
+
+
+NO_NAME = "is not the name of a module, such as my_envs for my_envs.py in the current folder, or my_package.envs"
+A_FILE = "is a file; give its module's name, mine, without .py, which is looked for in the current folder"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("", NO_NAME),
+        (".", NO_NAME),
+        ("mine.py", A_FILE),
+        ("./mine.py", A_FILE),
+        ("envs/mine.py", f"{A_FILE}; go to 'envs' first"),
+    ],
+)
+def test_what_is_no_modules_name_is_one_line_and_nothing_is_imported(typed: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import pathlib\npathlib.Path('read').touch()\n")
+    done = called(["config", *WORDS, typed], tmp_path)
+    assert (done.returncode, done.stderr) == (2, f"error: --gym-packages: '{typed}' {said}\n")
+    assert not (tmp_path / "read").exists()
 
 
 def test_a_module_that_is_no_python_is_one_line(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from dqn_zoo_ext.algorithms import DQN
 from dqn_zoo_ext.cli.verb import python_to_type
+from dqn_zoo_ext.evaluate import main as evaluate
 from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights
 from dqn_zoo_ext.storage.results import read_results
 from dqn_zoo_ext.train import main as train
@@ -193,3 +195,16 @@ def test_the_next_commands_name_a_python_that_can_be_typed(tmp_path: Path, monke
     assert python_to_type() == f"{tmp_path.name}/python"  # it is not, but lies below
     monkeypatch.chdir(tmp_path / "other")
     assert python_to_type() == str(tmp_path / "python")
+
+
+def test_what_is_told_to_type_next_finds_a_run_with_a_uuid(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = f"--algo dqn --env CartPole-v1 -n 60 --eval-freq -1 --save-freq -1 -f {tmp_path} -uuid"
+    told = []
+    for seed in (1, 2):  # both have the number 1
+        assert train([*words.split(), "--seed", str(seed)]) == 0
+        told += [line for line in capsys.readouterr().out.splitlines() if line.startswith("next: ")]
+    for seed, line in enumerate(told, start=1):
+        _, _, arguments = line.partition("dqn_zoo_ext.evaluate ")
+        assert evaluate([*shlex.split(arguments), "--episodes", "1", "--json"]) == 0
+        agent = Path(json.loads(capsys.readouterr().out.splitlines()[-1])["agent"])
+        assert read_results(agent.parent / "results.json").seed == seed

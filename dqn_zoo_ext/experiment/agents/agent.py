@@ -55,7 +55,9 @@ class Agent:
     file: Path
 
     @classmethod
-    def find(cls, log_folder: Path, algo: str, env: EnvId, exp_id: int = 0, which: Which | None = None) -> "Agent":
+    def find(
+        cls, log_folder: Path, algo: str, env: EnvId, exp_id: int | str = 0, which: Which | None = None
+    ) -> "Agent":
         """The agent of a run; UserError, naming what is there, if there is none."""
         return cls._in(RunFolder.find(log_folder, algo, env.folder_name, exp_id), env, which)
 

@@ -36,7 +36,7 @@ class RunFolders:
         algo, env = configuration.algo, configuration.env.folder_name
         if before is not None and before.run_folder:
             found = RunFolder(options.log_folder.joinpath(*Path(before.run_folder).parts[-2:]), algo, env)
-            if _is_of(found, run.seed, self.campaign.variant(run.variant.name, env)):
+            if is_run_of(found, run.seed, self.campaign.variant(run.variant.name, env)):
                 wrong = self._wrong_with(found)
                 if wrong is None:
                     return found
@@ -67,7 +67,7 @@ class RunFolders:
         return there.path
 
 
-def _is_of(run: RunFolder, seed: int, variant: Path) -> bool:
+def is_run_of(run: RunFolder, seed: int, variant: Path) -> bool:
     """Whether it is the run of that seed and variant still, and not one that has come to have its number since."""
     if not run.config.is_file():
         return False

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dqn_zoo_ext.errors import UserError
+from dqn_zoo_ext.experiment.campaign.run_folders import is_run_of
 from dqn_zoo_ext.experiment.campaign.table import Heading, Summary, in_order, summaries
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder, Manifest, Row
+from dqn_zoo_ext.storage.run_folder import RunFolder
 from dqn_zoo_ext.storage.run_history import RunHistory, read_history
 
 
@@ -96,6 +98,11 @@ class SoFar:
         return {name: runs for name, runs in found.items() if runs}, notes
 
     def folder_of(self, row: Row) -> Path:
-        """Where the run lies: beside the campaigns, which may have been moved since, or else where it was made."""
+        """Where the run lies: beside the campaigns, which may have been moved since, or else where it was made.
+
+        Beside them another run may have the same number, where this one was made in another log folder.
+        """
+        env = row.env.replace("/", "-")
         beside = self.folder.path.resolve().parent.parent.joinpath(*Path(row.run_folder).parts[-2:])
-        return beside if beside.is_dir() else Path(row.run_folder)
+        its_own = is_run_of(RunFolder(beside, row.algo, env), row.seed, self.folder.variant(row.variant, env))
+        return beside if its_own else Path(row.run_folder)

@@ -70,6 +70,21 @@ def test_trials_winner_and_lines(place: Place, capsys: pytest.CaptureFixture[str
     assert final.mean == float(best["value"])
 
 
+def test_only_files_that_are_there_are_told_of_and_modules_are_named_again(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = place.folder / "tb"
+    words = f"--n-trials 2 --pruner none --no-optim-plots --gym-packages faults_of_trials -tb {events}"
+    assert place.optimize(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert not (place.path / "report.html").exists()
+    assert not any("report" in line for line in lines)
+    (follows,) = (line for line in lines if line.startswith("next: "))
+    assert follows.endswith(" --gym-packages faults_of_trials")
+    # of one name in their log folders, and not one run to TensorBoard
+    assert sorted(path.name for path in (events / "dqn").iterdir()) == ["CartPole-v1_1", "CartPole-v1_1_2"]
+
+
 def test_two_sessions_of_a_study_are_one(tmp_path: Path) -> None:
     once, twice = Place(tmp_path), Place(tmp_path)
     once.logs, twice.logs = tmp_path / "once", tmp_path / "twice"
@@ -270,6 +285,9 @@ def test_training_with_a_trial_of_a_study(place: Place) -> None:
         ("-optimize --storage {folder}/mine.yml/s.log", "--storage: cannot be opened"),
         ("-optimize --storage no_such_database://user:secret@host/x", "--storage: cannot be opened"),
         ("-optimize --study-name ../up", "--study-name: must be a plain file name, not '../up'"),
+        ("-optimize --study-name a?b", "--study-name: must have no question mark, not 'a?b'"),
+        ("--trial-id 0 --study-name a?b", "logs/studies/a?b': its path must have no question mark"),
+        ("-optimize -f {folder}/a?b", "no database can lie in '{folder}/a?b/studies/dqn-CartPole-v1_1': its path must"),
         ("-optimize -params policy:CnnPolicy", "channels, height, width"),
         ("-optimize -params learning_rate:abc", "-params: learning_rate"),
         ("-optimize -f {folder}/mine.yml", "cannot make the study's folder in"),
@@ -288,7 +306,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     captured = capsys.readouterr()
     assert exit_.value.code == 2, captured
     (line,) = captured.err.splitlines()
-    assert expected in line
+    assert expected.format(folder=place.folder) in line
     assert "secret" not in line
     assert list(place.folder.iterdir()) == [place.conf]
     assert place.conf.read_text() == SMALL
