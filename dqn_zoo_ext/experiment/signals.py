@@ -15,10 +15,15 @@ class StoppedAtOnce(BaseException):  # no error, and nothing that catches those 
 
 
 class StopRequest:
-    """Whether the run has been asked to stop, and by which signal."""
+    """Whether the run has been asked to stop, and by which signal.
 
-    def __init__(self) -> None:
+    once: a further signal says nothing new, where it would end the process at once. So it is in a process that another
+    one looks after: a signal may come from that one, and from whoever sent it to both.
+    """
+
+    def __init__(self, once: bool = False) -> None:
         self.signal: signal.Signals | None = None
+        self._once = once
         self._nothing_to_save = False
 
     def asked(self) -> bool:
@@ -27,6 +32,8 @@ class StopRequest:
 
     def note(self, number: int, _: FrameType | None) -> None:
         """What Python calls when a signal comes."""
+        if self.signal is not None and self._once:
+            return
         if self.signal is not None:
             os._exit(128 + number)  # nothing is tidied up: whatever lies on the disk is whole or recognised as not
         self.signal = signal.Signals(number)  # and not a word: a handler may come in the middle of a print

@@ -13,6 +13,7 @@ from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
 from dqn_zoo_ext.experiment.plug_ins import load_plug_ins
 from dqn_zoo_ext.experiment.run import Finished, resume, train
+from dqn_zoo_ext.experiment.signals import StoppedAtOnce, stop_requests
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.results import EvaluationRecord, RunResults
 from dqn_zoo_ext.storage.run_folder import RunFolder
@@ -73,12 +74,15 @@ class Launcher(Protocol):
 def carry_out(job: Job, go_on: GoOn) -> Outcome:
     """Train, or go on with the training; a run that fails is no exception but an outcome."""
     try:
-        load_plug_ins(job.modules)
-        if job.threads > 0:
-            torch.set_num_threads(job.threads)
-        with locked(job.folder.path, _SECONDS_TO_WAIT):
-            pass  # only now it stands whether there is a checkpoint
+        with stop_requests() as stop, stop.at_once():
+            load_plug_ins(job.modules)
+            if job.threads > 0:
+                torch.set_num_threads(job.threads)
+            with locked(job.folder.path, _SECONDS_TO_WAIT):
+                pass  # only now it stands whether there is a checkpoint
         finished = _resumed(job, go_on) if job.goes_on else _trained(job, go_on)
+    except StoppedAtOnce:
+        return Outcome(state="stopped")
     except Busy as error:
         return Outcome(state="busy", reason=str(error))
     except Exception as error:

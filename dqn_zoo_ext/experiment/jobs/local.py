@@ -6,11 +6,13 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from dqn_zoo_ext.experiment.jobs.job import GoOn, Job, Outcome, carry_out
+from dqn_zoo_ext.experiment.signals import StopRequest
 from dqn_zoo_ext.process import modules_of_ours
 from dqn_zoo_ext.storage.results import EvaluationRecord
 
@@ -21,7 +23,8 @@ class LocalProcesses:
     """Carries out jobs, each in a process of its own, so that one which crashes or eats all memory takes none along.
 
     It may be called in several threads at once. The processes heed neither Ctrl-C nor a closed terminal, which reach
-    this one; they stop, with a checkpoint, when ``stop`` says so or when this process has died.
+    this one; they stop, with a checkpoint, when ``stop`` says so, when a SIGTERM comes (to all, from a scheduler), or
+    when this process has died.
     """
 
     def __init__(self) -> None:
@@ -57,7 +60,8 @@ class LocalProcesses:
     def _counted(self, process: BaseProcess) -> Iterator[bool]:
         with self._lock:
             if not self._stopping:
-                process.start()
+                with _deaf():
+                    process.start()
                 self._running.add(process)
             started = not self._stopping
         try:
@@ -65,6 +69,24 @@ class LocalProcesses:
         finally:
             with self._lock:
                 self._running.discard(process)
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that this thread begins within the block are deaf to signals that are meant to stop.
+
+    The one from which all others are forked is begun with the first of them. It would die of a signal that a terminal
+    or a scheduler sends to all, and nobody would hear of the others any more. It ends with this one.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # else it is begun within the block, and makes the thread hear again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _listen(ours: Connection, process: BaseProcess, go_on: GoOn) -> Outcome | None:
@@ -86,7 +108,11 @@ def _work(theirs: Connection, job: Job) -> None:
     """What the process does."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_stop_without_parent, daemon=True).start()
+    stop = StopRequest(once=True)
+    signal.signal(signal.SIGTERM, stop.note)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    threading.Thread(target=_stop_without_parent, args=(stop,), daemon=True).start()
 
     def go_on(record: EvaluationRecord) -> bool:
         try:
@@ -100,10 +126,12 @@ def _work(theirs: Connection, job: Job) -> None:
         theirs.send(outcome)
 
 
-def _stop_without_parent() -> None:
+def _stop_without_parent(stop: StopRequest) -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])
+    if stop.asked():  # it has been told twice, and did not wait
+        os._exit(128 + signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
