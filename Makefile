@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 GAME := SpaceInvadersNoFrameskip-v4
 AGENT := --algo dqn --env $(GAME) -f logs
+# the run that has ended last: another one may have been begun beside it
+LATEST := run=$$(ls -t logs/dqn/$(GAME)_*/results.json | head -n 1); id=$${run%/results.json}; id=$${id\#\#*_}
 
 .PHONY: play train test test-all kills docs lint clean
 
@@ -15,10 +17,11 @@ play: $(VENV)/.installed
 train: $(VENV)/.installed
 	@echo "Training for 30,000 agent steps; on two cores with little else to do that takes about five minutes."
 	$(BIN)/python -m dqn_zoo_ext.train $(AGENT) -conf hyperparams/presets/space_invaders_quick.yml --seed 1
-	$(BIN)/python -m dqn_zoo_ext.evaluate $(AGENT) --load-best --episodes 10
-	$(BIN)/python -m dqn_zoo_ext.record_video $(AGENT) --load-best
-	@echo "Watch it: $$(ls -td logs/dqn/$(GAME)_*/ | head -n 1)replay.mp4, or, with a display:"
-	@echo "  $(BIN)/python -m dqn_zoo_ext.enjoy $(AGENT) --load-best"
+	@$(LATEST); set -x; \
+	$(BIN)/python -m dqn_zoo_ext.evaluate $(AGENT) --exp-id $$id --load-best --episodes 10 && \
+	$(BIN)/python -m dqn_zoo_ext.record_video $(AGENT) --exp-id $$id --load-best
+	@$(LATEST); echo "Watch it: logs/dqn/$(GAME)_$$id/replay.mp4, or, with a display:"; \
+	echo "  $(BIN)/python -m dqn_zoo_ext.enjoy $(AGENT) --exp-id $$id --load-best"
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal

@@ -228,10 +228,14 @@ def _summary(searched: "Searched", options: Namespace, envs: Sequence[EnvId], wi
     front = searched.study.best_trials if len(searched.study.directions) > 1 else [searched.best]
     best = [f"best: {values_said(searched.study, trial)} in trial {trial.number}: {_chosen(trial)}" for trial in front]
     confirmed = [] if searched.confirmation is None else searched.confirmation.lines()
+    what = "next"
+    if searched.confirmation is not None and not searched.confirmation.is_higher:
+        lines.append("it did no better there than what it began from: keep that, or search longer")
+        what = "to train with it all the same"
     for env in envs:
         words = ["--algo", options.algo, "--env", env.requested, "-conf", str(report.winner(env.folder_name))]
         words += ["--gym-packages", *options.gym_packages] if options.gym_packages else []
-        lines.append(f"next: {python_to_type()} -m dqn_zoo_ext.train {shlex.join(words)}")
+        lines.append(f"{what}: {python_to_type()} -m dqn_zoo_ext.train {shlex.join(words)}")
     lines.append("      (as long as a trial; add -n for a longer run)")
     return [*best, *confirmed, *lines]
 

@@ -29,9 +29,14 @@ class Confirmation:
     best: tuple[float, ...]
     untuned: tuple[float, ...]
 
+    @property
+    def is_higher(self) -> bool:
+        """Whether the mean is, with the best trial's values."""
+        return fmean(self.best) > fmean(self.untuned)
+
     def lines(self) -> list[str]:
         """For people: which mean is higher, of how many runs, and how much that says."""
-        higher = "higher" if fmean(self.best) > fmean(self.untuned) else "no higher"
+        higher = "higher" if self.is_higher else "no higher"
         *others, last = map(str, self.seeds)
         seeds = f"seeds {', '.join(others)} and {last}" if others else f"seed {last}"
         return [

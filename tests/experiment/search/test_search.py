@@ -61,7 +61,10 @@ def test_trials_winner_and_lines(place: Place, capsys: pytest.CaptureFixture[str
     assert f"all trials: {path / 'trials.csv'}" in lines
     assert (path / "report.html").is_file()
     # the command that the search ends with trains to the score that the trial claims
-    words = next(line for line in lines if line.startswith("next: ")).split()[4:]
+    lost = "the mean is no higher" in head
+    assert ("it did no better there than what it began from: keep that, or search longer" in lines) == lost
+    beginning = "to train with it all the same: " if lost else "next: "
+    words = next(line for line in lines if line.startswith(beginning)).partition(" -m ")[2].split()[1:]
     assert train([*words, "-f", str(place.logs), "--seed", "1", "--num-threads", "1", "--verbose", "0"]) == 0
     run = place.logs / "dqn" / "CartPole-v1_1"
     assert yaml.safe_load((run / "CartPole-v1" / "config.yml").read_text()) == plain
@@ -372,6 +375,7 @@ def test_what_is_said_of_the_winner_does_not_claim_more_than_its_runs() -> None:
         "mean +/- standard deviation of 2 runs each; probability of improvement 0.250",
         few,
     ]
+    assert [Confirmation((2,), (19.6,), (low,)).is_higher for low in (12.0, 19.6, 20.0)] == [True, False, False]
     three = Confirmation((2, 3, 4), (1, 2, 6), (0, 1, 3)).lines()
     assert three[0].startswith("with fresh seeds 2, 3 and 4 the mean is higher (")
     # of nine pairs 1 wins one and ties one, 2 wins two, 6 wins three; so there is an interval
