@@ -85,10 +85,10 @@ def run_options_of(options: Namespace, command: str) -> RunOptions:
         raise UserError(f"--trained-agent: no file {str(options.trained_agent)!r}")
     seed = seed_or_random(options.seed)
     plain = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
-    if options.storage is not None:  # what is written into a run's folder is shared with it
+    if plain.get("storage") is not None:  # what is written into a run's folder is shared with it
         from dqn_zoo_ext.storage.database_url import without_password  # SQLAlchemy takes a while to import
 
-        plain["storage"] = without_password(options.storage)
+        plain["storage"] = without_password(plain["storage"])
     return RunOptions(
         log_folder=options.log_folder,
         seed=seed,

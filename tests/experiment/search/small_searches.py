@@ -39,7 +39,8 @@ class Place:
 
     def tune(self, words: str) -> int:
         """By ``tune``."""
-        given = f"--algo dqn --env CartPole-v1 --seeds 1 -conf {self.conf} -f {self.logs} --confirm-seeds 0"
+        env = "" if "--env " in words else "--env CartPole-v1 "  # typed twice, it would name two
+        given = f"--algo dqn {env}--seeds 1 -conf {self.conf} -f {self.logs} --confirm-seeds 0"
         return tune([*given.split(), *words.split()])
 
     @property
