@@ -1,10 +1,11 @@
 """How this process uses the machine: its heap is kept instead of given back, its threads wait as suits others, pictures
-need no display, and its processes begin with our modules loaded.
+need no display, and its processes begin with our modules loaded; how it heeds Ctrl-C before it has begun its work.
 """
 
 import contextlib
 import ctypes
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -51,6 +52,24 @@ def others_are_busy(looks: int = 5, seconds_between: float = 0.002) -> bool:
         if running <= 1:  # this one
             return False
     return True
+
+
+def end_at_ctrl_c() -> None:
+    """Let Ctrl-C end a command of ours at once, without a traceback, while its modules are loaded: that takes seconds.
+
+    ``raise_at_ctrl_c`` ends that. A program that imports us is left alone, and so is who ignores the signal (nohup).
+    """
+    begun_as = sys.argv[0] if sys.argv else ""
+    is_ours = begun_as == "-m" or Path(begun_as).name == "dqn-zoo-ext"  # "-m" only while the package is looked for
+    if is_ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def raise_at_ctrl_c() -> None:
+    """KeyboardInterrupt from here on, as ever, where ``end_at_ctrl_c`` has changed that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        with contextlib.suppress(ValueError):  # not in the main thread, where alone signals are heard
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def usable_cores() -> int:

@@ -1,8 +1,10 @@
-"""Memory that an update has freed is there for the next one; threads wait as suits whoever else is there."""
+"""Memory that an update has freed is there for the next one; threads wait as suits whoever else is there; Ctrl-C."""
 
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -27,6 +29,18 @@ faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(10):
     update()
 print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults) / 10)
+"""
+
+
+_SLOW_NUMPY = """
+import sys, time
+class Slow:
+    @staticmethod
+    def find_spec(name, path, target=None):
+        if name == "numpy":
+            print("loading", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Slow)
 """
 
 
@@ -71,3 +85,39 @@ def test_where_the_system_does_not_tell_the_memory_is_unknown(monkeypatch: pytes
     assert most_memory() > 50 * 2**20
     monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
     assert most_memory() == 0
+
+
+@pytest.mark.parametrize("command", [["-m", "dqn_zoo_ext.plot"], ["-m", "dqn_zoo_ext", "plot"]])
+def test_ctrl_c_while_a_command_is_loaded_is_not_a_traceback(command: list[str]) -> None:
+    """Its first large module is being imported when somebody thinks better of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "sitecustomize.py").write_text(_SLOW_NUMPY)
+        paths = os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")])
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            env={**os.environ, "PYTHONPATH": paths},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT
+    assert complaint == ""
+
+
+def test_a_program_that_imports_us_keeps_its_ctrl_c() -> None:
+    program = "import signal, dqn_zoo_ext; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+
+
+def test_a_command_at_work_is_interrupted_as_ever() -> None:
+    """By an exception, which tidies up on its way."""
+    program = "import signal, sys; sys.argv = ['-m']; import dqn_zoo_ext; before = signal.getsignal(signal.SIGINT)\n"
+    program += "from dqn_zoo_ext.cli.verb import run_verb\n"
+    program += "run_verb(lambda _: print(before is signal.SIG_DFL) or signal.raise_signal(signal.SIGINT))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "True\n", "stopped\n")

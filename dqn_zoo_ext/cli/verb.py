@@ -19,6 +19,7 @@ import torch
 
 from dqn_zoo_ext.errors import TryAgain, UserError
 from dqn_zoo_ext.experiment.plug_ins import load_plug_ins
+from dqn_zoo_ext.process import raise_at_ctrl_c
 
 EXIT_MISTAKE = 2
 EXIT_SAVED = EXIT_TRY_AGAIN = 75
@@ -31,6 +32,7 @@ _MOST_THREADS = 1024
 def run_verb(verb: Callable[[Sequence[str] | None], int | None], arguments: Sequence[str] | None = None) -> NoReturn:
     """Call a verb's main and exit: its mistakes as one line on stderr."""
     code = 0
+    raise_at_ctrl_c()
     try:
         code = verb(arguments) or 0
         sys.stdout.flush()
