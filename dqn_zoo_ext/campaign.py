@@ -1,6 +1,7 @@
 """``python -m dqn_zoo_ext.campaign``: algorithms, or the parts of one, compared over games and seeds."""
 
 import json
+import os
 import shlex
 import sys
 from argparse import Namespace
@@ -78,8 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _log_folder(options: Namespace) -> Path:
     if options.log_folder is not None:
         return Path(options.log_folder)
-    # a relative path may have too few parts to go up
-    return Path("logs") if options.into is None else Path(options.into).resolve().parent.parent
+    # a relative path may have too few parts to go up, and a link may lead to where the log folder is not
+    return Path("logs") if options.into is None else Path(os.path.abspath(options.into)).parent.parent
 
 
 def _run_options(run: PlannedRun, conf_file: Path, log_folder: Path, options: Namespace, threads: int) -> RunOptions:

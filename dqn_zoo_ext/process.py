@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
@@ -59,17 +60,26 @@ def end_at_ctrl_c() -> None:
 
     ``raise_at_ctrl_c`` ends that. A program that imports us is left alone, and so is who ignores the signal (nohup).
     """
-    begun_as = sys.argv[0] if sys.argv else ""
-    is_ours = begun_as == "-m" or Path(begun_as).name == "dqn-zoo-ext"  # "-m" only while the package is looked for
-    if is_ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if _is_command_of_ours(sys.argv, sys.orig_argv) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def raise_at_ctrl_c() -> None:
-    """KeyboardInterrupt from here on, as ever, where ``end_at_ctrl_c`` has changed that."""
+    """KeyboardInterrupt from here on, as ever, in a command of ours."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         with contextlib.suppress(ValueError):  # not in the main thread, where alone signals are heard
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _is_command_of_ours(argv: Sequence[str], typed: Sequence[str]) -> bool:
+    """Whether Python was begun with ``-m`` and a module of ours, which it is looking for now, or as ``dqn-zoo-ext``."""
+    begun_as = argv[0] if argv else ""
+    if begun_as != "-m":
+        return Path(begun_as).name == "dqn-zoo-ext"
+    words = iter(typed)
+    option = next((word for word in words if word.startswith("-m")), "")
+    module = option.removeprefix("-m") or next(words, "")
+    return module.partition(".")[0] == __name__.partition(".")[0]
 
 
 def usable_cores() -> int:

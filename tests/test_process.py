@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dqn_zoo_ext import process
 from dqn_zoo_ext.process import most_memory, others_are_busy
 
 _UPDATES = """
@@ -93,19 +94,35 @@ def test_ctrl_c_while_a_command_is_loaded_is_not_a_traceback(command: list[str])
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "sitecustomize.py").write_text(_SLOW_NUMPY)
         paths = os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")])
-        process = subprocess.Popen(
+        loading = subprocess.Popen(
             [sys.executable, *command],
             env={**os.environ, "PYTHONPATH": paths},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert process.stdout is not None
-        assert process.stdout.readline() == "loading\n"
-        process.send_signal(signal.SIGINT)
-        _, complaint = process.communicate(timeout=30)
-    assert process.returncode == -signal.SIGINT
+        assert loading.stdout is not None
+        assert loading.stdout.readline() == "loading\n"
+        loading.send_signal(signal.SIGINT)
+        _, complaint = loading.communicate(timeout=30)
+    assert loading.returncode == -signal.SIGINT
     assert complaint == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "typed", "expected"),
+    [
+        (["-m", "x"], ["python", "-X", "dev", "-m", "dqn_zoo_ext.train", "x"], True),
+        (["-m", "x"], ["python", "-mdqn_zoo_ext", "x"], True),
+        (["-m", "x"], ["python", "-m", "mine.study", "-m", "dqn_zoo_ext.train"], False),  # its package imports us
+        (["-m"], ["python", "-m", "dqn_zoo_extra"], False),
+        (["/bin/dqn-zoo-ext"], ["python", "/bin/dqn-zoo-ext"], True),
+        (["mine.py"], ["python", "mine.py", "-m", "dqn_zoo_ext.train"], False),
+        ([], [], False),
+    ],
+)
+def test_what_is_a_command_of_ours(argv: list[str], typed: list[str], expected: bool) -> None:
+    assert process._is_command_of_ours(argv, typed) == expected
 
 
 def test_a_program_that_imports_us_keeps_its_ctrl_c() -> None:
@@ -116,7 +133,10 @@ def test_a_program_that_imports_us_keeps_its_ctrl_c() -> None:
 
 def test_a_command_at_work_is_interrupted_as_ever() -> None:
     """By an exception, which tidies up on its way."""
-    program = "import signal, sys; sys.argv = ['-m']; import dqn_zoo_ext; before = signal.getsignal(signal.SIGINT)\n"
+    program = (
+        "import signal, sys; sys.argv, sys.orig_argv = ['-m'], ['', '-m', 'dqn_zoo_ext.plot']; import dqn_zoo_ext\n"
+    )
+    program += "before = signal.getsignal(signal.SIGINT)\n"
     program += "from dqn_zoo_ext.cli.verb import run_verb\n"
     program += "run_verb(lambda _: print(before is signal.SIG_DFL) or signal.raise_signal(signal.SIGINT))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

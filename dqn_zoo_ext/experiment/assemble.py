@@ -84,8 +84,10 @@ def _event_files(options: RunOptions, folder: RunFolder, say: Callable[[str], No
         return EventFiles(folder.tensorboard)
     parent = options.tensorboard_log / folder.algo
     claimed = claimed_folder(folder.tensorboard_elsewhere)
-    if claimed is None and folder.config.is_file():  # a run that was begun before folders were claimed goes on in it
-        claimed = parent / folder.path.name
+    if claimed is None and folder.config.is_file() and not folder.tensorboard.is_dir():
+        claimed = parent / folder.path.name  # a run that was begun with -tb before folders were claimed goes on in it
+    if claimed is not None and not claimed.exists() and (parent / claimed.name).is_dir():
+        claimed = parent / claimed.name  # both were moved together
     if claimed is None or claimed.parent.resolve() != parent.resolve():
         claimed = claim_folder(parent, folder.path.name, folder.tensorboard_elsewhere)
         if claimed.name != folder.path.name:

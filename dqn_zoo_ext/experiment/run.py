@@ -1,6 +1,7 @@
 """One training run: configuration in, run folder out; or on with a run that was stopped or killed."""
 
 import contextlib
+import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from dqn_zoo_ext.learning.saved.optimizer_state import load_optimizer_state
 from dqn_zoo_ext.state import State
 from dqn_zoo_ext.storage.agent_file import read_counters, read_optimizer_state, read_policy_weights, write_agent
 from dqn_zoo_ext.storage.atomic import plain_os_errors, remove_leftovers, replacing
+from dqn_zoo_ext.storage.event_files import claimed_folder
 from dqn_zoo_ext.storage.exact.checkpoints import Checkpoint, CheckpointFolder
 from dqn_zoo_ext.storage.replay_file import read_replay, write_replay
 from dqn_zoo_ext.storage.results import EvaluationRecord, Machine, RunResults, Versions, write_results
@@ -346,7 +348,10 @@ def _discarded_on_error(folder: RunFolder, unless: Callable[[], bool] = lambda: 
         yield
     except BaseException:
         if not unless():
+            events = claimed_folder(folder.tensorboard_elsewhere)
             folder.discard()
+            if events is not None:
+                shutil.rmtree(events, ignore_errors=True)
         raise
 
 

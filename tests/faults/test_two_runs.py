@@ -9,6 +9,7 @@ import pytest
 from short_runs import CART_POLE, differences, finish, start, the_run
 
 from dqn_zoo_ext.cli.verb import run_verb
+from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.storage.exact.checkpoints import CheckpointFolder
 from dqn_zoo_ext.storage.run_lock import locked
 from dqn_zoo_ext.train import main as train
@@ -115,6 +116,35 @@ def test_a_run_from_before_goes_on_in_the_folder_that_has_its_name(tmp_path: Pat
     (run / "CartPole-v1" / "tensorboard.txt").unlink()
     assert train(["--resume", str(run), "-n", "700", "--allow-change", "n_timesteps"]) == 0
     assert [path.name for path in (events / "double_dqn").iterdir()] == ["CartPole-v1_1"]
+
+
+def test_event_files_and_a_run_that_were_moved_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    monkeypatch.chdir(before)
+    assert train([*CART_POLE, "-tb", "tb", "-f", "logs"]) == 0
+    before.rename(after)
+    monkeypatch.chdir(after)
+    assert train(["--resume", str(the_run(Path("logs"))), "-n", "700", "--allow-change", "n_timesteps"]) == 0
+    assert [path.name for path in (after / "tb" / "double_dqn").iterdir()] == ["CartPole-v1_1"]
+
+
+def test_event_files_of_a_run_that_does_not_begin_are_nobodys(tmp_path: Path) -> None:
+    words = [*CART_POLE, "policy_kwargs.net_arch:[8]", "-tb", str(tmp_path / "tb"), "-f", str(tmp_path / "logs")]
+    assert train([*CART_POLE, "-f", str(tmp_path / "others")]) == 0
+    with pytest.raises(UserError, match="does not fit"):
+        train([*words, "--trained-agent", str(the_run(tmp_path / "others") / "CartPole-v1.zip")])
+    assert list((tmp_path / "tb" / "double_dqn").iterdir()) == []
+
+
+def test_event_files_elsewhere_from_a_resume_on(tmp_path: Path) -> None:
+    """Where another run has a folder of the same name."""
+    events = tmp_path / "tb"
+    assert train([*CART_POLE, "-f", str(tmp_path / "one")]) == 0
+    assert train([*CART_POLE, "-f", str(tmp_path / "other"), "-tb", str(events)]) == 0
+    more = ["-n", "700", "--allow-change", "n_timesteps", "-tb", str(events)]
+    assert train(["--resume", str(the_run(tmp_path / "one")), *more]) == 0
+    assert sorted(path.name for path in (events / "double_dqn").iterdir()) == ["CartPole-v1_1", "CartPole-v1_1_2"]
 
 
 @pytest.mark.slow

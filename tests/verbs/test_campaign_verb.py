@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from complaints import complaint
 
 from dqn_zoo_ext import registry
 from dqn_zoo_ext.algorithms import DQN
+from dqn_zoo_ext.campaign import _log_folder
 from dqn_zoo_ext.campaign import main as campaign
 from dqn_zoo_ext.storage.agent_file import read_policy_weights
 from dqn_zoo_ext.storage.campaign_folder import CampaignFolder
@@ -290,6 +292,20 @@ def test_another_campaign_is_not_gone_on_with(tmp_path: Path, capsys: pytest.Cap
     folder.rows.unlink()
     assert campaign([*into, "--verbose", "0"]) == 0
     assert {row["state"] for row in rows_of(tmp_path).values()} == {"finished"}
+
+
+def test_a_campaigns_log_folder_is_where_its_name_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not where a link leads, to another disk say."""
+    (tmp_path / "scratch" / "campaigns" / "x").mkdir(parents=True)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "campaigns").symlink_to(tmp_path / "scratch" / "campaigns")
+    monkeypatch.chdir(tmp_path / "logs")
+    for into in (Path("campaigns/x"), tmp_path / "logs" / "campaigns" / "x"):
+        assert _log_folder(Namespace(log_folder=None, into=into)) == tmp_path / "logs"
+    monkeypatch.chdir(tmp_path / "logs" / "campaigns" / "x")
+    assert (
+        _log_folder(Namespace(log_folder=None, into=Path())) == tmp_path / "scratch"
+    )  # the system knows no other name
 
 
 def start(plugin: Path, *words: str) -> "subprocess.Popen[str]":
