@@ -79,8 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _log_folder(options: Namespace) -> Path:
     if options.log_folder is not None:
         return Path(options.log_folder)
-    # a relative path may have too few parts to go up, and a link may lead to where the log folder is not
-    return Path("logs") if options.into is None else Path(os.path.abspath(options.into)).parent.parent
+    if options.into is None:
+        return Path("logs")
+    # a relative path may have too few parts to go up; and a link, which resolve() follows, may lead elsewhere
+    return Path(os.path.abspath(options.into)).parent.parent  # noqa: PTH100
 
 
 def _run_options(run: PlannedRun, conf_file: Path, log_folder: Path, options: Namespace, threads: int) -> RunOptions:
