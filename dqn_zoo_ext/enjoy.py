@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dqn_zoo_ext.cli.agents import find_agent, rules_to_play_by
 from dqn_zoo_ext.cli.games_bar import games_bar
-from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.parser import Parser, add_list
 from dqn_zoo_ext.cli.values import check_device, seed_or_random, whole_number
 from dqn_zoo_ext.cli.verb import prepare, run_verb, say_as_told
 from dqn_zoo_ext.config.overrides import key_values
@@ -107,11 +107,9 @@ def _parser() -> Parser:
     parser.add_argument("--deterministic", action="store_true", help="the agent's own choices only: epsilon 0")
     parser.add_argument("--stochastic", action="store_true", help="as the protocol says, which is the default")
     parser.add_argument("--seed", type=whole_number(), default=0, help="default: 0; -1: a random one")
-    parser.add_argument(
+    add_list(
+        parser,
         "--env-kwargs",
-        nargs="+",
-        action="extend",
-        default=[],
         metavar="KEY:VALUE",
         help="over those that it was trained with",
     )

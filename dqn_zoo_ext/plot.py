@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dqn_zoo_ext.cli.games_bar import games_bar
-from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.parser import Parser, add_list
 from dqn_zoo_ext.cli.values import whole_number
 from dqn_zoo_ext.cli.verb import prepare, run_verb
 from dqn_zoo_ext.envs.ids import resolve_folder
@@ -83,10 +83,11 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument("--style", default="plain", metavar="STYLE", help=f"{', '.join(STYLES)} (default: plain)")
     parser.add_argument("--baselines", action="store_true", help="lines: random play, best constant action, human")
     parser.add_argument("--protocol", help="how the baselines are measured (default: as the runs were evaluated)")
-    parser.add_argument(
+    add_list(
+        parser,
         "--published",
         nargs="*",
-        action="extend",
+        default=None,
         metavar="CURVE",
         help="published curves behind: of the same algorithms, and those named (dopamine-dqn, nnabla-c51...)",
     )

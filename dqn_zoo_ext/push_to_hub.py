@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from dqn_zoo_ext.cli.agents import find_agent
-from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.parser import Parser, add_list
 from dqn_zoo_ext.cli.values import check_device, seed_or_random, whole_number
 from dqn_zoo_ext.cli.verb import prepare, run_verb, say_as_told
 from dqn_zoo_ext.config.schema import MOST_SIDE_BY_SIDE
@@ -73,11 +73,9 @@ def _parser() -> Parser:
     parser.add_argument("-m", "--commit-message", default="Agent, scores, video and card", help="of the one commit")
     parser.add_argument("--private", action="store_true", help="a repository that only you can see")
     parser.add_argument("--dry-run", action="store_true", help="make the package, and do not speak to the Hub")
-    parser.add_argument(
+    add_list(
+        parser,
         "--protocols",
-        nargs="+",
-        action="extend",
-        default=[],
         metavar="NAME",
         help=f"measure by these too, besides {_COURSE} ({', '.join(protocols.PROTOCOLS)})",
     )

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.override_options import add_override_options, typed_overrides
+from dqn_zoo_ext.cli.parser import Parser, add_list
 from dqn_zoo_ext.cli.preset_options import add_preset_options, parse_with_preset
 from dqn_zoo_ext.cli.search_options import FIRST_SEED, add_study_options, search_and_tell, study_options_of
 from dqn_zoo_ext.cli.sharing_options import add_sharing_options
 from dqn_zoo_ext.cli.values import check_device, whole_number
 from dqn_zoo_ext.cli.verb import command_of, prepare, run_verb
-from dqn_zoo_ext.config.overrides import parse_params
-from dqn_zoo_ext.config.yaml_source import Source, located
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.options import RunOptions
@@ -47,9 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if envs.count(env) > 1:
             raise UserError(f"--env: {env.gym_id} is given twice")
     seeds = _seeds(options)
-    overrides: dict[str, object] = dict(parse_params(options.hyperparams))
-    if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
-        overrides["n_timesteps"] = located(options.n_timesteps, Source("-n"))
+    overrides = typed_overrides(options)
     if options.protocol is not None:
         overrides["eval_protocol"] = options.protocol
     how = SearchOptions(
@@ -65,17 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser = Parser("tune", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--algo", default="dqn", help="the algorithm (default: dqn)")
-    parser.add_argument(
+    add_list(
+        parser,
         "--env",
-        nargs="+",
-        action="extend",
         default=["SpaceInvadersNoFrameskip-v4"],
         help="one game, or several, to do well in them all",
     )
-    parser.add_argument(
+    add_list(
+        parser,
         "--seeds",
-        nargs="+",
-        action="extend",
         type=whole_number(),
         default=[FIRST_SEED],
         metavar="SEED",
@@ -84,10 +79,9 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "--n-trials", type=whole_number(1), default=100, metavar="N", help="of the study in all (default: 100)"
     )
-    parser.add_argument(
+    add_list(
+        parser,
         "--objectives",
-        nargs="+",
-        action="extend",
         default=["score"],
         metavar="NAME",
         help="score, speed (agent steps a second), memory (bytes); several for a Pareto front (default: score)",
@@ -96,21 +90,10 @@ def _parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "--eval-episodes", type=whole_number(1), metavar="GAMES", help="of each evaluation (default: the YAML's)"
     )
-    parser.add_argument(
-        "-n", "--n-timesteps", type=whole_number(), default=-1, metavar="STEPS", help="agent steps of a trial"
-    )
+    add_override_options(parser, "agent steps of a trial", "as in train; not searched for")
     parser.add_argument("-f", "--log-folder", type=Path, default=Path("logs"), help="default: logs")
     parser.add_argument("-conf", "--conf-file", type=Path, metavar="FILE", help="as in train; may have a search: block")
     add_preset_options(parser)
-    parser.add_argument(
-        "-params",
-        "--hyperparams",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY:VALUE",
-        help="as in train; not searched for",
-    )
     parser.add_argument("--device", default="auto", help="cpu, cuda... (default: auto)")
     add_study_options(parser, default_pruner=None)
     add_sharing_options(parser, default_jobs=-1)

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dqn_zoo_ext import registry
-from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.override_options import add_override_options, typed_overrides
+from dqn_zoo_ext.cli.parser import Parser, add_list
 from dqn_zoo_ext.cli.sharing_options import add_sharing_options
 from dqn_zoo_ext.cli.values import whole_number
 from dqn_zoo_ext.config.campaign_file import SEEDS, CampaignFile, distinct_envs, read_campaign_file
-from dqn_zoo_ext.config.overrides import parse_params
 from dqn_zoo_ext.config.presets import find_preset
-from dqn_zoo_ext.config.yaml_source import Source, located
 from dqn_zoo_ext.errors import UserError
 from dqn_zoo_ext.experiment.campaign.ablation import plan_ablation
 from dqn_zoo_ext.experiment.campaign.beneath import Beneath
@@ -59,58 +58,18 @@ def parse_campaign(arguments: Sequence[str] | None) -> Namespace:
     """The options given. UserError, in one line, for those that do not go together."""
     parser = Parser("campaign", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE.yml", help="what to compare (see below)")
-    parser.add_argument(
-        "--algos", nargs="+", action="extend", default=[], metavar="ALGO", help="the algorithms to compare"
-    )
+    add_list(parser, "--algos", metavar="ALGO", help="the algorithms to compare")
     parser.add_argument("--ablate", metavar="ALGO", help="one algorithm, and it less each of its parts, e.g. rainbow")
-    parser.add_argument(
-        "--presets",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME",
-        help="trainings that have a name (`presets` lists them)",
-    )
-    parser.add_argument(
-        "--envs",
-        "--env",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="ENV",
-        help="SpaceInvadersNoFrameskip-v4, SpaceInvaders, CartPole-v1...",
-    )
-    parser.add_argument(
-        "--seeds",
-        nargs="+",
-        action="extend",
-        type=_seed,
-        default=[],
-        metavar="SEED",
-        help="of each variant (default: 1 2 3)",
-    )
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="VARIANT",
-        help="these ablations, beside the whole (default: all)",
-    )
-    parser.add_argument(
-        "-n", "--n-timesteps", type=whole_number(), default=-1, metavar="STEPS", help="agent steps of each run"
+    add_list(parser, "--presets", metavar="NAME", help="trainings that have a name (`presets` lists them)")
+    games = "SpaceInvadersNoFrameskip-v4, SpaceInvaders, CartPole-v1..."
+    add_list(parser, "--envs", "--env", metavar="ENV", help=games)
+    add_list(parser, "--seeds", type=_seed, metavar="SEED", help="of each variant (default: 1 2 3)")
+    add_list(parser, "--only", metavar="VARIANT", help="these ablations, beside the whole (default: all)")
+    add_override_options(
+        parser, "agent steps of each run", "as in train, for every variant; what a variant changes lies over them"
     )
     parser.add_argument("-f", "--log-folder", type=Path, help="where runs lie (default: logs, or that of --into)")
     parser.add_argument("-conf", "--conf-file", type=Path, metavar="FILE", help="as in train")
-    parser.add_argument(
-        "-params",
-        "--hyperparams",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY:VALUE",
-        help="as in train, for every variant; what a variant changes lies over them",
-    )
     parser.add_argument(
         "--into", type=Path, metavar="FOLDER", help="a campaign begun earlier: do what is missing in it"
     )
@@ -127,10 +86,7 @@ def parse_campaign(arguments: Sequence[str] | None) -> Namespace:
 def plan_of(options: Namespace) -> Plan:
     """The plan that the options describe; those beside a file lie over it. UserError for whatever cannot be."""
     asked = _asked(options) if options.file is None else read_campaign_file(options.file)
-    overrides: dict[str, object] = dict(parse_params(options.hyperparams))
-    if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
-        overrides["n_timesteps"] = located(options.n_timesteps, Source("-n"))
-    beneath = Beneath(options.conf_file or asked.conf, asked.params, overrides)
+    beneath = Beneath(options.conf_file or asked.conf, asked.params, typed_overrides(options))
     seeds = options.seeds or asked.seeds
     name = None if options.file is None else asked.name
     if asked.ablate is not None:

@@ -37,6 +37,14 @@ class _Extend(argparse.Action):
         setattr(namespace, self.dest, [*typed, *(values or ())])
 
 
+def add_list(to: argparse.ArgumentParser | argparse._ArgumentGroup, *names: str, **keywords: Any) -> None:
+    """An option of a `Parser`, or of its group, that takes a list, by default an empty one, and may be typed again.
+
+    names, keywords: as ``add_argument`` takes them.
+    """
+    to.add_argument(*names, action="extend", **{"nargs": "+", "default": [], **keywords})
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, with one-line errors that name the nearest option, and defaults shown in ``--help``."""
 
@@ -140,11 +148,9 @@ class Parser(argparse.ArgumentParser):
 
     def add_plug_in_options(self) -> None:
         """Options that every verb has for outside packages and threads."""
-        self.add_argument(
+        add_list(
+            self,
             "--gym-packages",
-            nargs="+",
-            action="extend",
-            default=[],
             metavar="MODULE",
             help="modules to import first: they register environments or algorithms of their own",
         )

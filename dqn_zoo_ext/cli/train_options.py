@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from dqn_zoo_ext.cli.parser import Parser
+from dqn_zoo_ext.cli.override_options import add_override_options, typed_overrides
+from dqn_zoo_ext.cli.parser import Parser, add_list
 from dqn_zoo_ext.cli.preset_options import add_preset_options, parse_with_preset
 from dqn_zoo_ext.cli.search_options import add_search_options
 from dqn_zoo_ext.cli.values import check_device, seed_or_random, whole_number
-from dqn_zoo_ext.config.overrides import key_values, parse_params
+from dqn_zoo_ext.config.overrides import key_values
 from dqn_zoo_ext.config.schema import MOST_SIDE_BY_SIDE
 from dqn_zoo_ext.config.yaml_source import Source, located
 from dqn_zoo_ext.errors import UserError
@@ -59,9 +60,7 @@ def add_tracking_options(parser: Parser) -> None:
     group.add_argument("--wandb-project-name", default="sb3", metavar="NAME", help="project (default: sb3)")
     group.add_argument("--wandb-entity", metavar="NAME", help="team (default: your own account)")
     group.add_argument("--wandb-group", metavar="NAME", help="group of runs")
-    group.add_argument(
-        "-tags", "--wandb-tags", nargs="+", action="extend", default=[], metavar="TAG", help="tags of the run"
-    )
+    add_list(group, "-tags", "--wandb-tags", metavar="TAG", help="tags of the run")
 
 
 def parse_training(parser: Parser, arguments: Sequence[str] | None) -> Namespace:
@@ -71,9 +70,7 @@ def parse_training(parser: Parser, arguments: Sequence[str] | None) -> Namespace
 
 def overrides_of(options: Namespace) -> dict[str, object]:
     """What the command line itself lays over the files, by dotted key."""
-    overrides: dict[str, object] = dict(parse_params(options.hyperparams))
-    if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
-        overrides["n_timesteps"] = located(options.n_timesteps, Source("-n"))
+    overrides = typed_overrides(options)
     for key, value in key_values(options.env_kwargs, "--env-kwargs").items():
         overrides[f"env_kwargs.{key}"] = located(value, Source("--env-kwargs"))
     return overrides
@@ -125,17 +122,8 @@ def _log_interval(asked: int) -> int | Literal["default"] | None:
 
 def _add_hyperparameter_options(parser: Parser) -> None:
     group = parser.add_argument_group("hyperparameters")
-    group.add_argument(
-        "-n", "--n-timesteps", type=whole_number(), default=-1, metavar="STEPS", help="agent steps to train for"
-    )
-    group.add_argument(
-        "-params",
-        "--hyperparams",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY:VALUE",
-        help="over the YAML files', e.g. learning_rate:1e-4 exploration.end:0.01",
+    add_override_options(
+        group, "agent steps to train for", "over the YAML files', e.g. learning_rate:1e-4 exploration.end:0.01"
     )
     group.add_argument(
         "-conf",
@@ -145,14 +133,7 @@ def _add_hyperparameter_options(parser: Parser) -> None:
         help="a YAML file over ours; one made for RL-Zoo replaces ours",
     )
     add_preset_options(group)
-    group.add_argument(
-        "--env-kwargs",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY:VALUE",
-        help="for the environment itself, e.g. full_action_space:true",
-    )
+    add_list(group, "--env-kwargs", metavar="KEY:VALUE", help="for the environment itself, e.g. full_action_space:true")
 
 
 def _add_run_options(parser: Parser) -> None:
@@ -179,14 +160,8 @@ def _add_run_options(parser: Parser) -> None:
         help="go on exactly with the run in this folder, nothing else to type; without one, or with auto: with the "
         "latest of this algorithm, environment and seed, or begin if there is none",
     )
-    group.add_argument(
-        "--allow-change",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY",
-        help="what may differ on a resume, e.g. n_timesteps together with -n",
-    )
+    may_differ = "what may differ on a resume, e.g. n_timesteps together with -n"
+    add_list(group, "--allow-change", metavar="KEY", help=may_differ)
     group.add_argument("--save-replay-buffer", action="store_true", help="save the replay buffer at the end")
     group.add_argument(
         "-tb",
@@ -233,6 +208,4 @@ def _add_evaluation_options(parser: Parser) -> None:
         metavar="N",
         help="default: up to 8 on Atari, else 1",
     )
-    group.add_argument(
-        "--eval-env-kwargs", nargs="+", action="extend", default=[], metavar="KEY:VALUE", help="over those of training"
-    )
+    add_list(group, "--eval-env-kwargs", metavar="KEY:VALUE", help="over those of training")

@@ -4,13 +4,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from dqn_zoo_ext.cli.override_options import add_override_options, typed_overrides
 from dqn_zoo_ext.cli.parser import Parser
 from dqn_zoo_ext.cli.preset_options import add_preset_options, faithful_to, parse_with_preset
-from dqn_zoo_ext.cli.values import whole_number
 from dqn_zoo_ext.cli.verb import prepare, run_verb
 from dqn_zoo_ext.config.load import Configuration, load
-from dqn_zoo_ext.config.overrides import parse_params
-from dqn_zoo_ext.config.yaml_source import Source, located
 from dqn_zoo_ext.envs.ids import resolve
 from dqn_zoo_ext.keywords import one_line
 
@@ -41,29 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="YAML to lay over the shipped files, or a file in RL-Zoo's format, which replaces them",
     )
     add_preset_options(parser)
-    parser.add_argument(
-        "-params",
-        "--hyperparams",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY:VALUE",
-        help="values that come last, e.g. learning_rate:1e-3 exploration.end:0.01",
-    )
-    parser.add_argument("-n", "--n-timesteps", type=whole_number(), default=-1, metavar="STEPS", help="as in train")
+    add_override_options(parser, "as in train", "values that come last, e.g. learning_rate:1e-3 exploration.end:0.01")
     parser.add_plug_in_options()
     parser.add_argument("--json", action="store_true", help="print the configuration as JSON, in the last line")
     options = parse_with_preset(parser, arguments)
     prepare(options)
-    overrides: dict[str, object] = dict(parse_params(options.hyperparams))
-    if options.n_timesteps != -1:  # RL-Zoo's way of saying nothing
-        overrides["n_timesteps"] = located(options.n_timesteps, Source("-n"))
     configuration = load(
         options.algo,
         resolve(options.env),
         conf_file=options.conf_file,
         between=faithful_to(options),
-        overrides=overrides,
+        overrides=typed_overrides(options),
     )
     print(_as_json(configuration) if options.json else _as_table(configuration))
     return 0
